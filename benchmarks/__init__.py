@@ -1,0 +1,1 @@
+"""Figures beside those of other libraries, taken in one run: ``python -m benchmarks``."""

@@ -1,0 +1,98 @@
+"""Residents: the cases that are in memory because something is going on with them, and a bounded number of recent ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from circuit_breaker.workflow.case import Case
+
+__all__ = ["Resident", "Residents"]
+
+
+class Resident:
+    """One case in memory.
+
+    Attributes:
+        case: What is known to be in the journal.
+        lock: Held while a decision is made and written.
+        actions: The tasks of actions in progress here, by idempotency key.
+    """
+
+    __slots__ = ("_changed", "_running", "_users", "actions", "case", "lock")
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.lock = asyncio.Lock()
+        self.actions: dict[str, asyncio.Task[Exception | None]] = {}
+        self._running: asyncio.Lock | None = None
+        self._changed: asyncio.Event | None = None
+        self._users = 0
+
+    @property
+    def running(self) -> asyncio.Lock:
+        """Held by whoever runs the case; made when first asked for, since most residents are never run."""
+        if self._running is None:
+            self._running = asyncio.Lock()
+        return self._running
+
+    @property
+    def changed(self) -> asyncio.Event:
+        """Set whenever something happened to the case or to one of its actions."""
+        if self._changed is None:
+            self._changed = asyncio.Event()
+        return self._changed
+
+    def wake(self) -> None:
+        """Lets whoever runs the case look at it again."""
+        if self._changed is not None:
+            self._changed.set()
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Keeps the case in memory as long as the ``with`` block lasts."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody works on it, so that it must stay in memory."""
+        return self._users > 0 or bool(self.actions) or self.lock.locked()
+
+
+class Residents:
+    """At most ``limit`` cases at rest, and every busy one."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._cases: OrderedDict[str, Resident] = OrderedDict()
+
+    def get(self, case_id: str) -> Resident | None:
+        """The resident of that id, or None."""
+        return self._cases.get(case_id)
+
+    def add(self, case: Case) -> Resident:
+        """The case as a resident; one that is there already is kept as it is."""
+        resident = self._cases.get(case.id)
+        if resident is None:
+            resident = self._cases[case.id] = Resident(case)
+            if len(self._cases) > self._limit:
+                self._evict()
+        return resident
+
+    def _evict(self) -> None:
+        """Forgets the oldest cases at rest; looks at no more than a few, so that adding stays cheap."""
+        for _ in range(min(8, len(self._cases))):
+            case_id, resident = self._cases.popitem(last=False)
+            if resident.busy:
+                self._cases[case_id] = resident
+            elif len(self._cases) <= self._limit:
+                return
+
+    def __len__(self) -> int:
+        return len(self._cases)

@@ -1,0 +1,426 @@
+"""The one exception tree of circuit_breaker.
+
+::
+
+    CircuitBreakerError
+    ├── DefinitionError              something declared is wrong; carries every fault found
+    │   ├── WorkflowInvalid          a workflow, a flow or a pattern
+    │   ├── RuleInvalid              a rule, a condition or a policy
+    │   │   └── ConditionParsingError    an expression, with the position of the fault
+    │   ├── ExecutorInvalid          an executor class
+    │   └── DocumentInvalid          a YAML or JSON document, with line and column
+    ├── RulesError                   judging a rule was not possible
+    │   ├── RuleNotFound             (LookupError)
+    │   ├── EvaluationFailed
+    │   └── EvaluationTimeout        (TimeoutError)
+    ├── CaseError                    something asked of a case is not possible
+    │   ├── WorkflowNotFound         (LookupError)
+    │   ├── CaseNotFound             (LookupError)
+    │   ├── TransitionNotFound       (LookupError)
+    │   ├── TokenNotFound            (LookupError)
+    │   ├── CaseExists
+    │   ├── CaseClosed
+    │   ├── DataInvalid              (ValueError) data that is no JSON or not of the declared type
+    │   ├── HistoryIncomplete        (LookupError)
+    │   ├── MergeConflict            two branches changed the same key differently
+    │   ├── NotEnabled               the tokens for a transition are not there
+    │   └── Refused                  a guard, validation or rule said no; carries the verdict
+    ├── ActionError                  an action or an executor did not do its work
+    │   ├── ParameterInvalid         (ValueError)
+    │   ├── ActionTimeout            (TimeoutError)
+    │   ├── OutcomeInvalid           what came back is not usable
+    │   └── ActionInDoubt            started before a crash; nobody knows whether it ended
+    ├── StorageError                 the journal cannot be read or written
+    │   ├── VersionConflict          somebody else changed the case first
+    │   ├── StorageLocked            (TimeoutError)
+    │   ├── StorageFull
+    │   ├── StorageForeign           the file or server holds something else
+    │   ├── StorageNewer             written by a later release
+    │   ├── StorageCorrupt
+    │   └── StorageClosed
+    └── ExtraMissing                 an optional dependency is not installed
+
+A message says what happened, where, with which value, and what to do. Every class has a ``code`` that does not change
+between releases; doors translate it. Secrets are never put into a message.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+__all__ = [
+    "ActionError",
+    "ActionInDoubt",
+    "ActionTimeout",
+    "CaseClosed",
+    "CaseError",
+    "CaseExists",
+    "CaseNotFound",
+    "CircuitBreakerError",
+    "ConditionParsingError",
+    "DataInvalid",
+    "DefinitionError",
+    "DocumentInvalid",
+    "EvaluationFailed",
+    "EvaluationTimeout",
+    "ExecutorInvalid",
+    "ExtraMissing",
+    "Fault",
+    "HistoryIncomplete",
+    "MergeConflict",
+    "NotEnabled",
+    "OutcomeInvalid",
+    "ParameterInvalid",
+    "Refused",
+    "RuleInvalid",
+    "RuleNotFound",
+    "RulesError",
+    "StorageClosed",
+    "StorageCorrupt",
+    "StorageError",
+    "StorageForeign",
+    "StorageFull",
+    "StorageLocked",
+    "StorageNewer",
+    "TokenNotFound",
+    "TransitionNotFound",
+    "VersionConflict",
+    "WorkflowInvalid",
+    "WorkflowNotFound",
+    "nearest",
+]
+
+
+@attrs.frozen
+class Fault:
+    """One thing that is wrong in a declaration: ``place: message (remedy)``.
+
+    Attributes:
+        place: Where, in the reader's words, such as ``"transition 'review'"`` or ``"flows[2].policy"``.
+        message: What is wrong, with the offending value.
+        remedy: What to do about it, or an empty text.
+        line: Line in the source document, counted from 1, or None when there is no document.
+        column: Column in that line, counted from 1.
+    """
+
+    place: str
+    message: str
+    remedy: str = ""
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.line}, column {self.column}: " if self.line is not None else ""
+        return f"{where}{self.place}: {self.message}" + (f" ({self.remedy})" if self.remedy else "")
+
+
+class CircuitBreakerError(Exception):
+    """The work could not be done.
+
+    Args:
+        message: What happened, where and with which value. The docstring of the class when empty.
+        remedy: What the reader can do about it.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str = "", *, remedy: str = "") -> None:
+        self.message = message or (type(self).__doc__ or "").partition("\n")[0]
+        self.remedy = remedy
+        super().__init__(f"{self.message} ({remedy})" if remedy else self.message)
+
+    def to_document(self) -> dict[str, Any]:
+        """The error as a plain document: ``{"code", "message", "remedy"}`` and what the class adds."""
+        return {"code": self.code, "message": self.message, "remedy": self.remedy}
+
+
+class DefinitionError(CircuitBreakerError):
+    """The definition is wrong."""
+
+    code = "invalid_definition"
+
+    def __init__(self, message: str = "", *, faults: Iterable[Fault] = (), remedy: str = "") -> None:
+        self.faults = tuple(faults)
+        lines = [message or (type(self).__doc__ or "").partition("\n")[0], *(f"  - {fault}" for fault in self.faults)]
+        super().__init__("\n".join(lines), remedy=remedy)
+
+    def to_document(self) -> dict[str, Any]:
+        return super().to_document() | {"faults": [attrs.asdict(fault) for fault in self.faults]}
+
+
+class WorkflowInvalid(DefinitionError):
+    """The workflow is not valid."""
+
+    code = "invalid_workflow"
+
+
+class RuleInvalid(DefinitionError):
+    """The rule is not valid."""
+
+    code = "invalid_rule"
+
+
+class ConditionParsingError(RuleInvalid):
+    """The expression cannot be read.
+
+    Attributes:
+        text: The whole expression.
+        position: Offset of the fault in ``text``, in characters from 0.
+    """
+
+    code = "condition_parsing"
+
+    def __init__(self, message: str, *, text: str, position: int, remedy: str = "") -> None:
+        self.text = text
+        self.position = position
+        start = max(0, position - 40)
+        excerpt = text[start : position + 40].replace("\n", " ")
+        super().__init__(f"{message} at position {position}:\n  {excerpt}\n  {' ' * (position - start)}^", remedy=remedy)
+
+
+class ExecutorInvalid(DefinitionError):
+    """The executor class is not valid."""
+
+    code = "invalid_executor"
+
+
+class DocumentInvalid(DefinitionError):
+    """The document is not valid."""
+
+    code = "invalid_document"
+
+
+class RulesError(CircuitBreakerError):
+    """The rules could not be judged."""
+
+    code = "rules"
+
+
+class RuleNotFound(RulesError, LookupError):
+    """There is no rule of that name."""
+
+    code = "rule_not_found"
+
+
+class EvaluationFailed(RulesError):
+    """A rule could not be judged."""
+
+    code = "evaluation_failed"
+
+
+class EvaluationTimeout(RulesError, TimeoutError):
+    """Judging the rules took too long."""
+
+    code = "evaluation_timeout"
+
+
+class CaseError(CircuitBreakerError):
+    """That cannot be done with this case."""
+
+    code = "case"
+
+
+class WorkflowNotFound(CaseError, LookupError):
+    """There is no workflow of that name or version here."""
+
+    code = "workflow_not_found"
+
+
+class CaseNotFound(CaseError, LookupError):
+    """There is no case of that id."""
+
+    code = "case_not_found"
+
+
+class TransitionNotFound(CaseError, LookupError):
+    """The workflow has no transition of that name."""
+
+    code = "transition_not_found"
+
+
+class TokenNotFound(CaseError, LookupError):
+    """The case has no such token."""
+
+    code = "token_not_found"
+
+
+class CaseExists(CaseError):
+    """There is a case of that id already."""
+
+    code = "case_exists"
+
+
+class CaseClosed(CaseError):
+    """The case has ended; nothing can be done with it any more."""
+
+    code = "case_closed"
+
+
+class DataInvalid(CaseError, ValueError):
+    """The data cannot be kept: it is no JSON, or not of the declared type."""
+
+    code = "invalid_data"
+
+
+class HistoryIncomplete(CaseError, LookupError):
+    """Only the end of the history is in memory."""
+
+    code = "history_incomplete"
+
+
+class MergeConflict(CaseError):
+    """Branches that join changed the same key differently.
+
+    Attributes:
+        conflicts: For each key the values that disagree, in the order of the branches.
+    """
+
+    code = "merge_conflict"
+
+    def __init__(self, conflicts: Mapping[str, tuple[Any, ...]], *, remedy: str = "") -> None:
+        self.conflicts = dict(conflicts)
+        what = "; ".join(f"{key}: {' against '.join(map(repr, values))}" for key, values in self.conflicts.items())
+        super().__init__(
+            f"Branches that join changed the same key differently: {what}",
+            remedy=remedy or "give the flow .merge(function), or write different keys",
+        )
+
+
+class NotEnabled(CaseError):
+    """The transition cannot fire: its tokens are not there."""
+
+    code = "not_enabled"
+
+
+class Refused(CaseError):
+    """The transition was refused by its guard, validations or rules.
+
+    Attributes:
+        verdict: The tree of reasons, a :class:`circuit_breaker.Verdict`.
+    """
+
+    code = "refused"
+
+    def __init__(self, message: str, *, verdict: Any, remedy: str = "") -> None:
+        self.verdict = verdict
+        super().__init__(message, remedy=remedy)
+
+    def to_document(self) -> dict[str, Any]:
+        return super().to_document() | {"verdict": self.verdict.to_document()}
+
+
+class ActionError(CircuitBreakerError):
+    """The action failed.
+
+    An action may raise this itself; ``code`` then names the kind of failure for retry policies and routing.
+    """
+
+    code = "action_failed"
+
+    def __init__(self, message: str = "", *, code: str | None = None, remedy: str = "") -> None:
+        if code is not None:
+            self.code = code  # type: ignore[misc]  # an action names its own kinds of failure
+        super().__init__(message, remedy=remedy)
+
+
+class ParameterInvalid(ActionError, ValueError):
+    """The parameters of an executor are wrong.
+
+    Attributes:
+        faults: Every fault found, in the order of declaration.
+    """
+
+    code = "invalid_parameters"
+
+    def __init__(self, message: str = "", *, faults: Iterable[Fault] = (), remedy: str = "") -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join([message or "The parameters are wrong", *(f"  - {f}" for f in self.faults)]), remedy=remedy)
+
+
+class ActionTimeout(ActionError, TimeoutError):
+    """The action took too long."""
+
+    code = "timeout"
+
+
+class OutcomeInvalid(ActionError):
+    """What the action returned cannot be used."""
+
+    code = "invalid_outcome"
+
+
+class ActionInDoubt(ActionError):
+    """The action had started when the process ended, and nobody knows whether it was done."""
+
+    code = "in_doubt"
+
+
+class StorageError(CircuitBreakerError):
+    """The storage failed."""
+
+    code = "storage"
+
+
+class VersionConflict(StorageError):
+    """Somebody else changed the case first."""
+
+    code = "version_conflict"
+
+
+class StorageLocked(StorageError, TimeoutError):
+    """The database is locked by another process."""
+
+    code = "storage_locked"
+
+
+class StorageFull(StorageError):
+    """There is no room left."""
+
+    code = "storage_full"
+
+
+class StorageForeign(StorageError):
+    """The file is not one of ours."""
+
+    code = "storage_foreign"
+
+
+class StorageNewer(StorageError):
+    """The file was written by a later release."""
+
+    code = "storage_newer"
+
+
+class StorageCorrupt(StorageError):
+    """The file is damaged."""
+
+    code = "storage_corrupt"
+
+
+class StorageClosed(StorageError):
+    """The storage is closed."""
+
+    code = "storage_closed"
+
+
+class ExtraMissing(CircuitBreakerError, ImportError):
+    """An optional dependency is not installed."""
+
+    code = "extra_missing"
+
+    def __init__(self, package: str, *, extra: str, why: str) -> None:
+        super().__init__(f"{why} needs {package}", remedy=f"pip install 'circuit-breaker-sdk[{extra}]'")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint that names the known word nearest to ``word``, and otherwise all of them; empty when none is known."""
+
+    names = [str(name) for name in known]
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"known: {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}" if names else ""

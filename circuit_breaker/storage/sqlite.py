@@ -1,0 +1,288 @@
+"""A journal in a SQLite file: write-ahead log, group commit, snapshots.
+
+Every append of one turn of the event loop shares one transaction, and so one write to the disk. While the writer thread
+is busy with a batch, the next one gathers. A commit that is expected to be short is made on the loop's own thread at
+once, because the way to another thread and back takes longer than the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Self, TypeVar
+
+import attrs
+
+from circuit_breaker.engine.ports import CaseSummary
+from circuit_breaker.errors import DataInvalid, StorageClosed, StorageError
+from circuit_breaker.storage.address import Address
+from circuit_breaker.storage.conflict import expected_version
+from circuit_breaker.storage.liveness import Presence
+from circuit_breaker.storage.sqlite_faults import translation
+from circuit_breaker.storage.sqlite_reader import Reader
+from circuit_breaker.storage.sqlite_schema import open_connection, prepare
+from circuit_breaker.storage.sqlite_writer import Unit, Verdicts, Writer, microseconds
+from circuit_breaker.workflow.case import Case, Status
+from circuit_breaker.workflow.events import Event, encode_event
+
+__all__ = ["SqliteJournal"]
+
+T = TypeVar("T")
+INLINE_AT_MOST = 0.002
+SMOOTHING = 0.2
+SHORT_PAGE = 200
+LEVELS = ("FULL", "NORMAL", "EXTRA")
+
+
+@attrs.define(eq=False)
+class _Open:
+    """What an open journal holds: a writer, a reader on the loop's thread, and one on a thread for long lists."""
+
+    loop: asyncio.AbstractEventLoop
+    presence: Presence
+    writer: Writer
+    reader: Reader
+    lister: Reader
+    writing: ThreadPoolExecutor
+    listing: ThreadPoolExecutor
+
+    def close(self) -> None:
+        """Closes the files; the name goes last, so that nobody takes us for dead while we write."""
+        self.lister.close()
+        self.reader.close()
+        self.writer.close()
+        self.presence.leave()
+
+
+class SqliteJournal:
+    """The port :class:`circuit_breaker.engine.ports.Journal` in a SQLite file.
+
+    Args:
+        path: The file; it is made when it does not exist.
+        tenant: Whose cases these are.
+        synchronous: ``FULL`` (what was acknowledged is on disk), ``EXTRA``, or ``NORMAL`` (a power failure may lose the
+            last commits, a crash of the process does not).
+        busy_timeout: Seconds to wait while another process writes.
+    """
+
+    def __init__(self, path: Path, *, tenant: str = "", synchronous: str = "FULL", busy_timeout: float = 5.0) -> None:
+        self.path = path
+        self._tenant = tenant
+        self._synchronous = synchronous
+        self._patience = busy_timeout
+        self._open: _Open | None = None
+        self._waiting: list[Unit] = []
+        self._busy = False
+        self._pace = 0.0
+
+    @classmethod
+    def at(cls, address: Address) -> SqliteJournal:
+        """The journal of an address.
+
+        Raises:
+            StorageError: The address names no file, or an option is wrong.
+        """
+        address.check_options("synchronous", "busy_timeout")
+        synchronous = address.option("synchronous", "FULL").upper()
+        if synchronous not in LEVELS:
+            raise StorageError(f"no synchronous={synchronous}", remedy=f"one of: {', '.join(LEVELS)}")
+        return cls(
+            address.file, tenant=address.tenant, synchronous=synchronous, busy_timeout=_seconds(address, "busy_timeout")
+        )
+
+    def __repr__(self) -> str:
+        return f"SqliteJournal({str(self.path)!r}{f', tenant={self._tenant!r}' if self._tenant else ''})"
+
+    @property
+    def worker(self) -> str:
+        """The name of this process among all that use the file; new each time it is opened."""
+        return self._opened().presence.worker
+
+    def _opened(self) -> _Open:
+        if self._open is None:
+            raise StorageClosed(f"the journal '{self.path}' is not open", remedy="use it inside `async with`")
+        return self._open
+
+    async def __aenter__(self) -> Self:
+        if self._open is not None:
+            raise StorageError(f"the journal '{self.path}' is open already", remedy="connect a second one")
+        loop = asyncio.get_running_loop()
+        self._open = await loop.run_in_executor(None, self._open_files, loop)
+        return self
+
+    def _open_files(self, loop: asyncio.AbstractEventLoop) -> _Open:
+        prepare(self.path, busy_timeout=self._patience)
+        with translation(self.path):
+            writer = Writer(open_connection(self.path, synchronous=self._synchronous), self.path, tenant=self._tenant)
+            reader, lister = (
+                Reader(open_connection(self.path, busy_timeout=self._patience), self.path, tenant=self._tenant)
+                for _ in range(2)
+            )
+        presence = Presence(self.path)
+        presence.sweep()
+        writing, listing = (ThreadPoolExecutor(1, f"sqlite-{name}") for name in ("writer", "lister"))
+        return _Open(loop, presence, writer, reader, lister, writing, listing)
+
+    async def __aexit__(self, *exc: object) -> None:
+        files = self._opened()
+        self._open = None
+        if self._waiting:
+            self._hand_over(files, self._take())
+        files.listing.shutdown(wait=False)
+        closed = files.loop.run_in_executor(files.writing, files.close)
+        files.writing.shutdown(wait=False)
+        await closed
+
+    async def append(self, case: Case, events: Sequence[Event], *, due: datetime | None = None) -> None:
+        """Adds events to a case; see the port. A cancelled append is written as a whole or not at all."""
+        files = self._open or self._opened()
+        try:
+            documents = [encode_event(event) for event in events]
+        except (UnicodeEncodeError, TypeError) as error:
+            raise DataInvalid(f"an event of case '{case.id}' is no JSON: {error}") from error
+        unit = Unit(
+            case,
+            expected_version(case, events),
+            documents,
+            microseconds(due) if due is not None and not case.closed else None,
+            files.loop.create_future(),
+        )
+        if not self._waiting:
+            files.loop.call_soon(self._flush)
+        self._waiting.append(unit)
+        await unit.told
+
+    def _take(self) -> list[Unit]:
+        batch, self._waiting = self._waiting, []
+        return batch
+
+    def _flush(self) -> None:
+        """Writes what waits; on this thread where that is quick."""
+        if self._busy or not self._waiting or self._open is None:
+            return
+        files, batch = self._open, self._take()
+        if self._pace > INLINE_AT_MOST:
+            self._hand_over(files, batch)
+        else:
+            self._settle(files, batch, partial(self._write, files.writer, batch, 0.0))
+
+    def _hand_over(self, files: _Open, batch: list[Unit]) -> None:
+        """Gives the batch to the writer thread."""
+        self._busy = True
+        written = files.loop.run_in_executor(files.writing, self._write_patiently, files.writer, batch)
+        written.add_done_callback(partial(self._written, files, batch))
+
+    def _written(self, files: _Open, batch: list[Unit], written: asyncio.Future[Verdicts | None]) -> None:
+        """Tells those who wait, and lets them append again before the next batch begins."""
+        self._busy = False
+        files.loop.call_soon(self._flush)
+        self._settle(files, batch, written.result)
+
+    def _write(self, writer: Writer, batch: list[Unit], patience: float) -> Verdicts | None:
+        began = time.perf_counter()
+        verdicts = writer.write(batch, patience=patience)
+        self._pace += SMOOTHING * (time.perf_counter() - began - self._pace)
+        return verdicts
+
+    def _write_patiently(self, writer: Writer, batch: list[Unit]) -> Verdicts:
+        verdicts = self._write(writer, batch, self._patience)
+        if verdicts is None:
+            raise writer.locked(self._patience)
+        return verdicts
+
+    def _settle(self, files: _Open, batch: list[Unit], write: Callable[[], Verdicts | None]) -> None:
+        """Tells all in the batch what became of it; where it could not even begin, the thread shall wait for that."""
+        verdicts: Verdicts | None = [StorageError("the writer of the journal broke off")] * len(batch)
+        try:
+            verdicts = write()
+        except StorageError as error:
+            verdicts = [copy.copy(error) for _ in batch]
+        finally:
+            if verdicts is None:
+                self._hand_over(files, batch)
+            else:
+                _tell(batch, verdicts)
+
+    async def load(self, case_id: str) -> Case | None:
+        """The case as its events left it; only the events since its last snapshot are in memory."""
+        return self._opened().reader.load(case_id)
+
+    async def events(self, case_id: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
+        """The events of a case whose number is above ``after``; see the port."""
+        files = self._opened()
+        if limit is not None and limit <= SHORT_PAGE:
+            return files.reader.events(case_id, after=after, limit=limit)
+        return await self._listed(lambda lister: lister.events(case_id, after=after, limit=limit))
+
+    async def find(
+        self,
+        *,
+        workflow: str | None = None,
+        status: Status | Sequence[Status] | None = None,
+        state: str | None = None,
+        after: str = "",
+        limit: int = 100,
+    ) -> list[CaseSummary]:
+        """A page of the cases that fit, ordered by id; see the port."""
+        statuses: Sequence[Status] | None = (status,) if isinstance(status, str) else status
+        return await self._listed(
+            lambda lister: lister.find(workflow=workflow, statuses=statuses, state=state, after=after, limit=limit)
+        )
+
+    async def count(self, *, workflow: str | None = None) -> dict[Status, int]:
+        """How many cases there are of each status."""
+        return await self._listed(lambda lister: lister.count(workflow))
+
+    async def due(self, moment: datetime, *, limit: int = 100) -> list[CaseSummary]:
+        """The open cases whose next timer fires at or before the moment, the earliest first."""
+        return self._opened().reader.due(moment, limit)
+
+    async def next_due(self) -> datetime | None:
+        """When the earliest timer of all cases fires, or None."""
+        return self._opened().reader.next_due()
+
+    async def alive(self, worker: str) -> bool:
+        """Whether the process of that name still has the file open; exact, also right after it was killed."""
+        return self._opened().presence.alive(worker)
+
+    async def keep_definition(self, workflow: str, version: str, document: bytes) -> None:
+        """Keeps the text of a definition."""
+        files = self._opened()
+        keep = partial(files.writer.keep_definition, workflow, version, document, patience=self._patience)
+        await files.loop.run_in_executor(files.writing, keep)
+
+    async def definition(self, version: str) -> bytes | None:
+        """The text of a definition that was kept, or None."""
+        return self._opened().reader.definition(version)
+
+    async def _listed(self, read: Callable[[Reader], T]) -> T:
+        files = self._opened()
+        return await files.loop.run_in_executor(files.listing, read, files.lister)
+
+
+def _tell(batch: list[Unit], verdicts: Verdicts) -> None:
+    for unit, verdict in zip(batch, verdicts, strict=True):
+        if unit.told.done():
+            continue
+        if verdict is None:
+            unit.told.set_result(None)
+        else:
+            unit.told.set_exception(verdict)
+
+
+def _seconds(address: Address, option: str) -> float:
+    text = address.option(option, 5.0)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise StorageError(f"{option}={text} is no number of seconds", remedy=f"write e.g. ?{option}=5")
+    return seconds

@@ -1,0 +1,159 @@
+"""The reading half of a SQLite journal."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import msgspec
+
+from circuit_breaker.engine.ports import CaseSummary
+from circuit_breaker.errors import StorageCorrupt
+from circuit_breaker.storage.sqlite_faults import translation
+from circuit_breaker.storage.sqlite_writer import EPOCH, MICROSECOND, microseconds
+from circuit_breaker.workflow.case import Case, Status
+from circuit_breaker.workflow.events import Event, decode_event
+from circuit_breaker.workflow.evolution import evolve
+from circuit_breaker.workflow.snapshot import decode_case
+
+__all__ = ["Reader"]
+
+ALL = -1
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+HEAD = """
+    SELECT cases.number, status, cases.sequence, coalesce(snapshots.sequence, 0), snapshots.document
+    FROM cases LEFT JOIN snapshots USING (number) WHERE tenant = ? AND id = ?
+"""
+TAIL = "SELECT document FROM journal WHERE number = ? AND sequence > ? ORDER BY sequence"
+EVENTS = """
+    SELECT document FROM journal WHERE number = (SELECT number FROM cases WHERE tenant = ? AND id = ?) AND sequence > ?
+    ORDER BY sequence LIMIT ?
+"""
+SUMMARIES = (
+    "SELECT id, workflow, definition, status, states, sequence, started, updated, due FROM cases WHERE tenant = ?"
+)
+COUNT = "SELECT status, count(*) FROM cases WHERE tenant = ? GROUP BY status"
+COUNT_OF_ONE = "SELECT status, count(*) FROM cases WHERE tenant = ? AND workflow = ? GROUP BY status"
+DUE = f"{SUMMARIES} AND due <= ? ORDER BY due, id LIMIT ?"
+NEXT_DUE = "SELECT min(due) FROM cases WHERE tenant = ? AND due IS NOT NULL"
+DEFINITION = "SELECT document FROM definitions WHERE tenant = ? AND version = ?"
+
+
+class Reader:
+    """Reads from the file; used by one thread at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, tenant: str) -> None:
+        self._connection = connection
+        self._path = path
+        self._tenant = tenant
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+    def load(self, case_id: str) -> Case | None:
+        """The case: its last snapshot and the events since."""
+        with self._reading(), self._one_moment():
+            head = self._connection.execute(HEAD, (self._tenant, case_id)).fetchone()
+            if head is None:
+                return None
+            number, status, sequence, snapshot, document = head
+            case = decode_case(document) if document is not None else None
+            for (event,) in self._connection.execute(TAIL, (number, snapshot)):
+                case = evolve(case, decode_event(event))
+            if case is None or case.sequence != sequence:
+                raise StorageCorrupt(f"case '{case_id}' has not the {sequence} events that it should have")
+            return msgspec.structs.replace(case, status=status)
+
+    def events(self, case_id: str, *, after: int, limit: int | None) -> list[Event]:
+        """The events of a case whose number is above ``after``."""
+        rows = self._rows(EVENTS, (self._tenant, case_id, after, ALL if limit is None else limit))
+        with self._reading():
+            return [decode_event(document) for (document,) in rows]
+
+    def find(
+        self, *, workflow: str | None, statuses: Sequence[Status] | None, state: str | None, after: str, limit: int
+    ) -> list[CaseSummary]:
+        """A page of the cases that fit, ordered by id.
+
+        With several statuses each is asked for by itself, so that each is read off the index in the order of ids.
+        """
+        filters = {
+            "AND status = ?": None,
+            "AND workflow = ?": workflow,
+            "AND instr(states, ?)": state and json.dumps(state, ensure_ascii=False),
+            "AND EXISTS (SELECT 1 FROM json_each(states) WHERE value = ?)": state,
+        }
+        found: list[CaseSummary] = []
+        for status in dict.fromkeys(statuses) if statuses is not None else (None,):
+            given = {text: value for text, value in (filters | {"AND status = ?": status}).items() if value is not None}
+            query = " ".join([SUMMARIES, "AND id > ?", *given, "ORDER BY id LIMIT ?"])
+            found += map(_summary, self._rows(query, (self._tenant, after, *given.values(), limit)))
+        return sorted(found, key=lambda summary: summary.id)[:limit]
+
+    def count(self, workflow: str | None) -> dict[Status, int]:
+        """How many cases there are of each status."""
+        if workflow is None:
+            return dict(self._rows(COUNT, (self._tenant,)))
+        return dict(self._rows(COUNT_OF_ONE, (self._tenant, workflow)))
+
+    def due(self, moment: datetime, limit: int) -> list[CaseSummary]:
+        """The cases whose next timer fires at or before the moment, the earliest first."""
+        return list(map(_summary, self._rows(DUE, (self._tenant, microseconds(moment), limit))))
+
+    def next_due(self) -> datetime | None:
+        """When the earliest timer fires, or None."""
+        ((earliest,),) = self._rows(NEXT_DUE, (self._tenant,))
+        return _moment(earliest)
+
+    def definition(self, version: str) -> bytes | None:
+        """The text of a definition that was kept, or None."""
+        rows = self._rows(DEFINITION, (self._tenant, version))
+        return cast(bytes, rows[0][0]) if rows else None
+
+    def _rows(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with self._reading():
+            return self._connection.execute(query, parameters).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Errors name the file."""
+        try:
+            with translation(self._path):
+                yield
+        except StorageCorrupt as error:
+            raise StorageCorrupt(f"'{self._path}': {error.message}", remedy=error.remedy) from error
+
+    @contextmanager
+    def _one_moment(self) -> Iterator[None]:
+        """All that is read inside is of one moment."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("COMMIT")
+
+
+def _moment(microseconds_since: int | None) -> datetime | None:
+    return EPOCH + microseconds_since * MICROSECOND if microseconds_since is not None else None
+
+
+def _summary(row: tuple[Any, ...]) -> CaseSummary:
+    case_id, workflow, definition, status, states, sequence, started, updated, due = row
+    return CaseSummary(
+        id=case_id,
+        workflow=workflow,
+        definition=definition,
+        status=status,
+        states=tuple(json.loads(states)),
+        sequence=sequence,
+        started_at=EPOCH + started * MICROSECOND,
+        updated_at=EPOCH + updated * MICROSECOND,
+        due=_moment(due),
+    )

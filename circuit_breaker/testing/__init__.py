@@ -1,0 +1,5 @@
+"""What users test their workflows with."""
+
+from circuit_breaker.testing.clock import ManualClock
+
+__all__ = ["ManualClock"]

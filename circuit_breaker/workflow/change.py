@@ -1,0 +1,70 @@
+"""Change: what an action adds to its token, where a plain mapping of data would not do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from circuit_breaker.errors import DataInvalid, OutcomeInvalid
+from circuit_breaker.workflow.data import EMPTY, Data, freeze_mapping
+
+__all__ = ["Change"]
+
+
+def _part(name: str) -> Any:
+    return attrs.field(default=EMPTY, converter=lambda value: freeze_mapping(value or {}, where=name), kw_only=True)
+
+
+@attrs.frozen
+class Change:
+    """What is added to a token.
+
+    Attributes:
+        data: Keys that are set in its data.
+        metadata: Keys that are set in its metadata.
+        results: Keys that are set in its results.
+    """
+
+    data: Data = _part("data")
+    metadata: Data = _part("metadata")
+    results: Data = _part("results")
+
+    @classmethod
+    def of(cls, returned: Any, *, result: str | None = None, what: str = "the action") -> Change:
+        """What an action meant by what it returned: nothing, a mapping of data, or a Change.
+
+        Args:
+            returned: What came back.
+            result: The name in ``results`` under which a mapping is kept; None adds it to the data.
+            what: Who returned it, for the message.
+
+        Raises:
+            OutcomeInvalid: It is something else, or no JSON.
+        """
+        if isinstance(returned, cls):
+            return returned
+        try:
+            if result is not None:
+                return cls(results={result: returned})
+            if returned is None:
+                return _NOTHING
+            if isinstance(returned, Mapping):
+                return cls(data=returned)
+        except DataInvalid as error:
+            raise OutcomeInvalid(f"{what} returned what cannot be kept: {error}") from error
+        raise OutcomeInvalid(
+            f"{what} returned {returned!r:.80}", remedy="return a mapping of what to add to the data, a Change, or None"
+        )
+
+    def plus(self, other: Change) -> Change:
+        """Both changes; where they set the same key, the other's."""
+        return Change(
+            data={**self.data, **other.data},
+            metadata={**self.metadata, **other.metadata},
+            results={**self.results, **other.results},
+        )
+
+
+_NOTHING = Change()

@@ -1,0 +1,120 @@
+"""From flows, as they are written, to transitions, as they are carried out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from circuit_breaker.net.structure import Arc, Net, NetTransition
+from circuit_breaker.rules import Rulebook
+from circuit_breaker.workflow.flow import Flow
+from circuit_breaker.workflow.state import Bundle, State
+from circuit_breaker.workflow.timing import Automatic
+from circuit_breaker.workflow.transition import Transition
+
+if TYPE_CHECKING:
+    from circuit_breaker.workflow.definition import Workflow
+
+__all__ = ["compile_flows", "gather_states", "merged_net", "starting_states"]
+
+
+def gather_states(flows: Iterable[Flow]) -> tuple[State, ...]:
+    """Every state that the flows speak of, in the order in which they come up."""
+    found: dict[str, State] = {}
+    for flow in flows:
+        bundles = (*flow.path.sources, flow.path.targets)
+        mentioned = [state for bundle in bundles for state in bundle.states]
+        mentioned += [state for state in (flow.refused_to, flow.failed_to) if state is not None]
+        for state in mentioned:
+            found[state.name] = _richer(found.get(state.name), state)
+    return tuple(found.values())
+
+
+def _richer(known: State | None, state: State) -> State:
+    """Of two values for one state the one that says more about it."""
+    if known is None:
+        return state
+    return max(known, state, key=lambda s: (bool(s.message), bool(s.timestamp), s.final is not None, s.initial))
+
+
+def starting_states(flows: tuple[Flow, ...]) -> list[State]:
+    """The states in which a case could start: exactly one, or else it has to be said which.
+
+    The first of ``states(...)``; where that was called several times, those of them that no transition enters; where it
+    was not called at all, the first state that the flows speak of.
+    """
+    states = gather_states(flows)
+    first = [state for state in states if state.initial]
+    if len(first) > 1:
+        entered = {state.name for flow in flows for state in flow.path.targets.states}
+        first = [state for state in first if state.name not in entered] or first
+    return first or [states[0]]
+
+
+def compile_flows(flows: tuple[Flow, ...], rulebook: Rulebook) -> tuple[Transition, ...]:
+    """The transitions of checked flows: one for each alternative source."""
+    states = {state.name: state for state in gather_states(flows)}
+    times = Counter(flow.name for flow in flows for _ in flow.path.sources)
+    made = []
+    for flow in flows:
+        for sources in flow.path.sources:
+            unique = times[flow.name] == 1
+            made.append(_compile(flow, sources, rulebook, states, unique=unique, index=len(made)))
+    return tuple(made)
+
+
+def _compile(
+    flow: Flow, sources: Bundle, rulebook: Rulebook, states: dict[str, State], *, unique: bool, index: int
+) -> Transition:
+    name = str(flow.name)
+    ident = name if unique else f"{name}[{'+'.join(state.name for state in sources.states)}]"
+    policy = None if flow.checked is None else flow.checked.resolve(rulebook)
+    targets = [state.name for state in flow.path.targets.states]
+    entered = [*targets, *(state.name for state in (flow.refused_to, flow.failed_to) if state is not None)]
+    return Transition(
+        id=ident,
+        name=name,
+        index=index,
+        net=NetTransition(
+            name=ident,
+            takes=sources.arcs(),
+            gives=flow.path.targets.arcs(),
+            reads=flow.arcs(flow.read),
+            inhibitors=flow.arcs(flow.inhibited),
+            resets=tuple(dict.fromkeys(state.name for state in flow.cleared)),
+        ),
+        trigger=flow.trigger or Automatic(),
+        stamps={state: states[state].timestamp for state in entered if states[state].timestamp},
+        guard=None if flow.condition is None else flow.condition.resolve(rulebook),
+        validations=None if policy is None else policy.before,
+        rules=None if policy is None else policy.after,
+        steps=flow.steps,
+        timeout=flow.limit,
+        retry=flow.retrying,
+        priority=flow.rank or 0,
+        otherwise=None if flow.refused_to is None else flow.refused_to.name,
+        on_failure=None if flow.failed_to is None else flow.failed_to.name,
+        compensate=flow.compensation,
+        effect=flow.effected or "idempotent",
+        again_if=None if flow.again_if is None else flow.again_if.resolve(rulebook),
+        roles=flow.allowed or (),
+        description=flow.description or "",
+        merge=flow.merging,
+        correlate=flow.correlation,
+        metadata=flow.facts,
+    )
+
+
+def merged_net(workflow: Workflow) -> Net:
+    """The workflow as one Petri net."""
+    transitions: list[NetTransition] = []
+    for transition in workflow.transitions:
+        transitions.append(transition.net)
+        for suffix, state in (("otherwise", transition.otherwise), ("failed", transition.on_failure)):
+            if state is not None:
+                net = transition.net
+                transitions.append(
+                    NetTransition(f"{net.name}/{suffix}", net.takes, (Arc(state),), net.reads, net.inhibitors)
+                )
+    return Net(tuple(state.name for state in workflow.states), tuple(transitions))

@@ -1,0 +1,178 @@
+"""The data of a token: JSON values that cannot be changed in place, their merge and their difference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from circuit_breaker.errors import DataInvalid, MergeConflict
+
+__all__ = ["EMPTY", "Data", "DataList", "difference", "freeze", "freeze_mapping", "merge", "thaw"]
+
+DEEPEST = 64
+HINT = "tokens are immutable: return what to add from the action, or copy it with copy.deepcopy"
+
+
+def _refuse(self: object, *_: object, **__: object) -> NoReturn:
+    raise TypeError(f"the data of a token cannot be changed in place; {HINT}")
+
+
+class Data(dict[str, Any]):
+    """A JSON object that cannot be changed; equal to the dict with the same content."""
+
+    __slots__ = ()
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __deepcopy__(self, memo: object) -> dict[str, Any]:
+        return {key: thaw(value) for key, value in self.items()}
+
+    def __hash__(self) -> int:  # type: ignore[override]  # it cannot change, so it may be hashed
+        return hash(frozenset((key, _hashable(value)) for key, value in self.items()))
+
+
+class DataList(list[Any]):
+    """A JSON array that cannot be changed; equal to the list with the same content."""
+
+    __slots__ = ()
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+
+    def __deepcopy__(self, memo: object) -> list[Any]:
+        return [thaw(value) for value in self]
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(map(_hashable, self)))
+
+
+EMPTY = Data()
+
+
+def _hashable(value: Any) -> Any:
+    return (bool, value) if isinstance(value, bool) else value
+
+
+def thaw(value: Any) -> Any:
+    """A copy of plain dicts and lists, which may be changed."""
+    if isinstance(value, Mapping):
+        return {key: thaw(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [thaw(inner) for inner in value]
+    return value
+
+
+def freeze_mapping(value: Any, *, where: str = "data") -> Data:
+    """The mapping as :class:`Data`.
+
+    Raises:
+        DataInvalid: It is no mapping with text keys, or something in it is no JSON; the message names the path.
+    """
+    if type(value) is Data:
+        return value
+    if not isinstance(value, Mapping):
+        raise DataInvalid(f"{where}: {_short(value)} is no mapping", remedy="give a dict with text keys")
+    frozen = freeze(value, where=where)
+    assert isinstance(frozen, Data)  # noqa: S101 - freeze gives Data for every mapping
+    return frozen
+
+
+def freeze(value: Any, *, where: str = "data", depth: int = 0) -> Any:
+    """The JSON value, frozen through and through.
+
+    Text, numbers, booleans and None stay; mappings become :class:`Data`, lists and tuples :class:`DataList`.
+
+    Raises:
+        DataInvalid: Something in it is no JSON, is nested deeper than 64, or is no finite number.
+    """
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None or kind is Data or kind is DataList:
+        return value
+    if depth > DEEPEST:
+        raise DataInvalid(f"{where} is nested deeper than {DEEPEST}", remedy="flatten it, or keep it outside the token")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise DataInvalid(f"{where}: {value!r} is no JSON number", remedy="use None or a text")
+        return float(value)
+    if isinstance(value, Mapping):
+        return Data(_frozen_items(value, where, depth))
+    if isinstance(value, (list, tuple)):
+        return DataList(freeze(inner, where=f"{where}[{i}]", depth=depth + 1) for i, inner in enumerate(value))
+    if isinstance(value, (str, int)):
+        return str(value) if isinstance(value, str) else int(value)
+    raise DataInvalid(
+        f"{where}: a {kind.__module__}.{kind.__qualname__} is no JSON",
+        remedy="use text, numbers, booleans, None, lists and dicts",
+    )
+
+
+def _frozen_items(value: Mapping[Any, Any], where: str, depth: int) -> Iterable[tuple[str, Any]]:
+    for key, inner in value.items():
+        if not isinstance(key, str):
+            raise DataInvalid(f"{where}: the key {key!r} is no text", remedy="use text keys")
+        yield str(key), freeze(inner, where=f"{where}.{key}", depth=depth + 1)
+
+
+def _short(value: object, most: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Data, tuple[str, ...]]:
+    """What was set and what was removed between two objects, by top-level key."""
+    changed = {key: value for key, value in after.items() if key not in before or not _same(before[key], value)}
+    return Data(changed), tuple(key for key in before if key not in after)
+
+
+def merge(base: Mapping[str, Any], branches: Sequence[Mapping[str, Any]], *, where: str = "data") -> Data:
+    """Three-way merge of branches that started from ``base``.
+
+    A key changed or removed in one branch wins; the same change in several is fine.
+
+    Raises:
+        MergeConflict: Two branches changed a key differently. It names every such key.
+    """
+    merged = dict(base)
+    conflicts: dict[str, tuple[Any, ...]] = {}
+    for key in dict.fromkeys(key for branch in (base, *branches) for key in branch):
+        changes = _distinct([branch.get(key, _GONE) for branch in branches if _changed(base, branch, key)])
+        if len(changes) > 1:
+            conflicts[f"{where}.{key}"] = tuple("removed" if value is _GONE else value for value in changes)
+        elif changes and changes[0] is _GONE:
+            merged.pop(key, None)
+        elif changes:
+            merged[key] = changes[0]
+    if conflicts:
+        raise MergeConflict(conflicts)
+    return Data(merged)
+
+
+_GONE: Any = object()
+
+
+def _changed(base: Mapping[str, Any], branch: Mapping[str, Any], key: str) -> bool:
+    return not _same(base.get(key, _GONE), branch.get(key, _GONE))
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    kept: list[Any] = []
+    for value in values:
+        if not any(_same(value, other) for other in kept):
+            kept.append(value)
+    return kept
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal as JSON: True is not 1, also inside of lists and objects."""
+    if one is other:
+        return True
+    if isinstance(one, bool) or isinstance(other, bool):
+        return False
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
+
+
+Merge = Callable[[Sequence[Any]], Mapping[str, Any]]

@@ -1,0 +1,202 @@
+"""Workflow: the frozen, checked definition of what can happen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import attrs
+
+from circuit_breaker.errors import TransitionNotFound, WorkflowInvalid, nearest
+from circuit_breaker.net.structure import Net
+from circuit_breaker.rules import Rulebook
+from circuit_breaker.workflow import firing
+from circuit_breaker.workflow.case import Case, Status
+from circuit_breaker.workflow.checks import check
+from circuit_breaker.workflow.compiling import compile_flows, gather_states, merged_net, starting_states
+from circuit_breaker.workflow.flow import Flow
+from circuit_breaker.workflow.state import State, checked_name
+from circuit_breaker.workflow.transition import Transition
+
+__all__ = ["Workflow"]
+
+
+@attrs.frozen(slots=False, eq=False, init=False)
+class Workflow:
+    """A definition: states, transitions and rules.
+
+    Args:
+        name: What it is called.
+        flows: The transitions, in the order in which equally urgent ones are tried.
+        rules: The rulebook in which names are looked up.
+        data: An attrs class: the data of a token is then an instance of it, and unknown fields are faults.
+        initial: Where cases start; by default the first of ``states(...)``.
+        final: States in which a token has arrived; by default those that no transition leaves.
+        description: What it is for.
+        metadata: Anything else worth keeping with it; JSON.
+
+    Raises:
+        WorkflowInvalid: The definition has faults; all of them are reported, each with its place and a remedy.
+    """
+
+    name: str
+    flows: tuple[Flow, ...]
+    rules: Rulebook
+    schema: type | None
+    states: tuple[State, ...]
+    initial: str
+    final: frozenset[str]
+    transitions: tuple[Transition, ...]
+    description: str
+    metadata: Mapping[str, Any]
+
+    def __init__(
+        self,
+        name: str,
+        *flows: Flow,
+        rules: Rulebook | Iterable[Any] | Mapping[str, Any] | None = None,
+        data: type | None = None,
+        initial: State | str | None = None,
+        final: Iterable[State | str] | None = None,
+        description: str = "",
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        checked_name(name, what="workflow")
+        rulebook = Rulebook.of(rules)
+        states = gather_states(flows)
+        finals = None if final is None else frozenset(str(state) for state in final)
+        faults = check(flows, states, rulebook, schema=data, initial=initial, final=finals)
+        if faults:
+            raise WorkflowInvalid(f"Workflow '{name}' has {len(faults)} fault(s)", faults=faults)
+        transitions = compile_flows(flows, rulebook)
+        self.__attrs_init__(  # type: ignore[attr-defined]  # made by attrs
+            name=name,
+            flows=flows,
+            rules=rulebook,
+            schema=data,
+            states=states,
+            initial=str(initial) if initial is not None else starting_states(flows)[0].name,
+            final=finals if finals is not None else _sinks(states, transitions),
+            transitions=transitions,
+            description=description,
+            metadata=dict(metadata or {}),
+        )
+
+    @cached_property
+    def by_name(self) -> dict[str, tuple[Transition, ...]]:
+        """The transitions of each name: one, or one for each alternative source."""
+        named: dict[str, tuple[Transition, ...]] = {}
+        for transition in self.transitions:
+            named[transition.name] = (*named.get(transition.name, ()), transition)
+        return named
+
+    @cached_property
+    def by_id(self) -> dict[str, Transition]:
+        """Each transition by its id."""
+        return {transition.id: transition for transition in self.transitions}
+
+    @cached_property
+    def leaving(self) -> dict[str, tuple[Transition, ...]]:
+        """For each state the transitions that take tokens from it, the most urgent first."""
+        away: dict[str, list[Transition]] = {state.name: [] for state in self.states}
+        for transition in sorted(self.transitions, key=lambda t: (-t.priority, t.index)):
+            for source in transition.sources:
+                away[source].append(transition)
+        return {state: tuple(transitions) for state, transitions in away.items()}
+
+    @cached_property
+    def resting(self) -> dict[str, Status]:
+        """The status of a case whose only token is in a state, for those states where that alone decides it."""
+        return dict(firing.resting(self))
+
+    @cached_property
+    def timed(self) -> bool:
+        """Whether any transition waits for a time."""
+        return any(transition.delay is not None for transition in self.transitions)
+
+    @cached_property
+    def net(self) -> Net:
+        """The whole as a Petri net; the ways out of a refusal or failure are transitions of their own."""
+        return merged_net(self)
+
+    @cached_property
+    def version(self) -> str:
+        """A hash of everything that decides what happens: the same for the same definition, wherever it is written."""
+        text = json.dumps(self.to_document(named=False), sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def state(self, name: str) -> State:
+        """The state of that name.
+
+        Raises:
+            WorkflowInvalid: There is none.
+        """
+        for state in self.states:
+            if state.name == name:
+                return state
+        known = [state.name for state in self.states]
+        raise WorkflowInvalid(f"workflow '{self.name}' has no state '{name}'", remedy=nearest(name, known))
+
+    def named(self, name: str) -> tuple[Transition, ...]:
+        """The transitions of that name.
+
+        Raises:
+            TransitionNotFound: There is none.
+        """
+        found = self.by_name.get(name)
+        if found is None:
+            known = self.by_name
+            raise TransitionNotFound(
+                f"workflow '{self.name}' has no transition '{name}'", remedy=nearest(str(name), known)
+            )
+        return found
+
+    def start(
+        self,
+        case: str,
+        *,
+        at: datetime,
+        by: str = "",
+        data: Any = None,
+        metadata: Mapping[str, Any] | None = None,
+        state: State | str | None = None,
+    ) -> Case:
+        """A new case with one token, as a pure value; nothing is stored. See :meth:`Engine.start`."""
+        return firing.start(self, case, at=at, by=by, data=data, metadata=metadata, state=state)
+
+    def fire(self, case: Case, name: str, *, at: datetime, by: str = "", data: Any = None, roles: Iterable[str] = ()) -> Case:
+        """The case after a transition without an action fired; the event is the last of its history.
+
+        Raises:
+            TransitionNotFound: The workflow has no transition of that name.
+            NotEnabled: The tokens are not there.
+            Refused: The guard or the policy said no; the verdict is in the error.
+            CaseClosed: The case has ended.
+        """
+        return firing.fire(self, case, name, at=at, by=by, data=data, roles=roles)
+
+    def to_document(self, *, named: bool = True) -> dict[str, Any]:
+        """The definition as a plain document, which :func:`workflow_from_document` reads back.
+
+        Args:
+            named: Refuse rules and actions that have no name to be found by.
+        """
+        from circuit_breaker.workflow.documents import workflow_to_document  # noqa: PLC0415
+
+        return workflow_to_document(self, named=named)
+
+    def __repr__(self) -> str:
+        return f"Workflow({self.name!r}, {len(self.states)} states, {len(self.by_name)} transitions)"
+
+
+def _sinks(states: tuple[State, ...], transitions: tuple[Transition, ...]) -> frozenset[str]:
+    left = {source for transition in transitions for source in transition.sources}
+    return frozenset(
+        state.name for state in states if state.final or (state.final is None and state.name not in left)
+    )
+
+

@@ -1,0 +1,205 @@
+"""Explain: for every transition of a case whether it can fire, and if not, exactly why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from circuit_breaker.net import missing
+from circuit_breaker.rules import Verdict
+from circuit_breaker.workflow import firing
+from circuit_breaker.workflow.case import Case, Status
+from circuit_breaker.workflow.timing import Automatic, Manual, OnSignal
+from circuit_breaker.workflow.transition import Transition
+
+if TYPE_CHECKING:
+    from circuit_breaker.workflow.definition import Workflow
+
+__all__ = ["Explanation", "Reason", "explain"]
+
+
+@attrs.frozen
+class Reason:
+    """What can be said about one transition.
+
+    Attributes:
+        transition: Its name.
+        id: Its id, which differs from the name where one name has several sources.
+        enabled: Whether it can fire now.
+        trigger: What makes it fire: ``"automatic"``, ``"manual"``, ``"signal"`` or ``"timer"``.
+        missing: What keeps it from being enabled apart from rules, in words: tokens, a signal, a time, a reservation.
+        verdict: What its rules say of the tokens it would take; None where there are no tokens to judge.
+        remedies: Changes of data, each by path, of which any one would make its rules hold.
+    """
+
+    transition: str
+    id: str
+    enabled: bool
+    trigger: str
+    missing: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+    remedies: tuple[Mapping[str, Any], ...] = ()
+
+    def to_document(self) -> dict[str, Any]:
+        """The reason as plain JSON."""
+        document: dict[str, Any] = {
+            "transition": self.transition,
+            "id": self.id,
+            "enabled": self.enabled,
+            "trigger": self.trigger,
+            "missing": list(self.missing),
+        }
+        if self.verdict is not None:
+            document["verdict"] = self.verdict.to_document()
+        if self.remedies:
+            document["remedies"] = [dict(remedy) for remedy in self.remedies]
+        return document
+
+    def lines(self) -> Iterator[str]:
+        """The reason as lines of text."""
+        how = {"automatic": "by itself", "manual": "when somebody fires it"}.get(self.trigger, f"by {self.trigger}")
+        yield f"{'✓' if self.enabled else '✗'} {self.id}: {f'can fire {how}' if self.enabled else 'cannot fire'}"
+        yield from (f"    {reason}" for reason in self.missing)
+        if self.verdict is not None and not self.verdict.passed:
+            yield from (f"    {line}" for line in str(self.verdict).splitlines())
+        for remedy in self.remedies:
+            yield f"    it would with {', '.join(f'{path} = {value!r}' for path, value in remedy.items())}"
+
+
+@attrs.frozen
+class Explanation:
+    """What can happen to a case, and what cannot and why. Printed, it is a text for people.
+
+    Attributes:
+        case: The id of the case.
+        state: Where its tokens are.
+        status: See :class:`circuit_breaker.Case`.
+        message: What the states say to people.
+        reasons: One for each transition, in the order of definition.
+    """
+
+    case: str
+    state: str
+    status: Status
+    message: str
+    reasons: tuple[Reason, ...]
+
+    @property
+    def enabled(self) -> tuple[str, ...]:
+        """The names of the transitions that can fire now."""
+        return tuple(dict.fromkeys(reason.transition for reason in self.reasons if reason.enabled))
+
+    def __getitem__(self, name: str) -> Reason:
+        """The reason of a transition, by its name or id; of several with one name, one that can fire."""
+        found = [reason for reason in self.reasons if name in (reason.id, reason.transition)]
+        if not found:
+            raise KeyError(name)
+        return max(found, key=lambda reason: reason.enabled)
+
+    def to_document(self) -> dict[str, Any]:
+        """The explanation as plain JSON."""
+        return {
+            "case": self.case,
+            "state": self.state,
+            "status": self.status,
+            "message": self.message,
+            "transitions": [reason.to_document() for reason in self.reasons],
+        }
+
+    def __str__(self) -> str:
+        head = f"case {self.case} is {self.status} in {self.state or 'no state'}"
+        message = [f"  {self.message}"] if self.message else []
+        return "\n".join([head, *message, *(line for reason in self.reasons for line in reason.lines())])
+
+
+def explain(
+    workflow: Workflow, case: Case, *, at: datetime | None = None, roles: Iterable[str] | None = None
+) -> Explanation:
+    """Why each transition can fire or not.
+
+    Args:
+        workflow: The definition.
+        case: The case.
+        at: The present moment, against which timers are held; None leaves them out.
+        roles: The roles of whoever asks; None leaves roles out.
+    """
+    message = " ".join(
+        text for place in case.states if (text := workflow.state(place).message)
+    )
+    reasons = tuple(_reason(workflow, case, transition, at, roles) for transition in workflow.transitions)
+    return Explanation(case.id, case.state, case.status, message, reasons)
+
+
+def _reason(
+    workflow: Workflow, case: Case, transition: Transition, at: datetime | None, roles: Iterable[str] | None
+) -> Reason:
+    trigger = _trigger(transition)
+    if case.closed:
+        return Reason(transition.name, transition.id, False, trigger, (f"the case is {case.status}",))
+    lacking = tuple(_missing(case, transition))
+    if lacking:
+        return Reason(transition.name, transition.id, False, trigger, lacking)
+    tried = [
+        _judged(workflow, case, choice, trigger, at, roles) for choice in firing.choices(workflow, case, transition)
+    ]
+    if not tried:
+        key = "the tokens do not agree on the key that they are joined by"
+        return Reason(transition.name, transition.id, False, trigger, (key,))
+    return next((reason for reason in tried if reason.enabled), tried[0])
+
+
+def _missing(case: Case, transition: Transition) -> Iterator[str]:
+    busy = {token_id for pending in case.pending for token_id, _ in pending.consumed}
+    for kind, place, _ in missing(transition.net, case.marking, reserved=case.reserved):
+        if kind == "takes" and any(token.id in busy for token in case.marking.at(place)):
+            doing = next(p for p in case.pending if any(state == place for _, state in p.consumed))
+            state = "is in doubt since a crash" if doing.doubt else "is in progress"
+            yield f"the token in '{place}' is reserved: the action of '{doing.transition}' {state}"
+        else:
+            yield firing.missing_in_words(kind, place)
+
+
+def _judged(
+    workflow: Workflow, case: Case, choice: firing.Choice, trigger: str, at: datetime | None, roles: Iterable[str] | None
+) -> Reason:
+    transition = choice.transition
+    waiting = list(_waiting(case, choice, at, roles))
+    verdict = firing.verdict(workflow, choice)
+    if transition.automatic and firing.blocked(case, choice):
+        waiting.append(_block(case, transition))
+    remedies = _remedies(workflow, choice) if not verdict.passed else ()
+    possible = verdict.passed and not waiting
+    return Reason(transition.name, transition.id, possible, trigger, tuple(waiting), verdict, remedies)
+
+
+def _waiting(case: Case, choice: firing.Choice, at: datetime | None, roles: Iterable[str] | None) -> Iterator[str]:
+    transition = choice.transition
+    if transition.signal and not any(signal.name == transition.signal for signal in case.signals):
+        yield f"it waits for the signal '{transition.signal}'"
+    if transition.delay is not None and at is not None and firing.due(choice) > at:
+        yield f"it is due at {firing.due(choice).isoformat(timespec='seconds')}"
+    if roles is not None and (verdict := firing.role_verdict(transition, roles)) is not None and not verdict.passed:
+        yield f"it needs the role {verdict.wanted}"
+
+
+def _block(case: Case, transition: Transition) -> str:
+    block = next(block for block in case.blocked if block.transition == transition.id)
+    return f"it {'failed' if block.kind == 'failed' else 'was refused'} with these tokens: {block.reason}"
+
+
+def _remedies(workflow: Workflow, choice: firing.Choice) -> tuple[Mapping[str, Any], ...]:
+    gate = choice.transition.gate
+    if gate is None or choice.conflict is not None or workflow.schema is not None:
+        return ()
+    return tuple(gate.remedies(choice.view))
+
+
+def _trigger(transition: Transition) -> str:
+    if isinstance(transition.trigger, Automatic):
+        return "automatic"
+    if isinstance(transition.trigger, Manual):
+        return "manual"
+    return "signal" if isinstance(transition.trigger, OnSignal) else "timer"

@@ -1,0 +1,263 @@
+"""The fluent way to write a transition: ``flow(a >> b).transition("x").policy(...)``.
+
+A flow is a frozen value; every step returns a new one. A step that can be given only once raises when it is given again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, overload
+
+import attrs
+
+from circuit_breaker.errors import WorkflowInvalid
+from circuit_breaker.net.structure import Arc
+from circuit_breaker.rules import Field, Policy, Rule, as_rule
+from circuit_breaker.workflow.state import Bundle, Path, State, checked_name
+from circuit_breaker.workflow.timing import (
+    After,
+    Automatic,
+    Duration,
+    Every,
+    Manual,
+    OnSignal,
+    RetryPolicy,
+    Trigger,
+    seconds,
+)
+
+__all__ = ["Call", "Execution", "Flow", "Step", "flow"]
+
+Action = Callable[..., Any]
+Effect = Literal["idempotent", "at_most_once"]
+
+
+@attrs.frozen
+class Call:
+    """A step that calls a function with the token, and with a context if it asks for one."""
+
+    action: Action
+    name: str
+
+    @classmethod
+    def of(cls, action: Any, name: str | None = None) -> Call:
+        """The call of a function, under its own name unless another is given."""
+        if not callable(action):
+            raise WorkflowInvalid(f"{action!r} is no action", remedy="give a function that takes the token")
+        own = getattr(action, "__name__", type(action).__name__)
+        return cls(action, name or (own if own != "<lambda>" else "action"))
+
+
+@attrs.frozen
+class Execution:
+    """A step that runs an executor with parameters, of which references are read from the token.
+
+    Attributes:
+        executor: The class, or the name under which it is registered.
+        parameters: By name; a ``field(...)`` or ``template(...)`` is read when the step begins.
+        result: The name in the token's results under which the outcome is kept; None merges it into the data.
+    """
+
+    executor: Any
+    parameters: Mapping[str, Any]
+    result: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the executor."""
+        return self.executor if isinstance(self.executor, str) else str(self.executor.__name__)
+
+
+Step = Call | Execution
+
+
+@attrs.frozen
+class Flow:
+    """A transition in the making. See :func:`flow`."""
+
+    path: Path
+    name: str | None = None
+    trigger: Trigger | None = None
+    condition: Rule | None = None
+    checked: Policy | None = None
+    steps: tuple[Step, ...] = ()
+    read: tuple[Bundle, ...] = ()
+    inhibited: tuple[Bundle, ...] = ()
+    cleared: tuple[State, ...] = ()
+    limit: float | None = None
+    retrying: RetryPolicy | None = None
+    rank: int | None = None
+    refused_to: State | None = None
+    failed_to: State | None = None
+    compensation: Call | None = None
+    effected: Effect | None = None
+    again_if: Rule | None = None
+    allowed: tuple[str, ...] | None = None
+    description: str | None = None
+    merging: Callable[..., Any] | None = None
+    correlation: Field | None = None
+    facts: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def _once(self, step: str, attribute: str, value: Any) -> Flow:
+        if getattr(self, attribute) is not None:
+            raise WorkflowInvalid(f"{self.title}: .{step}() is given twice", remedy="give it once")
+        return attrs.evolve(self, **{attribute: value})
+
+    @property
+    def title(self) -> str:
+        """What to call this flow in a message."""
+        return f"transition '{self.name}'" if self.name else f"flow({self.path})"
+
+    def transition(self, name: str) -> Flow:
+        """Names the transition."""
+        return self._once("transition", "name", checked_name(name, what="transition"))
+
+    def guard(self, rule: Any) -> Flow:
+        """The transition is possible only while the rule holds: a Rule, the name of one, or an expression."""
+        return self._once("guard", "condition", as_rule(rule))
+
+    def policy(self, *, validations: Any = None, rules: Any = None) -> Flow:
+        """What must hold before the action (validations) and after it, on its result (rules).
+
+        Each is a Rule, a name, a list of these (all must hold), or ``{"all": [], "any": [], "none": []}``.
+        """
+        return self._once("policy", "checked", Policy(validations=validations, rules=rules))
+
+    @overload
+    def action(self, action: Action, *, name: str | None = None) -> Flow: ...
+    @overload
+    def action(self, action: None = None, *, name: str | None = None) -> Callable[[Action], Flow]: ...
+    def action(self, action: Action | None = None, *, name: str | None = None) -> Flow | Callable[[Action], Flow]:
+        """Calls a function (plain or async) with the token; what it returns is added to the data.
+
+        Also a decorator: the decorated name is then the finished flow.
+        """
+        if action is None:
+            return lambda decorated: self.action(decorated, name=name)
+        return attrs.evolve(self, steps=(*self.steps, Call.of(action, name)))
+
+    def execute(self, executor: Any, *, result: str | None = None, **parameters: Any) -> Flow:
+        """Runs an executor with these parameters; may be given any number of times, one after the other."""
+        if not isinstance(executor, (str, type)) or (isinstance(executor, type) and not hasattr(executor, "execute")):
+            raise WorkflowInvalid(
+                f"{self.title}: {executor!r} is no executor", remedy="give the class, with parameters as keywords"
+            )
+        return attrs.evolve(self, steps=(*self.steps, Execution(executor, parameters, result)))
+
+    def manual(self) -> Flow:
+        """Fires only when somebody fires it."""
+        return self._once("manual", "trigger", Manual())
+
+    def automatic(self) -> Flow:
+        """Fires by itself as soon as it is enabled; this is so unless something else is said."""
+        return self._once("automatic", "trigger", Automatic())
+
+    def on_signal(self, name: str, *, transient: bool = False) -> Flow:
+        """Fires when this signal is there; its data is added to the token."""
+        return self._once("on_signal", "trigger", OnSignal(checked_name(name, what="signal"), transient))
+
+    def after(self, delay: Duration) -> Flow:
+        """Fires this long after the token entered its state: seconds, a timedelta, or a text such as ``"2h 30m"``."""
+        return self._once("after", "trigger", After(delay))  # type: ignore[arg-type]  # attrs converts it
+
+    def every(self, interval: Duration) -> Flow:
+        """Fires again and again at this interval, as long as the token comes back to the same state."""
+        return self._once("every", "trigger", Every(interval))  # type: ignore[arg-type]  # attrs converts it
+
+    def timeout(self, duration: Duration) -> Flow:
+        """The longest that one attempt of the action may take."""
+        return self._once("timeout", "limit", seconds(duration, what="timeout"))
+
+    def retry(self, policy: RetryPolicy | int | None = None, **settings: Any) -> Flow:
+        """Tries a failed action again: a RetryPolicy, a number of attempts, or the settings of a policy."""
+        if policy is not None and settings:
+            raise WorkflowInvalid(f"{self.title}: .retry() takes a policy or settings, not both")
+        if isinstance(policy, int):
+            policy = RetryPolicy(max_attempts=policy)
+        try:
+            made = policy or RetryPolicy(**settings)
+        except (TypeError, ValueError) as error:
+            raise WorkflowInvalid(f"{self.title}: .retry(): {error}") from error
+        return self._once("retry", "retrying", made)
+
+    def priority(self, rank: int) -> Flow:
+        """Of several automatic transitions the one with the highest priority fires first; 0 unless given."""
+        return self._once("priority", "rank", rank)
+
+    def otherwise(self, state: State) -> Flow:
+        """Where the tokens go if the policy refuses."""
+        return self._once("otherwise", "refused_to", _state(state))
+
+    def on_failure(self, state: State) -> Flow:
+        """Where the tokens go if the action fails for good."""
+        return self._once("on_failure", "failed_to", _state(state))
+
+    def compensate(self, action: Action, *, name: str | None = None) -> Flow:
+        """What undoes the action, called with the token when the case is rolled back."""
+        return self._once("compensate", "compensation", Call.of(action, name))
+
+    def effect(self, effect: Effect, *, again_if: Any = None) -> Flow:
+        """What a repetition of the action does after a crash.
+
+        ``"idempotent"`` (the default): it runs again, with the same idempotency key. ``"at_most_once"``: the case is in
+        doubt until somebody resolves it, or until the rule ``again_if`` says that it may run again.
+        """
+        if effect not in ("idempotent", "at_most_once"):
+            raise WorkflowInvalid(f"{self.title}: no effect {effect!r}", remedy='"idempotent" or "at_most_once"')
+        rule = None if again_if is None else as_rule(again_if)
+        return attrs.evolve(self._once("effect", "effected", effect), again_if=rule)
+
+    def roles(self, *names: str) -> Flow:
+        """Only somebody with one of these roles may fire it."""
+        if not names:
+            raise WorkflowInvalid(f"{self.title}: .roles() needs at least one role")
+        return self._once("roles", "allowed", names)
+
+    def describe(self, text: str) -> Flow:
+        """Says what the transition is for."""
+        return self._once("describe", "description", text)
+
+    def reads(self, *states: Any) -> Flow:
+        """Needs a token in these states as well, and leaves it there."""
+        return attrs.evolve(self, read=(*self.read, *map(Bundle.of, states)))
+
+    def unless(self, *states: Any) -> Flow:
+        """Not while there is a token in one of these states (with a weight: that many tokens)."""
+        return attrs.evolve(self, inhibited=(*self.inhibited, *map(Bundle.of, states)))
+
+    def clears(self, *states: State) -> Flow:
+        """Withdraws every token from these states, and cancels the actions that hold them."""
+        return attrs.evolve(self, cleared=(*self.cleared, *map(_state, states)))
+
+    def merge(self, function: Callable[..., Any]) -> Flow:
+        """How the data of joining tokens becomes one: called with the tokens, returns the data."""
+        return self._once("merge", "merging", function)
+
+    def correlate(self, key: Field) -> Flow:
+        """Joins only tokens that agree on this field, such as ``field("order_id")``."""
+        return self._once("correlate", "correlation", key)
+
+    def metadata(self, **facts: Any) -> Flow:
+        """Anything else worth keeping with the transition; JSON."""
+        return attrs.evolve(self, facts={**self.facts, **facts})
+
+    def arcs(self, bundles: Iterable[Bundle]) -> tuple[Arc, ...]:
+        """The arcs of these bundles, one for each state."""
+        return Bundle(tuple(part for bundle in bundles for part in bundle.parts)).arcs()
+
+
+def _state(value: Any) -> State:
+    if not isinstance(value, State):
+        raise WorkflowInvalid(f"{value!r} is no state", remedy="give one of those that states() made")
+    return value
+
+
+def flow(path: Path) -> Flow:
+    """The beginning of a transition along a path, such as ``flow(draft >> review)``.
+
+    Raises:
+        WorkflowInvalid: It is no path.
+    """
+    if not isinstance(path, Path):
+        raise WorkflowInvalid(f"flow() needs a path, not {path!r}", remedy="write flow(a >> b)")
+    return Flow(path)
