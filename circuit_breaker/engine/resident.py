@@ -50,6 +50,11 @@ class Resident:
         if self._changed is not None:
             self._changed.set()
 
+    def ended(self, key: str) -> None:
+        """Forgets an action that has ended, and lets whoever runs the case look at it again."""
+        self.actions.pop(key, None)
+        self.wake()
+
     @contextmanager
     def used(self) -> Iterator[None]:
         """Keeps the case in memory as long as the ``with`` block lasts."""

@@ -88,10 +88,15 @@ async def carry_out(engine: Engine, resident: Resident, workflow: Workflow, pend
     try:
         choice = firing.resume(workflow, resident.case, pending)
         change, error = await _attempt(engine, resident, workflow, pending, choice)
-        return await end(engine, resident, workflow, pending.key, change=change, error=error)
-    finally:
-        resident.actions.pop(pending.key, None)
-        resident.wake()
+        told = await end(engine, resident, workflow, pending.key, change=change, error=error)
+    except asyncio.CancelledError:
+        resident.ended(pending.key)
+        raise
+    except BaseException:
+        resident.actions.pop(pending.key, None)  # whoever runs the case is about to be stopped, and must not go on
+        raise
+    resident.ended(pending.key)
+    return told
 
 
 async def _attempt(

@@ -42,8 +42,7 @@ def svg(drawing: Drawing) -> str:
     height = plan.height + top + MARGIN
     key = f"cb-{zlib.crc32(repr(drawing).encode('utf-8', 'replace')):08x}"
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="cb-drawing" role="img" {_extent(width, height)}'
-        f' aria-labelledby="{key}-title {key}-text">',
+        _opening(width, height, key),
         f'<title id="{key}-title">{_safe(drawing.title or "drawing")}</title>',
         f'<desc id="{key}-text">{_safe(_described(drawing))}</desc>',
         f"<style>{STYLE}</style>",
@@ -67,8 +66,10 @@ def svg(drawing: Drawing) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _extent(width: float, height: float) -> str:
-    return f'viewBox="0 0 {_n(width)} {_n(height)}" width="{_n(width)}" height="{_n(height)}"'
+def _opening(width: float, height: float, key: str) -> str:
+    extent = f'viewBox="0 0 {_n(width)} {_n(height)}" width="{_n(width)}" height="{_n(height)}"'
+    names = f'aria-labelledby="{key}-title {key}-text"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" class="cb-drawing" role="img" {extent} {names}>'
 
 
 def _described(drawing: Drawing) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -112,14 +112,17 @@ def step_into(value: Any, step: str) -> Any:
         return value.get(step, MISSING)
     if isinstance(value, (list, tuple)):
         return value[int(step)] if _is_index(step, len(value)) else MISSING
-    kind: Hashable = type(value)
-    return getattr(value, step, MISSING) if step in declared_fields(kind) else MISSING
+    return getattr(value, step, MISSING) if step in declared_fields(type(value)) else MISSING
+
+
+def declared_fields(kind: Any) -> frozenset[str]:
+    """The names of the attrs fields of a class; none for any other class."""
+    return _declared_fields(kind)
 
 
 @lru_cache(maxsize=256)
-def declared_fields(kind: Hashable) -> frozenset[str]:
-    """The names of the attrs fields of a class; none for any other class."""
-    return frozenset(attrs.fields_dict(kind)) if isinstance(kind, type) and attrs.has(kind) else frozenset()
+def _declared_fields(kind: Any) -> frozenset[str]:
+    return frozenset(attrs.fields_dict(kind)) if attrs.has(kind) else frozenset()
 
 
 def _is_index(step: str, length: int) -> bool:
@@ -142,7 +145,6 @@ def _changed(value: Any, steps: tuple[str, ...], new: Any) -> Any:
         return {**value, step: changed}
     if isinstance(value, (list, tuple)) and _is_index(step, len(value)):
         return [*value[: int(step)], changed, *value[int(step) + 1 :]]
-    kind: Hashable = type(value)
-    if step in declared_fields(kind):
+    if step in declared_fields(type(value)):
         return attrs.evolve(value, **{attrs.fields_dict(type(value))[step].alias or step: changed})
     raise LookupError(step)

@@ -65,6 +65,7 @@ class Rule:
         return cls(FieldCondition(path, "==", value))
 
     def __call__(self, token: Any) -> bool:
+        """Whether the token passes."""
         return self.test(token)
 
     def judge(self, token: Any) -> Verdict:

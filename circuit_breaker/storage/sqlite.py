@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import copy
 import math
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -35,30 +37,32 @@ from circuit_breaker.workflow.events import Event, encode_event
 __all__ = ["SqliteJournal"]
 
 T = TypeVar("T")
-INLINE_AT_MOST = 0.002
+INLINE_AT_MOST = 0.002  # seconds of waiting for the disk, as a moving average
+WORK = 0.000_02  # seconds that an append costs on whichever thread
 SMOOTHING = 0.2
 SHORT_PAGE = 200
 LEVELS = ("FULL", "NORMAL", "EXTRA")
 
 
-@attrs.define(eq=False)
-class _Open:
+@attrs.frozen(eq=False)
+class _Files:
     """What an open journal holds: a writer, a reader on the loop's thread, and one on a thread for long lists."""
 
-    loop: asyncio.AbstractEventLoop
     presence: Presence
     writer: Writer
     reader: Reader
     lister: Reader
+    close: Callable[[], None]
+
+
+@attrs.frozen(eq=False)
+class _Open:
+    """An open journal: its files, its loop and its two threads."""
+
+    loop: asyncio.AbstractEventLoop
+    files: _Files
     writing: ThreadPoolExecutor
     listing: ThreadPoolExecutor
-
-    def close(self) -> None:
-        """Closes the files; the name goes last, so that nobody takes us for dead while we write."""
-        self.lister.close()
-        self.reader.close()
-        self.writer.close()
-        self.presence.leave()
 
 
 class SqliteJournal:
@@ -103,7 +107,7 @@ class SqliteJournal:
     @property
     def worker(self) -> str:
         """The name of this process among all that use the file; new each time it is opened."""
-        return self._opened().presence.worker
+        return self._opened().files.presence.worker
 
     def _opened(self) -> _Open:
         if self._open is None:
@@ -114,35 +118,48 @@ class SqliteJournal:
         if self._open is not None:
             raise StorageError(f"the journal '{self.path}' is open already", remedy="connect a second one")
         loop = asyncio.get_running_loop()
-        self._open = await loop.run_in_executor(None, self._open_files, loop)
+        writing, listing = (ThreadPoolExecutor(1, f"sqlite-{name}") for name in ("writer", "lister"))
+        opening = loop.run_in_executor(writing, self._open_files)
+        try:
+            files = await asyncio.shield(opening)
+        except BaseException:
+            opening.add_done_callback(_close_again)
+            writing.shutdown(wait=False)
+            raise
+        self._open = _Open(loop, files, writing, listing)
         return self
 
-    def _open_files(self, loop: asyncio.AbstractEventLoop) -> _Open:
+    def _open_files(self) -> _Files:
+        """Opens everything, or nothing; the name is given up last, so that nobody takes us for dead while we write."""
         prepare(self.path, busy_timeout=self._patience)
-        with translation(self.path):
-            writer = Writer(open_connection(self.path, synchronous=self._synchronous), self.path, tenant=self._tenant)
+        with ExitStack() as stack, translation(self.path):
+            presence = Presence(self.path)
+            stack.callback(presence.leave)
+            presence.sweep()
+            writer = Writer(self._connection(stack), self.path, tenant=self._tenant)
             reader, lister = (
-                Reader(open_connection(self.path, busy_timeout=self._patience), self.path, tenant=self._tenant)
-                for _ in range(2)
+                Reader(self._connection(stack, self._patience), self.path, tenant=self._tenant) for _ in range(2)
             )
-        presence = Presence(self.path)
-        presence.sweep()
-        writing, listing = (ThreadPoolExecutor(1, f"sqlite-{name}") for name in ("writer", "lister"))
-        return _Open(loop, presence, writer, reader, lister, writing, listing)
+            return _Files(presence, writer, reader, lister, stack.pop_all().close)
+
+    def _connection(self, stack: ExitStack, busy_timeout: float = 0.0) -> sqlite3.Connection:
+        connection = open_connection(self.path, busy_timeout=busy_timeout, synchronous=self._synchronous)
+        stack.callback(connection.close)
+        return connection
 
     async def __aexit__(self, *exc: object) -> None:
-        files = self._opened()
+        here = self._opened()
         self._open = None
         if self._waiting:
-            self._hand_over(files, self._take())
-        files.listing.shutdown(wait=False)
-        closed = files.loop.run_in_executor(files.writing, files.close)
-        files.writing.shutdown(wait=False)
-        await closed
+            self._hand_over(here, self._take())
+        here.listing.shutdown(wait=False)
+        closed = here.loop.run_in_executor(here.writing, here.files.close)
+        here.writing.shutdown(wait=False)
+        await asyncio.shield(closed)
 
     async def append(self, case: Case, events: Sequence[Event], *, due: datetime | None = None) -> None:
         """Adds events to a case; see the port. A cancelled append is written as a whole or not at all."""
-        files = self._open or self._opened()
+        here = self._open or self._opened()
         try:
             documents = [encode_event(event) for event in events]
         except (UnicodeEncodeError, TypeError) as error:
@@ -152,10 +169,10 @@ class SqliteJournal:
             expected_version(case, events),
             documents,
             microseconds(due) if due is not None and not case.closed else None,
-            files.loop.create_future(),
+            here.loop.create_future(),
         )
         if not self._waiting:
-            files.loop.call_soon(self._flush)
+            here.loop.call_soon(self._flush)
         self._waiting.append(unit)
         await unit.told
 
@@ -167,28 +184,29 @@ class SqliteJournal:
         """Writes what waits; on this thread where that is quick."""
         if self._busy or not self._waiting or self._open is None:
             return
-        files, batch = self._open, self._take()
+        here, batch = self._open, self._take()
         if self._pace > INLINE_AT_MOST:
-            self._hand_over(files, batch)
+            self._hand_over(here, batch)
         else:
-            self._settle(files, batch, partial(self._write, files.writer, batch, 0.0))
+            self._settle(here, batch, partial(self._write, here.files.writer, batch, 0.0))
 
-    def _hand_over(self, files: _Open, batch: list[Unit]) -> None:
+    def _hand_over(self, here: _Open, batch: list[Unit]) -> None:
         """Gives the batch to the writer thread."""
         self._busy = True
-        written = files.loop.run_in_executor(files.writing, self._write_patiently, files.writer, batch)
-        written.add_done_callback(partial(self._written, files, batch))
+        written = here.loop.run_in_executor(here.writing, self._write_patiently, here.files.writer, batch)
+        written.add_done_callback(partial(self._written, here, batch))
 
-    def _written(self, files: _Open, batch: list[Unit], written: asyncio.Future[Verdicts | None]) -> None:
+    def _written(self, here: _Open, batch: list[Unit], written: asyncio.Future[Verdicts | None]) -> None:
         """Tells those who wait, and lets them append again before the next batch begins."""
         self._busy = False
-        files.loop.call_soon(self._flush)
-        self._settle(files, batch, written.result)
+        here.loop.call_soon(self._flush)
+        self._settle(here, batch, written.result)
 
     def _write(self, writer: Writer, batch: list[Unit], patience: float) -> Verdicts | None:
         began = time.perf_counter()
         verdicts = writer.write(batch, patience=patience)
-        self._pace += SMOOTHING * (time.perf_counter() - began - self._pace)
+        waited = time.perf_counter() - began - WORK * len(batch)
+        self._pace += SMOOTHING * (waited - self._pace)
         return verdicts
 
     def _write_patiently(self, writer: Writer, batch: list[Unit]) -> Verdicts:
@@ -197,7 +215,7 @@ class SqliteJournal:
             raise writer.locked(self._patience)
         return verdicts
 
-    def _settle(self, files: _Open, batch: list[Unit], write: Callable[[], Verdicts | None]) -> None:
+    def _settle(self, here: _Open, batch: list[Unit], write: Callable[[], Verdicts | None]) -> None:
         """Tells all in the batch what became of it; where it could not even begin, the thread shall wait for that."""
         verdicts: Verdicts | None = [StorageError("the writer of the journal broke off")] * len(batch)
         try:
@@ -206,19 +224,19 @@ class SqliteJournal:
             verdicts = [copy.copy(error) for _ in batch]
         finally:
             if verdicts is None:
-                self._hand_over(files, batch)
+                self._hand_over(here, batch)
             else:
                 _tell(batch, verdicts)
 
     async def load(self, case_id: str) -> Case | None:
         """The case as its events left it; only the events since its last snapshot are in memory."""
-        return self._opened().reader.load(case_id)
+        return self._opened().files.reader.load(case_id)
 
     async def events(self, case_id: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
         """The events of a case whose number is above ``after``; see the port."""
-        files = self._opened()
+        here = self._opened()
         if limit is not None and limit <= SHORT_PAGE:
-            return files.reader.events(case_id, after=after, limit=limit)
+            return here.files.reader.events(case_id, after=after, limit=limit)
         return await self._listed(lambda lister: lister.events(case_id, after=after, limit=limit))
 
     async def find(
@@ -242,29 +260,35 @@ class SqliteJournal:
 
     async def due(self, moment: datetime, *, limit: int = 100) -> list[CaseSummary]:
         """The open cases whose next timer fires at or before the moment, the earliest first."""
-        return self._opened().reader.due(moment, limit)
+        return self._opened().files.reader.due(moment, limit)
 
     async def next_due(self) -> datetime | None:
         """When the earliest timer of all cases fires, or None."""
-        return self._opened().reader.next_due()
+        return self._opened().files.reader.next_due()
 
     async def alive(self, worker: str) -> bool:
         """Whether the process of that name still has the file open; exact, also right after it was killed."""
-        return self._opened().presence.alive(worker)
+        return self._opened().files.presence.alive(worker)
 
     async def keep_definition(self, workflow: str, version: str, document: bytes) -> None:
         """Keeps the text of a definition."""
-        files = self._opened()
-        keep = partial(files.writer.keep_definition, workflow, version, document, patience=self._patience)
-        await files.loop.run_in_executor(files.writing, keep)
+        here = self._opened()
+        keep = partial(here.files.writer.keep_definition, workflow, version, document, patience=self._patience)
+        await here.loop.run_in_executor(here.writing, keep)
 
     async def definition(self, version: str) -> bytes | None:
         """The text of a definition that was kept, or None."""
-        return self._opened().reader.definition(version)
+        return self._opened().files.reader.definition(version)
 
     async def _listed(self, read: Callable[[Reader], T]) -> T:
-        files = self._opened()
-        return await files.loop.run_in_executor(files.listing, read, files.lister)
+        here = self._opened()
+        return await here.loop.run_in_executor(here.listing, read, here.files.lister)
+
+
+def _close_again(opening: asyncio.Future[_Files]) -> None:
+    """Closes what was opened for somebody who did not wait."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _tell(batch: list[Unit], verdicts: Verdicts) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from circuit_breaker.engine.ports import CaseSummary
 from circuit_breaker.errors import StorageCorrupt
 from circuit_breaker.storage.sqlite_faults import translation
-from circuit_breaker.storage.sqlite_writer import EPOCH, MICROSECOND, microseconds
+from circuit_breaker.storage.sqlite_writer import EPOCH, MICROSECOND, microseconds, states_as_text
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.events import Event, decode_event
 from circuit_breaker.workflow.evolution import evolve
@@ -53,10 +53,6 @@ class Reader:
         self._path = path
         self._tenant = tenant
 
-    def close(self) -> None:
-        """Closes the connection."""
-        self._connection.close()
-
     def load(self, case_id: str) -> Case | None:
         """The case: its last snapshot and the events since."""
         with self._reading(), self._one_moment():
@@ -87,8 +83,7 @@ class Reader:
         filters = {
             "AND status = ?": None,
             "AND workflow = ?": workflow,
-            "AND instr(states, ?)": state and json.dumps(state, ensure_ascii=False),
-            "AND EXISTS (SELECT 1 FROM json_each(states) WHERE value = ?)": state,
+            "AND instr(states, ?)": states_as_text((state,)) if state is not None else None,
         }
         found: list[CaseSummary] = []
         for status in dict.fromkeys(statuses) if statuses is not None else (None,):
@@ -151,7 +146,7 @@ def _summary(row: tuple[Any, ...]) -> CaseSummary:
         workflow=workflow,
         definition=definition,
         status=status,
-        states=tuple(json.loads(states)),
+        states=tuple(json.loads(name) for name in states.split("\n") if name),
         sequence=sequence,
         started_at=EPOCH + started * MICROSECOND,
         updated_at=EPOCH + updated * MICROSECOND,

@@ -90,7 +90,10 @@ def prepare(path: Path, *, busy_timeout: float, migrations: Sequence[Migration] 
     with translation(path):
         connection = sqlite3.connect(path, timeout=busy_timeout, isolation_level=None)
         try:
-            if _version(connection, path, len(migrations)) < len(migrations):
+            connection.execute("BEGIN")
+            version = _version(connection, path, len(migrations))
+            connection.execute("COMMIT")
+            if version < len(migrations):
                 _turn_to_wal(connection, path, time.monotonic() + busy_timeout)
                 _migrate(connection, path, migrations)
         finally:
@@ -98,7 +101,7 @@ def prepare(path: Path, *, busy_timeout: float, migrations: Sequence[Migration] 
 
 
 def _version(connection: sqlite3.Connection, path: Path, newest: int) -> int:
-    """The version of the schema in the file; 0 for an empty one."""
+    """The version of the schema in the file; 0 for an empty one. Asked inside a transaction, so that all is of one moment."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()

@@ -21,7 +21,7 @@ from circuit_breaker.storage.sqlite_faults import is_busy, translated
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.snapshot import encode_case
 
-__all__ = ["Unit", "Verdicts", "Writer", "microseconds"]
+__all__ = ["Unit", "Verdicts", "Writer", "microseconds", "states_as_text"]
 
 SNAPSHOT_EVERY = 100
 REMEMBERED = 20_000
@@ -122,10 +122,6 @@ class Writer:
             remedy="end it, or raise ?busy_timeout=",
         )
 
-    def close(self) -> None:
-        """Closes the connection; the last one to close folds the log into the file."""
-        self._connection.close()
-
     def _begin(self, patience: float) -> bool:
         """Whether the transaction has begun."""
         deadline = time.monotonic() + patience
@@ -212,7 +208,13 @@ class Writer:
             case = unit.case
             if standing.sequence - standing.snapshot >= SNAPSHOT_EVERY and standing.grown > standing.snapshot_size:
                 snapshots.append(_snapshot(standing, case))
-            row = (case.definition, _as_text(case.states), case.sequence, microseconds(case.updated_at), standing.grown)
+            row = (
+                case.definition,
+                states_as_text(case.states),
+                case.sequence,
+                microseconds(case.updated_at),
+                standing.grown,
+            )
             if not standing.status:
                 starts.append(self._start(standing, unit))
             elif standing.status == case.status and standing.due == unit.due:
@@ -231,7 +233,7 @@ class Writer:
             case.workflow,
             case.definition,
             case.status,
-            _as_text(case.states),
+            states_as_text(case.states),
             case.sequence,
             microseconds(case.started_at),
             microseconds(case.updated_at),
@@ -248,7 +250,7 @@ class Writer:
 def _snapshot(standing: _Standing, case: Case) -> tuple[int, int, bytes]:
     """The row of a snapshot.
 
-    One is written when the events since the last weigh more than it, so that all together weigh about as much as events.
+    One is written when the events since the last weigh more than it, so that all together weigh little more than them.
     """
     document = encode_case(case)
     standing.snapshot, standing.snapshot_size, standing.grown = case.sequence, len(document), 0
@@ -256,8 +258,9 @@ def _snapshot(standing: _Standing, case: Case) -> tuple[int, int, bytes]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _as_text(states: tuple[str, ...]) -> str:
-    return json.dumps(states, ensure_ascii=False, separators=(",", ":"))
+def states_as_text(states: tuple[str, ...]) -> str:
+    """The names as JSON texts, each between line feeds, which occur in none of them: so one can be found exactly."""
+    return "\n".join(["", *(json.dumps(name, ensure_ascii=False) for name in states), ""])
 
 
 def microseconds(moment: datetime) -> int:

@@ -220,6 +220,32 @@ def test_a_split_and_join_is_drawn_without_crossings() -> None:
     assert sorted("abc", key=lambda n: y[n]) == sorted("abc", key=lambda n: y[f"{n} done"])
 
 
+def test_a_transition_that_leads_back_to_its_own_place_has_two_arcs_apart() -> None:
+    """It stands behind the place; one arc leads there, the other back, and they do not lie on each other."""
+    plan = laid_out(net("", [Node("a", "a")], [("touch", ["a"], ["a"])]))
+    there, back = plan.routes
+    assert ((1.0, 0.0), (-1.0, 0.0)) == (there.heading, back.heading)
+    assert there.points[0][1] != back.points[-1][1]
+
+
+def test_a_dense_graph_keeps_its_nodes_apart_and_its_edges_off_them() -> None:
+    """Where crossings cannot be avoided, long edges still run between the nodes."""
+    rows = [[f"{layer}{n}" for n in range(3)] for layer in range(4)]
+    edges = [Edge(one, other) for low, high in itertools.pairwise(rows) for one in low for other in high]
+    edges += [Edge(one, other) for one in rows[0] for other in rows[3]]
+    drawing = Drawing("", [Node(name, name) for row in rows for name in row], edges)
+    plan = laid_out(drawing)
+    assert 12 == len({centre for centre in plan.centres})
+    for route in plan.routes:
+        assert [] == [point for point in on_the_way(plan, route.points) if within(point, plan, drawing)]
+
+
+def test_a_long_chain_is_drawn_with_every_edge() -> None:
+    """Down the page the curves turn with the layout."""
+    drawing = chain(30, (4, 1))
+    assert len(drawing.edges) == classes(parsed(drawing)).count("cb-edge")
+
+
 def test_an_empty_drawing_is_a_picture_too() -> None:
     """Nothing to draw gives a sheet with the title."""
     assert ["nothing"] == texts(parsed(Drawing("nothing", [], [])))

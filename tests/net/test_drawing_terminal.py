@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from circuit_breaker.net.drawing import Drawing, Edge, Node, terminal
 from circuit_breaker.net.graph import cells
-from tests.net.drawings import any_drawing, chain, parallel, review
+from tests.net.drawings import any_drawing, chain, net, parallel, review
 
 
 def picture(drawing: Drawing, **options: int) -> str:
@@ -62,6 +62,19 @@ def test_splits_joins_and_the_other_arcs_are_drawn_with_branches() -> None:
         |  ▸ start   ○ empty   ◎ end
         """
     )
+
+
+def test_a_split_stands_inside_of_a_branch() -> None:
+    """Branches go on beside the lines of a split, and end with the last one."""
+    flows = [("one", ["a"], ["b", "c"]), ("two", ["a"], ["c"]), ("three", ["a"], ["b", "c"])]
+    lines = terminal(net("", [Node(name, name) for name in "abc"], flows)).splitlines()[2:7]
+    assert [
+        "  ○ a ─┬─ one ────┬─▶ ○ b",
+        "       │          └─▶ ○ c",
+        "       ├─ two ──────▶ ○ c",
+        "       └─ three ──┬─▶ ○ b",
+        "                  └─▶ ○ c",
+    ] == lines
 
 
 def test_tokens_are_counted_and_weights_written_on_the_line() -> None:

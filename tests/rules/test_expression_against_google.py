@@ -132,10 +132,14 @@ def operations(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         build("({}).a"),
         build("has({}.{})", paths.filter(lambda path: path != "state"), st.sampled_from("abn")),
         build("{}({})", function, inner),
-        build("{}({})", st.sampled_from(["int", "double"]), integers.map(str) | doubles.map(written) |
-        words.map(quoted)), build("({}).{}({})", inner, method, inner), build("({}).matches('{}')", inner,
-        st.sampled_from(PATTERNS)), build("{}.{}(x, {} {} x)", listed, macro, inner, binary), build("{}.{}(x, x {} {})",
-        listed, macro, binary, inner), build("{}.map(x, x == {}, [x, {}])", listed, inner, inner),
+        build(
+            "{}({})", st.sampled_from(["int", "double"]), integers.map(str) | doubles.map(written) | words.map(quoted)
+        ),
+        build("({}).{}({})", inner, method, inner),
+        build("({}).matches('{}')", inner, st.sampled_from(PATTERNS)),
+        build("{}.{}(x, {} {} x)", listed, macro, inner, binary),
+        build("{}.{}(x, x {} {})", listed, macro, binary, inner),
+        build("{}.map(x, x == {}, [x, {}])", listed, inner, inner),
     )
 
 
