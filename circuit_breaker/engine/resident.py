@@ -50,9 +50,14 @@ class Resident:
         if self._changed is not None:
             self._changed.set()
 
-    def ended(self, key: str) -> None:
-        """Forgets an action that has ended, and lets whoever runs the case look at it again."""
-        self.actions.pop(key, None)
+    def begun(self, key: str, task: asyncio.Task[Exception | None]) -> None:
+        """Remembers an action in progress, until its task is done and its task group knows."""
+        self.actions[key] = task
+        task.add_done_callback(lambda _: self._ended(key, task))
+
+    def _ended(self, key: str, task: asyncio.Task[Exception | None]) -> None:
+        if self.actions.get(key) is task:
+            del self.actions[key]
         self.wake()
 
     @contextmanager

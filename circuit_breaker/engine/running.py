@@ -79,24 +79,15 @@ def launch(
     """Carries out an action that was begun, in a task of the group."""
     work = carry_out(engine, resident, workflow, pending)
     task = group.create_task(work, name=f"action {pending.key}")
-    resident.actions[pending.key] = task
+    resident.begun(pending.key, task)
     return task
 
 
 async def carry_out(engine: Engine, resident: Resident, workflow: Workflow, pending: Pending) -> Exception | None:
     """Carries out an action and writes down how it ended; gives back what somebody who waits for it should be told."""
-    try:
-        choice = firing.resume(workflow, resident.case, pending)
-        change, error = await _attempt(engine, resident, workflow, pending, choice)
-        told = await end(engine, resident, workflow, pending.key, change=change, error=error)
-    except asyncio.CancelledError:
-        resident.ended(pending.key)
-        raise
-    except BaseException:
-        resident.actions.pop(pending.key, None)  # whoever runs the case is about to be stopped, and must not go on
-        raise
-    resident.ended(pending.key)
-    return told
+    choice = firing.resume(workflow, resident.case, pending)
+    change, error = await _attempt(engine, resident, workflow, pending, choice)
+    return await end(engine, resident, workflow, pending.key, change=change, error=error)
 
 
 async def _attempt(

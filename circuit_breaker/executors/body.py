@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 import attrs
 
 from circuit_breaker.errors import Fault
-from circuit_breaker.executors.declarations import hook_of
+from circuit_breaker.executors.declarations import HOOKS, hook_of
 from circuit_breaker.executors.schema import resolved, understood
 
 __all__ = ["Attribute", "Body"]
@@ -81,4 +81,4 @@ class Body:
 
 
 def _is_method(member: object) -> bool:
-    return isinstance(member, _METHODS) or hook_of(member) is not None
+    return isinstance(member, _METHODS) or hook_of(member) in HOOKS

@@ -28,6 +28,7 @@ class ExecutorConfig:
 
     Attributes:
         parameters: By name, in the order of declaration, those of the bases first.
+        own: The names of those that the class itself declares.
         extensible: Whether parameters that are not declared are accepted as well.
         validate: The names of the methods that check the parameters, in the order in which they run.
         before_execute: The names of the methods that prepare; those of the bases run first.
@@ -36,6 +37,7 @@ class ExecutorConfig:
     """
 
     parameters: Mapping[str, Parameter] = attrs.field(default=types.MappingProxyType({}), converter=_read_only)
+    own: frozenset[str] = frozenset()
     extensible: bool = False
     validate: tuple[str, ...] = ()
     before_execute: tuple[str, ...] = ()

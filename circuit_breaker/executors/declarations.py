@@ -62,7 +62,7 @@ class Declaration:
     default: Any = REQUIRED
     required: bool | None = None
     description: str = ""
-    choices: Iterable[Any] | None = None
+    choices: Any = None
     secret: bool = False
     limits: Limits = UNLIMITED
     exposed: bool = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import keyword
+from collections.abc import Iterable
 from typing import Any, Final
 
 import attrs
@@ -124,7 +125,7 @@ class Draft:
         given = self.declaration.choices
         if given is None:
             return ()
-        choices = () if isinstance(given, str) else tuple(given)
+        choices = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else ()
         if not choices:
             self._fault(f"choices={shown(given)} are no choices", "give a list of values")
         read: list[Any] = []

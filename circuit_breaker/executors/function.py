@@ -64,9 +64,10 @@ class FunctionExecutor(BaseExecutor, abstract=True):
         """The executor class that calls the function; also a decorator.
 
         Every argument of the function becomes a parameter, of the annotated type if JSON can express it, and of any
-        type otherwise. An argument annotated as :class:`~circuit_breaker.executors.ExecutionContext` gets the context of the
-        execution instead. One whose default is no JSON is left to the function, and so is ``*args``; with ``**kwargs``,
-        further parameters are accepted. An async function is awaited; any other runs in a worker thread.
+        type otherwise. An argument annotated as :class:`~circuit_breaker.executors.ExecutionContext` gets the
+        context of the execution instead. One whose default is no JSON is left to the function, and so is ``*args``;
+        with ``**kwargs``, further parameters are accepted. An async function is awaited; any other runs in a worker
+        thread.
 
         What the function returns is the outcome if it is a mapping or None; anything else is put under ``"value"``.
 

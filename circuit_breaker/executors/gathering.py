@@ -36,16 +36,16 @@ def gathered(owner: type, body: Body, declarations: tuple[Declaration, ...], *, 
     if faults:
         raise ExecutorInvalid(f"The executor {owner.__qualname__} is not valid", faults=faults)
     extensible = bool(getattr(owner, "_extensible", False))
-    return ExecutorConfig(parameters={**inherited, **own}, extensible=extensible, **hooks)
+    return ExecutorConfig(parameters={**inherited, **own}, own=frozenset(own), extensible=extensible, **hooks)
 
 
 def inherited_parameters(owner: type) -> dict[str, Parameter]:
-    """The parameters of the bases; nearer bases win."""
+    """The parameters of the bases, as Python would look them up."""
     found: dict[str, Parameter] = {}
     for base in reversed(owner.__mro__[1:]):
         config = vars(base).get("executor_config")
         if isinstance(config, ExecutorConfig):
-            found.update(config.parameters)
+            found.update((name, config.parameters[name]) for name in config.parameters if name in config.own)
     return found
 
 

@@ -11,7 +11,7 @@ from circuit_breaker.errors import CircuitBreakerError, Fault, nearest
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.schema import shown
 
-__all__ = ["Ledger", "Step", "named", "step_faults", "well_formed"]
+__all__ = ["Ledger", "Step", "named", "step_faults", "undecided", "well_formed"]
 
 _KEYS: Final = ("executor", "context", "name", "when")
 
@@ -87,7 +87,20 @@ def _numbered(name: str) -> Iterator[str]:
 
 def well_formed(steps: Any) -> bool:
     """Whether these are steps as far as one can see without looking at their parameters."""
-    return isinstance(steps, (list, tuple)) and not any(_shape_faults(steps))
+    if not isinstance(steps, (list, tuple)) or not all(isinstance(step, Mapping) for step in steps):
+        return False
+    return not any(_shape_faults(steps))
+
+
+def undecided(steps: Any, references: tuple[type, ...]) -> bool:
+    """Whether a step, or what is in one, is not known yet."""
+    if isinstance(steps, references):
+        return True
+    return any(isinstance(part, references) for step in steps for part in (step, *_values(step)))
+
+
+def _values(step: Any) -> Iterable[Any]:
+    return step.values() if isinstance(step, Mapping) else ()
 
 
 def step_faults(
@@ -105,13 +118,10 @@ def step_faults(
             yield attrs.evolve(fault, place=f"steps[{index}], {fault.place}")
 
 
-def _shape_faults(steps: Sequence[Any]) -> Iterator[Fault]:
+def _shape_faults(steps: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
     names: set[str] = set()
     for index, step in enumerate(steps):
         place = f"steps[{index}]"
-        if not isinstance(step, Mapping):
-            yield Fault(place, f"is a {type(step).__name__}", "write {'executor': class, 'context': parameters}")
-            continue
         for key in step:
             if key not in _KEYS:
                 yield Fault(place, f"has an unknown key '{key}'", nearest(str(key), _KEYS))

@@ -13,7 +13,7 @@ from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.declarations import parameter, validate
 from circuit_breaker.executors.execution import ExecutionContext
 from circuit_breaker.executors.outcome import COMPLETED
-from circuit_breaker.executors.plan import Ledger, Step, named, step_faults, well_formed
+from circuit_breaker.executors.plan import Ledger, Step, named, step_faults, undecided, well_formed
 
 __all__ = ["StepExecutor"]
 
@@ -78,8 +78,8 @@ class StepExecutor(BaseExecutor):
     A step with ``when``, a function of the results so far, is skipped where that says no. When a step fails, ``"stop"``
     stops the others and raises its error, and ``result`` keeps what was done until then; ``"continue"`` goes on.
 
-    The outcome is ``{"status", "results", "failures", "skipped"}``, by name of the step. The status is ``"partial"`` when
-    some steps failed, and ``"failed"`` when none succeeded. A step without a name is called after its class.
+    The outcome is ``{"status", "results", "failures", "skipped"}``, by name of the step. The status is ``"partial"``
+    when some steps failed, and ``"failed"`` when none succeeded. A step without a name is called after its class.
     """
 
     steps: list[dict[str, Any]]
@@ -97,11 +97,10 @@ class StepExecutor(BaseExecutor):
     def check_parameters(cls, parameters: Mapping[str, Any], *, references: tuple[type, ...] = ()) -> Iterable[Fault]:
         """What is wrong with the parameters and, when they are of the right types, with those of each step."""
         faults = list(super().check_parameters(parameters, references=references))
-        steps = parameters.get("steps")
-        if faults or isinstance(steps, references):
+        if faults or undecided(parameters["steps"], references):
             return faults
         parallel = parameters.get("parallel") is True
-        return list(step_faults(steps or (), parallel=parallel, references=references))
+        return list(step_faults(parameters["steps"], parallel=parallel, references=references))
 
     async def execute_internal(self, context: dict[str, Any]) -> dict[str, Any]:
         """Runs the steps."""

@@ -65,7 +65,8 @@ def _backward(drawing: Drawing, pairs: Sequence[Pair]) -> list[bool]:
     starts = sorted(range(len(nodes)), key=lambda v: (not nodes[v].initial, v in targets, nodes[v].kind, v))
     place = {vertex: index for index, vertex in enumerate(_visited(_following(len(nodes), normal), starts))}
     backward = [place[source] > place[target] for source, target in pairs]
-    for index in _returns(pairs, backward):
+    closing = [back and edge.kind == "normal" for back, edge in zip(backward, drawing.edges, strict=True)]
+    for index in _returns(pairs, closing):
         backward[index] = True
     return backward
 
@@ -96,8 +97,12 @@ def _visited(following: Sequence[Sequence[int]], starts: Iterable[int]) -> list[
     return finished[::-1]
 
 
-def _returns(pairs: Sequence[Pair], backward: Sequence[bool]) -> list[int]:
-    """The only edges into nodes that do nothing but lead back: turned as well, the node stands on the way back."""
+def _returns(pairs: Sequence[Pair], closing: Sequence[bool]) -> list[int]:
+    """The only edges into nodes that do nothing but lead back: turned as well, the node stands on the way back.
+
+    ``closing`` says which edges close a cycle of the search. Such an edge leads to a vertex from which its source, and
+    what is before its source, were found: so no new cycle arises.
+    """
     into: dict[int, list[int]] = {}
     out: dict[int, list[int]] = {}
     for index, (source, target) in enumerate(pairs):
@@ -106,9 +111,7 @@ def _returns(pairs: Sequence[Pair], backward: Sequence[bool]) -> list[int]:
     found = []
     for vertex, (only, *more) in into.items():
         leaving = out.get(vertex, [])
-        if more or len(leaving) != 1 or not backward[leaving[0]] or backward[only]:
-            continue
-        if pairs[only][0] != pairs[leaving[0]][1]:
+        if not more and len(leaving) == 1 and closing[leaving[0]] and pairs[only][0] != pairs[leaving[0]][1]:
             found.append(only)
     return found
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Marking"]
 
+_new = object.__new__
+
 
 class Marking:
     """Tokens by place; a token is any hashable value, and the oldest in a place comes first.
@@ -17,18 +19,21 @@ class Marking:
     Only marked places are kept, so that a marking costs what it holds, not what the net could hold.
     """
 
-    __slots__ = ("_hash", "_tokens")
+    __slots__ = ("_hash", "_tokens", "only")
+
+    only: str | None
+    """The place of the only token, or None where there is no token or more than one."""
 
     def __init__(self, tokens: Mapping[str, tuple[Any, ...]] | None = None) -> None:
         self._tokens = {place: tuple(held) for place, held in (tokens or {}).items() if held}
-        self._hash: int | None = None
+        self.only = _only(self._tokens)
 
     @classmethod
     def adopt(cls, tokens: dict[str, tuple[Any, ...]]) -> Marking:
         """A marking of exactly this dictionary, which nobody may change afterwards and which holds no empty place."""
-        self = object.__new__(cls)
+        self = _new(cls)
         self._tokens = tokens
-        self._hash = None
+        self.only = _only(tokens)
         return self
 
     def at(self, place: str) -> tuple[Any, ...]:
@@ -43,14 +48,6 @@ class Marking:
     def places(self) -> tuple[str, ...]:
         """The marked places."""
         return tuple(self._tokens)
-
-    @property
-    def only(self) -> str | None:
-        """The place of the only token, or None where there is no token or more than one."""
-        if len(self._tokens) == 1:
-            for place, held in self._tokens.items():
-                return place if len(held) == 1 else None
-        return None
 
     def items(self) -> Iterable[tuple[str, tuple[Any, ...]]]:
         """Each marked place with its tokens."""
@@ -82,6 +79,19 @@ class Marking:
             tokens[place] = (*tokens[place], token) if place in tokens else (token,)
         return Marking.adopt(tokens)
 
+    def move(self, token: Any, *, source: str, target: str, moved: Any) -> Marking:
+        """The marking in which ``token`` left ``source`` and ``moved`` came to ``target``.
+
+        Raises:
+            ValueError: The token is not in its source.
+        """
+        if self.only == source and self._tokens[source][0] is token:
+            alone = _new(Marking)
+            alone._tokens = {target: (moved,)}
+            alone.only = target
+            return alone
+        return self.change(((source, token),), ((target, moved),))
+
     def __iter__(self) -> Iterator[Any]:
         for held in self._tokens.values():
             yield from held
@@ -95,9 +105,18 @@ class Marking:
         return self._tokens == other._tokens
 
     def __hash__(self) -> int:
-        if self._hash is None:
-            self._hash = hash(frozenset(self._tokens.items()))
-        return self._hash
+        try:
+            return self._hash
+        except AttributeError:
+            self._hash: int = hash(frozenset(self._tokens.items()))
+            return self._hash
 
     def __repr__(self) -> str:
         return f"Marking({self._tokens!r})"
+
+
+def _only(tokens: dict[str, tuple[Any, ...]]) -> str | None:
+    if len(tokens) != 1:
+        return None
+    ((place, held),) = tokens.items()
+    return place if len(held) == 1 else None

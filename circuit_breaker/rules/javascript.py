@@ -22,8 +22,8 @@ __all__ = ["Script", "compile_script"]
 
 MEMORY: Final = 16 * 1024 * 1024
 STACK: Final = 1024 * 1024
-PROCESSOR_SECONDS: Final = 2.0
-PATIENCE: Final = 3.0
+PROCESSOR_SECONDS: Final = 1.0
+PATIENCE: Final = 2.0
 LONGEST: Final = 10_000
 
 _WRAPPED: Final = """

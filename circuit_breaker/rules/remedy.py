@@ -126,7 +126,7 @@ def _values(condition: FieldCondition, operator: RuleOperator, token: Any) -> It
     elif operator in {RuleOperator.GREATER_THAN, RuleOperator.LESS_THAN}:
         yield from _beyond(wanted, 1 if operator is RuleOperator.GREATER_THAN else -1)
     elif operator is RuleOperator.NOT_EQUALS:
-        yield from _beyond(wanted, 1) if kind_of(wanted) == "number" else [PLACEHOLDER, not wanted]
+        yield from _other_than(wanted)
     elif operator is RuleOperator.ONE_OF or operator is RuleOperator.BETWEEN:
         yield from sorted(wanted, key=lambda value: _distance(value, seen))
     else:
@@ -144,6 +144,15 @@ def _beyond(wanted: Any, direction: int) -> Iterator[Any]:
         unit = Decimal(1).scaleb(int(Decimal(repr(wanted)).as_tuple().exponent))
         yield float(Decimal(repr(wanted)) + direction * unit)
         yield math.nextafter(wanted, math.copysign(math.inf, direction))
+
+
+def _other_than(wanted: Any) -> Iterator[Any]:
+    if isinstance(wanted, bool):
+        yield not wanted
+    elif kind_of(wanted) == "number":
+        yield from _beyond(wanted, 1)
+    else:
+        yield PLACEHOLDER
 
 
 def _distance(value: Any, seen: Any) -> float:

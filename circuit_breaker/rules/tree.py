@@ -127,6 +127,11 @@ class RuleName(Condition):
     rule: str
     or_present: bool = False
 
+    def __attrs_post_init__(self) -> None:
+        if type(self.rule) is not str or not self.rule or type(self.or_present) is not bool:
+            raise RuleInvalid(f"{self.rule!r} is no name of a rule", remedy="give its name as text")
+        Condition.__attrs_post_init__(self)
+
     def functions(self) -> tuple[Test, Test]:
         return (lambda _: False), (lambda _: False)
 

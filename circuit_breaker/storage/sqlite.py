@@ -27,10 +27,11 @@ from circuit_breaker.errors import DataInvalid, StorageClosed, StorageError
 from circuit_breaker.storage.address import Address
 from circuit_breaker.storage.conflict import expected_version
 from circuit_breaker.storage.liveness import Presence
+from circuit_breaker.storage.sqlite_columns import to_microseconds
 from circuit_breaker.storage.sqlite_faults import translation
 from circuit_breaker.storage.sqlite_reader import Reader
 from circuit_breaker.storage.sqlite_schema import open_connection, prepare
-from circuit_breaker.storage.sqlite_writer import Unit, Verdicts, Writer, microseconds
+from circuit_breaker.storage.sqlite_writer import Unit, Verdicts, Writer
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.events import Event, encode_event
 
@@ -168,7 +169,7 @@ class SqliteJournal:
             case,
             expected_version(case, events),
             documents,
-            microseconds(due) if due is not None and not case.closed else None,
+            to_microseconds(due) if due is not None and not case.closed else None,
             here.loop.create_future(),
         )
         if not self._waiting:

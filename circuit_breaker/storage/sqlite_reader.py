@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +13,8 @@ import msgspec
 
 from circuit_breaker.engine.ports import CaseSummary
 from circuit_breaker.errors import StorageCorrupt
+from circuit_breaker.storage.sqlite_columns import from_microseconds, from_text, to_microseconds, to_text
 from circuit_breaker.storage.sqlite_faults import translation
-from circuit_breaker.storage.sqlite_writer import EPOCH, MICROSECOND, microseconds, states_as_text
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.events import Event, decode_event
 from circuit_breaker.workflow.evolution import evolve
@@ -23,17 +22,23 @@ from circuit_breaker.workflow.snapshot import decode_case
 
 __all__ = ["Reader"]
 
-ALL = -1
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 HEAD = """
-    SELECT cases.number, status, cases.sequence, coalesce(snapshots.sequence, 0), snapshots.document
+    SELECT cases.number, head, status, cases.sequence, coalesce(snapshots.sequence, 0), snapshots.document
     FROM cases LEFT JOIN snapshots USING (number) WHERE tenant = ? AND id = ?
 """
-TAIL = "SELECT document FROM journal WHERE number = ? AND sequence > ? ORDER BY sequence"
-EVENTS = """
-    SELECT document FROM journal WHERE number = (SELECT number FROM cases WHERE tenant = ? AND id = ?) AND sequence > ?
-    ORDER BY sequence LIMIT ?
+MARK = "SELECT position FROM marks WHERE number = ? AND sequence >= ? ORDER BY sequence LIMIT 1"
+BACK = """
+    WITH RECURSIVE chain (number, sequence, previous, document) AS (
+        SELECT number, sequence, previous, document FROM journal
+            WHERE position = :head AND number = :number AND sequence > :after
+        UNION ALL
+        SELECT journal.number, journal.sequence, journal.previous, journal.document
+            FROM chain JOIN journal ON journal.position = chain.previous
+            WHERE journal.number = chain.number AND journal.sequence = chain.sequence - 1 AND journal.sequence > :after
+    )
+    SELECT document FROM chain WHERE sequence <= :until ORDER BY sequence
 """
 SUMMARIES = (
     "SELECT id, workflow, definition, status, states, sequence, started, updated, due FROM cases WHERE tenant = ?"
@@ -56,22 +61,37 @@ class Reader:
     def load(self, case_id: str) -> Case | None:
         """The case: its last snapshot and the events since."""
         with self._reading(), self._one_moment():
-            head = self._connection.execute(HEAD, (self._tenant, case_id)).fetchone()
-            if head is None:
+            row = self._connection.execute(HEAD, (self._tenant, case_id)).fetchone()
+            if row is None:
                 return None
-            number, status, sequence, snapshot, document = head
+            number, head, status, sequence, snapshot, document = row
             case = decode_case(document) if document is not None else None
-            for (event,) in self._connection.execute(TAIL, (number, snapshot)):
-                case = evolve(case, decode_event(event))
-            if case is None or case.sequence != sequence:
-                raise StorageCorrupt(f"case '{case_id}' has not the {sequence} events that it should have")
+            for event in self._chain(number, head, snapshot, sequence):
+                case = evolve(case, event)
             return msgspec.structs.replace(case, status=status)
 
     def events(self, case_id: str, *, after: int, limit: int | None) -> list[Event]:
         """The events of a case whose number is above ``after``."""
-        rows = self._rows(EVENTS, (self._tenant, case_id, after, ALL if limit is None else limit))
-        with self._reading():
-            return [decode_event(document) for (document,) in rows]
+        after = max(0, after)
+        with self._reading(), self._one_moment():
+            row = self._connection.execute(HEAD, (self._tenant, case_id)).fetchone()
+            if row is None:
+                return []
+            number, head, _, sequence, *_ = row
+            until = sequence if limit is None else min(sequence, after + limit)
+            mark = self._connection.execute(MARK, (number, until)).fetchone()
+            return self._chain(number, mark[0] if mark is not None else head, after, until)
+
+    def _chain(self, number: int, head: int, after: int, until: int) -> list[Event]:
+        """The events above ``after``, up to ``until``, found backwards from ``head``, in order."""
+        asked = {"number": number, "head": head, "after": after, "until": until}
+        rows = self._connection.execute(BACK, asked).fetchall()
+        if len(rows) != max(0, until - after):
+            raise StorageCorrupt(
+                f"of the events {after + 1} to {until} of case number {number}, {len(rows)} can be found",
+                remedy="restore a backup",
+            )
+        return [decode_event(document) for (document,) in rows]
 
     def find(
         self, *, workflow: str | None, statuses: Sequence[Status] | None, state: str | None, after: str, limit: int
@@ -83,7 +103,7 @@ class Reader:
         filters = {
             "AND status = ?": None,
             "AND workflow = ?": workflow,
-            "AND instr(states, ?)": states_as_text((state,)) if state is not None else None,
+            "AND instr(states, ?)": to_text((state,)) if state is not None else None,
         }
         found: list[CaseSummary] = []
         for status in dict.fromkeys(statuses) if statuses is not None else (None,):
@@ -100,7 +120,7 @@ class Reader:
 
     def due(self, moment: datetime, limit: int) -> list[CaseSummary]:
         """The cases whose next timer fires at or before the moment, the earliest first."""
-        return list(map(_summary, self._rows(DUE, (self._tenant, microseconds(moment), limit))))
+        return list(map(_summary, self._rows(DUE, (self._tenant, to_microseconds(moment), limit))))
 
     def next_due(self) -> datetime | None:
         """When the earliest timer fires, or None."""
@@ -135,8 +155,8 @@ class Reader:
             self._connection.execute("COMMIT")
 
 
-def _moment(microseconds_since: int | None) -> datetime | None:
-    return EPOCH + microseconds_since * MICROSECOND if microseconds_since is not None else None
+def _moment(since: int | None) -> datetime | None:
+    return from_microseconds(since) if since is not None else None
 
 
 def _summary(row: tuple[Any, ...]) -> CaseSummary:
@@ -146,9 +166,9 @@ def _summary(row: tuple[Any, ...]) -> CaseSummary:
         workflow=workflow,
         definition=definition,
         status=status,
-        states=tuple(json.loads(name) for name in states.split("\n") if name),
+        states=from_text(states),
         sequence=sequence,
-        started_at=EPOCH + started * MICROSECOND,
-        updated_at=EPOCH + updated * MICROSECOND,
+        started_at=from_microseconds(started),
+        updated_at=from_microseconds(updated),
         due=_moment(due),
     )

@@ -1,8 +1,9 @@
 """The tables of a SQLite journal, and how an older file becomes a present one.
 
-The events of a case are rows of ``journal`` under the number of the case: in the order of writing, so that a commit
-touches the end of the table and not one page for each case. ``cases`` has one row a case; ``number`` stands for tenant
-and id together. The documents are JSON in UTF-8, the times microseconds since 1970 in UTC.
+``journal`` holds the events of all cases in the order of writing, so that a commit touches the end of the table and not
+a page for each case. The row of a case in ``cases`` knows its last event (``head``), and each event the one before
+(``previous``); every 64th is also found in ``marks``, so that a page of a long history is near one of them. ``number``
+stands for tenant and id together. ``grown`` counts the bytes since the last snapshot. The documents are JSON in UTF-8, the times microseconds since 1970 in UTC.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ MIGRATIONS: Sequence[Migration] = (
             started INTEGER NOT NULL,
             updated INTEGER NOT NULL,
             due INTEGER,
+            head INTEGER NOT NULL,
             grown INTEGER NOT NULL,
             UNIQUE (tenant, id)
         )
@@ -45,11 +47,20 @@ MIGRATIONS: Sequence[Migration] = (
         "CREATE INDEX cases_by_due ON cases (tenant, due, id) WHERE due IS NOT NULL",
         """
         CREATE TABLE journal (
+            position INTEGER PRIMARY KEY,
             number INTEGER NOT NULL REFERENCES cases,
             sequence INTEGER NOT NULL,
-            document BLOB NOT NULL,
-            PRIMARY KEY (number, sequence)
+            previous INTEGER NOT NULL,
+            document BLOB NOT NULL
         )
+        """,
+        """
+        CREATE TABLE marks (
+            number INTEGER NOT NULL REFERENCES cases,
+            sequence INTEGER NOT NULL,
+            position INTEGER NOT NULL REFERENCES journal,
+            PRIMARY KEY (number, sequence)
+        ) WITHOUT ROWID
         """,
         """
         CREATE TABLE snapshots (
@@ -101,7 +112,7 @@ def prepare(path: Path, *, busy_timeout: float, migrations: Sequence[Migration] 
 
 
 def _version(connection: sqlite3.Connection, path: Path, newest: int) -> int:
-    """The version of the schema in the file; 0 for an empty one. Asked inside a transaction, so that all is of one moment."""
+    """The version of the schema in the file, 0 for an empty one; asked inside a transaction, so that it is consistent."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +14,30 @@ import msgspec
 
 from circuit_breaker.errors import StorageError, StorageLocked
 from circuit_breaker.storage.conflict import version_conflict
+from circuit_breaker.storage.sqlite_columns import to_microseconds, to_text
 from circuit_breaker.storage.sqlite_faults import is_busy, translated
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.snapshot import encode_case
 
-__all__ = ["Unit", "Verdicts", "Writer", "microseconds", "states_as_text"]
+__all__ = ["Unit", "Verdicts", "Writer"]
 
 SNAPSHOT_EVERY = 100
 REMEMBERED = 20_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
+MARK_EVERY = 64
 
 STANDING = """
-    SELECT cases.number, cases.sequence, status, due, grown, coalesce(snapshots.sequence, 0),
+    SELECT cases.number, cases.sequence, status, due, head, grown, coalesce(snapshots.sequence, 0),
         coalesce(length(snapshots.document), 0)
     FROM cases LEFT JOIN snapshots USING (number) WHERE tenant = ? AND id = ?
 """
-START = "INSERT INTO cases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-STEP = "UPDATE cases SET definition = ?, states = ?, sequence = ?, updated = ?, grown = ? WHERE number = ?"
+START = "INSERT INTO cases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+STEP = "UPDATE cases SET definition = ?, states = ?, sequence = ?, updated = ?, head = ?, grown = ? WHERE number = ?"
 CHANGE = """
-    UPDATE cases SET definition = ?, states = ?, sequence = ?, updated = ?, grown = ?, status = ?, due = ?
+    UPDATE cases SET definition = ?, states = ?, sequence = ?, updated = ?, head = ?, grown = ?, status = ?, due = ?
     WHERE number = ?
 """
-EVENT = "INSERT INTO journal VALUES (?, ?, ?)"
+EVENT = "INSERT INTO journal VALUES (?, ?, ?, ?, ?)"
+MARK = "INSERT INTO marks VALUES (?, ?, ?)"
 SNAPSHOT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)"
 DEFINITION = "INSERT OR REPLACE INTO definitions VALUES (?, ?, ?, ?)"
 
@@ -58,12 +56,13 @@ class Unit(msgspec.Struct, eq=False):
 
 
 class _Standing(msgspec.Struct, eq=False):
-    """What the file says of a case. ``grown`` counts the bytes of the events since the last snapshot."""
+    """What the file says of a case; see the schema."""
 
     number: int = 0
     sequence: int = 0
     status: str = ""
     due: int | None = None
+    head: int = 0
     grown: int = 0
     snapshot: int = 0
     snapshot_size: int = 0
@@ -83,6 +82,7 @@ class Writer:
         self._known: dict[str, _Standing] = {}
         self._seen = 0
         self._last_number: int | None = None
+        self._last_position: int | None = None
 
     def write(self, units: Sequence[Unit], *, patience: float) -> Verdicts | None:
         """For each unit None where it is on disk now, or why not: another version of its case was there.
@@ -148,7 +148,7 @@ class Writer:
 
     def _forget(self) -> None:
         self._known.clear()
-        self._last_number = None
+        self._last_number = self._last_position = None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -168,28 +168,43 @@ class Writer:
 
     def _judge_and_write(self, units: Sequence[Unit]) -> Verdicts:
         verdicts: list[StorageError | None] = []
-        events: list[tuple[int, int, bytes]] = []
-        changed: dict[_Standing, Unit] = {}
+        accepted: dict[_Standing, list[Unit]] = {}
         for unit in units:
             standing = self._known.get(unit.case.id) or self._read(unit.case.id)
-            if standing.sequence != unit.expected:
+            if standing.sequence == unit.expected:
+                standing.sequence = unit.case.sequence
+                accepted.setdefault(standing, []).append(unit)
+                verdicts.append(None)
+            else:
                 verdicts.append(version_conflict(unit.case.id, unit.expected, standing.sequence))
-                continue
-            verdicts.append(None)
-            changed[standing] = unit
-            number = standing.number or self._new_number(standing)
-            for sequence, document in enumerate(unit.documents, unit.expected + 1):
-                events.append((number, sequence, document))
-                standing.grown += len(document)
-            standing.sequence = unit.case.sequence
-        self._write_cases(changed)
-        self._connection.executemany(EVENT, events)
+        self._write_events(accepted)
+        self._write_cases(accepted)
         return verdicts
 
     def _read(self, case_id: str) -> _Standing:
         row = self._connection.execute(STANDING, (self._tenant, case_id)).fetchone()
         self._known[case_id] = standing = _Standing(*row) if row is not None else _Standing()
         return standing
+
+    def _write_events(self, accepted: Mapping[_Standing, Sequence[Unit]]) -> None:
+        """One row for each event, at the end of the table, and a mark for every 64th of a case."""
+        position = self._last_position
+        if position is None:
+            (position,) = self._connection.execute("SELECT coalesce(max(position), 0) FROM journal").fetchone()
+        events: list[tuple[int, int, int, int, bytes]] = []
+        marks: list[tuple[int, int, int]] = []
+        for standing, units in accepted.items():
+            number = standing.number or self._new_number(standing)
+            for unit in units:
+                for sequence, document in enumerate(unit.documents, unit.expected + 1):
+                    position += 1
+                    events.append((position, number, sequence, standing.head, document))
+                    standing.head = position
+                    standing.grown += len(document)
+                    if not sequence % MARK_EVERY:
+                        marks.append((number, sequence, position))
+        self._execute_many({EVENT: events, MARK: marks})
+        self._last_position = position
 
     def _new_number(self, standing: _Standing) -> int:
         if self._last_number is None:
@@ -198,25 +213,21 @@ class Writer:
         standing.number = self._last_number
         return standing.number
 
-    def _write_cases(self, changed: dict[_Standing, Unit]) -> None:
+    def _write_cases(self, accepted: Mapping[_Standing, Sequence[Unit]]) -> None:
         """One row for each case. An index is touched only where its columns changed."""
         starts: list[tuple[Any, ...]] = []
         steps: list[tuple[Any, ...]] = []
         changes: list[tuple[Any, ...]] = []
         snapshots: list[tuple[int, int, bytes]] = []
-        for standing, unit in changed.items():
+        for standing, units in accepted.items():
+            unit = units[-1]
             case = unit.case
             if standing.sequence - standing.snapshot >= SNAPSHOT_EVERY and standing.grown > standing.snapshot_size:
                 snapshots.append(_snapshot(standing, case))
-            row = (
-                case.definition,
-                states_as_text(case.states),
-                case.sequence,
-                microseconds(case.updated_at),
-                standing.grown,
-            )
+            moment = to_microseconds(case.updated_at)
+            row = (case.definition, to_text(case.states), case.sequence, moment, standing.head, standing.grown)
             if not standing.status:
-                starts.append(self._start(standing, unit))
+                starts.append(self._start(standing, case, unit.due))
             elif standing.status == case.status and standing.due == unit.due:
                 steps.append((*row, standing.number))
             else:
@@ -224,8 +235,7 @@ class Writer:
             standing.status, standing.due = case.status, unit.due
         self._execute_many({START: starts, STEP: steps, CHANGE: changes, SNAPSHOT: snapshots})
 
-    def _start(self, standing: _Standing, unit: Unit) -> tuple[Any, ...]:
-        case = unit.case
+    def _start(self, standing: _Standing, case: Case, due: int | None) -> tuple[Any, ...]:
         return (
             standing.number,
             self._tenant,
@@ -233,15 +243,16 @@ class Writer:
             case.workflow,
             case.definition,
             case.status,
-            states_as_text(case.states),
+            to_text(case.states),
             case.sequence,
-            microseconds(case.started_at),
-            microseconds(case.updated_at),
-            unit.due,
+            to_microseconds(case.started_at),
+            to_microseconds(case.updated_at),
+            due,
+            standing.head,
             standing.grown,
         )
 
-    def _execute_many(self, work: dict[str, list[tuple[Any, ...]]]) -> None:
+    def _execute_many(self, work: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
         for statement, rows in work.items():
             if rows:
                 self._connection.executemany(statement, rows)
@@ -255,14 +266,3 @@ def _snapshot(standing: _Standing, case: Case) -> tuple[int, int, bytes]:
     document = encode_case(case)
     standing.snapshot, standing.snapshot_size, standing.grown = case.sequence, len(document), 0
     return standing.number, case.sequence, document
-
-
-@functools.lru_cache(maxsize=1024)
-def states_as_text(states: tuple[str, ...]) -> str:
-    """The names as JSON texts, each between line feeds, which occur in none of them: so one can be found exactly."""
-    return "\n".join(["", *(json.dumps(name, ensure_ascii=False) for name in states), ""])
-
-
-def microseconds(moment: datetime) -> int:
-    """The moment as microseconds since 1970 in UTC."""
-    return (moment - EPOCH) // MICROSECOND

@@ -68,7 +68,7 @@ def _compile(
     flow: Flow, sources: Bundle, rulebook: Rulebook, states: dict[str, State], *, unique: bool, index: int
 ) -> Transition:
     name = str(flow.name)
-    ident = name if unique else f"{name}[{'+'.join(state.name for state in sources.states)}]"
+    ident = name if unique else f"{name}[{'+'.join(map(_weighted, sources.arcs()))}]"
     policy = None if flow.checked is None else flow.checked.resolve(rulebook)
     targets = [state.name for state in flow.path.targets.states]
     entered = [*targets, *(state.name for state in (flow.refused_to, flow.failed_to) if state is not None)]
@@ -104,6 +104,10 @@ def _compile(
         correlate=flow.correlation,
         metadata=flow.facts,
     )
+
+
+def _weighted(arc: Arc) -> str:
+    return arc.place if arc.weight == 1 else f"{arc.place}*{arc.weight}"
 
 
 def merged_net(workflow: Workflow) -> Net:

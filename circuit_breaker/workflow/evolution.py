@@ -150,8 +150,34 @@ def _chain(fork: Fork | None) -> Iterable[Fork]:
         fork = fork.outer
 
 
+def _passed(case: Case, event: TransitionFired) -> Case:
+    """The case after its only change was one token that moved: what nearly every firing is, and so kept short."""
+    ((token_id, source),) = event.consumed
+    ((_, target),) = event.produced
+    marking = case.marking
+    old = _held(marking, token_id, source)
+    new = Token(
+        token_id,
+        target,
+        Data({**old.data, **event.data}) if event.data else old.data,
+        Data({**old.metadata, **event.metadata}) if event.metadata else old.metadata,
+        Data({**old.results, **event.results}) if event.results else old.results,
+        event.at,
+        event.sequence,
+        old.fork,
+    )
+    return Case(
+        case.id, case.workflow, case.definition, event.sequence, case.status,
+        marking.move(old, source=source, target=target, moved=new), case.history.append(event),
+        case.minted, (), (), case.signals, case.started_at, event.at, case.schema,
+    )  # fmt: skip
+
+
 def _fired(case: Case, event: TransitionFired) -> Case:
     pending = case.pending
+    if not (pending or case.blocked or event.cleared or event.signal or event.own or event.removed):
+        if len(event.consumed) == 1 == len(event.produced):
+            return _passed(case, event)
     if pending:
         pending = _still_pending(case, event)
     return _moved(case, event, case.blocked, pending)

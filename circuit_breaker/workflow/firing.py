@@ -17,7 +17,7 @@ from circuit_breaker.errors import CaseClosed, DataInvalid, MergeConflict, NotEn
 from circuit_breaker.net import bindings, missing
 from circuit_breaker.rules import Verdict
 from circuit_breaker.wire import structure, unstructure
-from circuit_breaker.workflow.case import Case, Pending, Status
+from circuit_breaker.workflow.case import CLOSED, Case, Pending, Status
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.data import EMPTY, Data, difference, freeze, freeze_mapping, merge
 from circuit_breaker.workflow.events import (
@@ -126,7 +126,7 @@ def apply(workflow: Workflow, case: Case, *events: Event) -> Case:
 
 def settle(workflow: Workflow, case: Case) -> Case:
     """The case with the status that follows from where its tokens are."""
-    if case.closed:
+    if case.status in CLOSED:
         return case
     now = None if case.pending or case.blocked else workflow.resting.get(case.marking.only)  # type: ignore[arg-type]
     if now is None:
@@ -329,6 +329,11 @@ def select(
     held = case.reserved if case.pending else UNKNOWN
     rejected: Choice | None = None
     for transition in transitions:
+        if transition.easy is not None and not (data or held) and workflow.schema is None:
+            admits = transition.admits
+            for token in case.marking.at(transition.easy):
+                if admits is None or admits(token):
+                    return Choice(transition, (token,), token), None
         for binding in _bindings(transition, case, held):
             choice = _choice(workflow, transition, binding, data)
             if transition.signal or transition.delay is not None:
@@ -490,8 +495,7 @@ def fire(
     if workflow.schema is not None:
         typed(workflow, choice.view)
     event = fired(workflow, case, choice, at=at, by=by, data=given, signal=choice.transition.signal)
-    after = evolve(case, event)
-    return settle(workflow, after)
+    return settle(workflow, evolve(case, event))
 
 
 def verdict_of(workflow: Workflow, choice: Choice, roles: Iterable[str]) -> Verdict:

@@ -108,6 +108,13 @@ class Flow:
         """What to call this flow in a message."""
         return f"transition '{self.name}'" if self.name else f"flow({self.path})"
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule that it is judged by, as written: names in them are not looked up."""
+        policy = self.checked or Policy()
+        given = (self.condition, policy.before, policy.after, self.again_if)
+        return tuple(rule for rule in given if rule is not None)
+
     def transition(self, name: str) -> Flow:
         """Names the transition."""
         return self._once("transition", "name", checked_name(name, what="transition"))

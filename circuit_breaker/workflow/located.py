@@ -17,6 +17,8 @@ Place = tuple[int, int]
 
 DEEPEST = 64
 MOST_FAULTS = 50
+NOTHING: dict[Any, Any] = {}
+"""What is in a scalar; shared by all of them, and never written to."""
 LONGEST_PATH = 12
 
 
@@ -35,10 +37,15 @@ class Located:
 
     value: Any
     place: Place
-    children: dict[str | int, Located] = attrs.field(factory=dict)
-    keys: dict[str | int, Place] = attrs.field(factory=dict)
+    children: dict[str | int, Located] = attrs.field(default=NOTHING)
+    keys: dict[str | int, Place] = attrs.field(default=NOTHING)
     size: int = 1
     height: int = 0
+
+    @classmethod
+    def empty(cls, value: dict[str, Any] | list[Any], place: Place) -> Located:
+        """A mapping or a sequence that is still empty, to put something into."""
+        return cls(value, place, {}, {})
 
     def put(self, key: str | int, inner: Located) -> None:
         """Adds ``inner`` under the key, or at the end of a sequence."""
@@ -54,7 +61,7 @@ class Located:
         """The same value made of new mappings and sequences, standing at another place."""
         if not isinstance(self.value, (dict, list)):
             return Located(self.value, place)
-        copy = Located(type(self.value)(), place, keys=self.keys)
+        copy = Located(type(self.value)(), place, {}, self.keys)
         for key, inner in self.children.items():
             copy.put(key, inner.copied(inner.place))
         return copy

@@ -227,10 +227,10 @@ class _Reader:
             frame.key = key
 
     def _mapping(self, event: Any) -> None:
-        self._start(event, Located({}, _place(event)), mapping=True)
+        self._start(event, Located.empty({}, _place(event)), mapping=True)
 
     def _sequence(self, event: Any) -> None:
-        self._start(event, Located([], _place(event)), mapping=False)
+        self._start(event, Located.empty([], _place(event)), mapping=False)
 
     def _start(self, event: Any, node: Located, *, mapping: bool) -> None:
         if len(self.open) >= DEEPEST:

@@ -64,7 +64,7 @@ class _Scanner:
         return self.mapping(path) if opening == "{" else self.sequence(path)
 
     def mapping(self, path: Path) -> Located:
-        node = Located({}, self.place())
+        node = Located.empty({}, self.place())
         self.at += 1
         more = self.peek() != "}"
         while more:
@@ -93,7 +93,7 @@ class _Scanner:
         return node.value, node.place
 
     def sequence(self, path: Path) -> Located:
-        node = Located([], self.place())
+        node = Located.empty([], self.place())
         self.at += 1
         more = self.peek() != "]"
         while more:

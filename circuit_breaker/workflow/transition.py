@@ -31,6 +31,11 @@ class Transition:
         otherwise: The state that a refused policy leads to.
         on_failure: The state that an exhausted action leads to.
         gate: The rules that are judged before anything is done, as one; None where there are none.
+        admits: The test of the gate.
+        target: The only state it leads to, where firing does nothing but move one token there.
+        signal: The name of the signal it waits for, or an empty text.
+        delay: Seconds after entering its state at which it fires, or None where it does not wait for a time.
+        easy: The state it takes its only token from, where nothing but its gate can hold it up.
     """
 
     id: str
@@ -59,6 +64,9 @@ class Transition:
     gate: Rule | None = attrs.field(init=False)
     admits: Callable[[Any], bool] | None = attrs.field(init=False)
     target: str | None = attrs.field(init=False)
+    signal: str = attrs.field(init=False)
+    delay: float | None = attrs.field(init=False)
+    easy: str | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         judged = (self.guard, self.validations, None if self.steps else self.rules)
@@ -69,6 +77,10 @@ class Transition:
         gives = self.net.gives
         simple = len(gives) == 1 and gives[0].weight == 1 and not (self.net.resets or self.stamps or self.merge)
         object.__setattr__(self, "target", gives[0].place if simple else None)
+        object.__setattr__(self, "signal", self.trigger.name if isinstance(self.trigger, OnSignal) else "")
+        object.__setattr__(self, "delay", self._delay())
+        bound = self.roles or self.signal or self.delay is not None
+        object.__setattr__(self, "easy", None if bound else self.net.plain)
 
     @property
     def automatic(self) -> bool:
@@ -80,9 +92,7 @@ class Transition:
         """Whether it waits for somebody, a signal or a time."""
         return isinstance(self.trigger, (Manual, OnSignal, After, Every))
 
-    @property
-    def delay(self) -> float | None:
-        """Seconds after entering its state at which it fires, or None where it does not wait for a time."""
+    def _delay(self) -> float | None:
         if isinstance(self.trigger, After):
             return self.trigger.delay
         return self.trigger.interval if isinstance(self.trigger, Every) else None
@@ -96,8 +106,3 @@ class Transition:
     def targets(self) -> tuple[str, ...]:
         """The states that it puts tokens into."""
         return tuple(arc.place for arc in self.net.gives)
-
-    @property
-    def signal(self) -> str:
-        """The name of the signal it waits for, or an empty text."""
-        return self.trigger.name if isinstance(self.trigger, OnSignal) else ""

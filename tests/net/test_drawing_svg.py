@@ -228,6 +228,22 @@ def test_a_transition_that_leads_back_to_its_own_place_has_two_arcs_apart() -> N
     assert there.points[0][1] != back.points[-1][1]
 
 
+def test_a_read_arc_against_the_flow_makes_no_knot() -> None:
+    """Arcs that only look do not count as ways back, wherever they lead."""
+    edges = [Edge("0", "1", "read"), Edge("1", "1"), Edge("2", "0"), Edge("2", "1")]
+    plan = laid_out(Drawing("", [Node(name, name) for name in "012"], edges))
+    assert [(-1.0, 0.0), (1.0, 0.0), (1.0, 0.0)] == [route.heading for route in plan.routes if not route.loop]
+
+
+def test_a_long_edge_that_is_crossed_stays_straight() -> None:
+    """Where a short edge crosses the inner part of a long one, the short one bends."""
+    pairs = ["03", "14", "34", "12", "23", "25", "01"]
+    drawing = Drawing("", [Node(name, name) for name in "012345"], [Edge(*pair) for pair in pairs])
+    plan = laid_out(drawing)
+    for route in (plan.routes[0], plan.routes[1]):
+        assert 1 == len({round(y, 3) for _, y in route.points[2:-2]})
+
+
 def test_a_dense_graph_keeps_its_nodes_apart_and_its_edges_off_them() -> None:
     """Where crossings cannot be avoided, long edges still run between the nodes."""
     rows = [[f"{layer}{n}" for n in range(3)] for layer in range(4)]
@@ -235,7 +251,7 @@ def test_a_dense_graph_keeps_its_nodes_apart_and_its_edges_off_them() -> None:
     edges += [Edge(one, other) for one in rows[0] for other in rows[3]]
     drawing = Drawing("", [Node(name, name) for row in rows for name in row], edges)
     plan = laid_out(drawing)
-    assert 12 == len({centre for centre in plan.centres})
+    assert 12 == len(set(plan.centres))
     for route in plan.routes:
         assert [] == [point for point in on_the_way(plan, route.points) if within(point, plan, drawing)]
 

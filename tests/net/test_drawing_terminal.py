@@ -69,11 +69,11 @@ def test_a_split_stands_inside_of_a_branch() -> None:
     flows = [("one", ["a"], ["b", "c"]), ("two", ["a"], ["c"]), ("three", ["a"], ["b", "c"])]
     lines = terminal(net("", [Node(name, name) for name in "abc"], flows)).splitlines()[2:7]
     assert [
-        "  ○ a ─┬─ one ────┬─▶ ○ b",
-        "       │          └─▶ ○ c",
-        "       ├─ two ──────▶ ○ c",
-        "       └─ three ──┬─▶ ○ b",
-        "                  └─▶ ○ c",
+        "  ○ a ─┬─ one ───┬─▶ ○ b",
+        "       │         └─▶ ○ c",
+        "       ├─ two ─────▶ ○ c",
+        "       └─ three ─┬─▶ ○ b",
+        "                 └─▶ ○ c",
     ] == lines
 
 

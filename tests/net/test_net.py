@@ -89,7 +89,10 @@ def test_producing_what_the_arcs_do_not_say_is_refused() -> None:
 def test_every_fault_of_a_net_is_reported() -> None:
     """Repeated names and arcs to nowhere are found together, with the nearest name."""
     with pytest.raises(DefinitionError) as caught:
-        Net(("draft", "done", "done"), (move("t", takes=(Arc("darft"),), gives=(Arc("done"),)), move("t", takes=(), gives=())))
+        Net(
+            ("draft", "done", "done"),
+            (move("t", takes=(Arc("darft"),), gives=(Arc("done"),)), move("t", takes=(), gives=())),
+        )
     assert ["place 'done'", "transition 't'", "transition 't'"] == [fault.place for fault in caught.value.faults]
     assert "did you mean 'draft'?" == caught.value.faults[2].remedy
 
@@ -127,15 +130,16 @@ def test_a_token_in_the_middle_is_taken_out() -> None:
 
 places = st.sampled_from("abcd")
 arcs = st.dictionaries(places, st.integers(1, 2), max_size=3).map(lambda d: tuple(Arc(p, w) for p, w in d.items()))
-transitions = st.builds(NetTransition, st.just("t"), arcs, arcs, arcs, arcs, st.lists(places, unique=True, max_size=2).map(tuple))
+transitions = st.builds(
+    NetTransition, st.just("t"), arcs, arcs, arcs, arcs, st.lists(places, unique=True, max_size=2).map(tuple)
+)
 markings = st.dictionaries(places, st.integers(0, 4), max_size=4)
 
 
 def naive_enabled(transition: NetTransition, counts: Counter[str]) -> bool:
     """The textbook's definition, on numbers of tokens."""
-    return (
-        all(counts[arc.place] >= arc.weight for arc in (*transition.takes, *transition.reads))
-        and all(counts[arc.place] < arc.weight for arc in transition.inhibitors)
+    return all(counts[arc.place] >= arc.weight for arc in (*transition.takes, *transition.reads)) and all(
+        counts[arc.place] < arc.weight for arc in transition.inhibitors
     )
 
 

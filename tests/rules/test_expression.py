@@ -41,7 +41,15 @@ class Author:
 
 
 DOCUMENT = Token(
-    data={"score": 9, "ratio": 0.5, "title": "Plan", "tags": ["x", "y"], "author": {"name": "ann"}, "none": None},
+    data={
+        "huge": 2**300,
+        "score": 9,
+        "ratio": 0.5,
+        "title": "Plan",
+        "tags": ["x", "y"],
+        "author": {"name": "ann"},
+        "none": None,
+    },
     metadata={"source": {"kind": "mail"}},
     results={"clarity": {"score": 70}},
 )
@@ -80,10 +88,17 @@ def value(text: str, token: Token = DOCUMENT) -> Any:
         (-4, "1 - 2 - 3"),
         (2, "1--1"),
         (-9, "-data.score"),
+        (-0.5, "-data.ratio"),
+        (0.25, "1.0 / 4.0"),
+        ("Plan", "data['ti' + 'tle']"),
+        ("b", "{1: 'a', 2: 'b'}[2.0]"),
+        (True, "data.score in [data.score] && null == data.none"),
+        ("data.score", "string('data') + '.' + 'score'"),
         (-(2**63), "-9223372036854775808"),
         (31, "0x1F"),
         (float("inf"), "1.0 / 0.0"),
         (float("-inf"), "-1.0 / 0.0"),
+        (True, "0.0 / 0.0 != 0.0 / 0.0 && -0.0 == 0.0"),
         (0.75, "data.ratio * 1.5 + .5 - 0.5"),
         ("tab\t A é 𝄞 \x07 '", r"'tab\t \x41 \u00e9 \U0001d11e \007 \''"),
         (r"\d", r"r'\d'"),
@@ -114,8 +129,8 @@ def test_an_expression_has_the_value_that_cel_gives_it(expected: Any, text: str)
         ("'data.title.x' is missing: what should hold it is a string", "data.title.x"),
         ("'data.title.x' is missing: what should hold it is a string", "has(data.title.x)"),
         ("'data.tags[5]' is missing: the list has 2 elements", "data.tags[5]"),
-        ("'data[\"x\"]'", "data[true]"),
-        ("whole numbers from 0", "data.tags['0']"),
+        ("'data[true]' is missing", "data[true]"),
+        ("whole numbers from 0", "data.tags[data.title]"),
         ("a string has no elements", "data.title[0]"),
         ("a int has no elements to go through", "data.score.all(x, true)"),
         ("not comparable: null_type > int", "data.none > 1"),
@@ -148,6 +163,8 @@ def test_an_expression_has_the_value_that_cel_gives_it(expected: Any, text: str)
         ("string takes no null_type", "string(null)"),
         ("bool takes no int", "bool(1)"),
         ("'yes' is neither true nor false", "bool('yes')"),
+        ("a bool cannot be the key of a map", "{true: 1}"),
+        ("! takes no null_type, only a bool", "!!null"),
         ("a double cannot be the key of a map", "{1.5: 1}"),
         ("the map has the key 'a' twice", "{'a': 1, 'a': 2}"),
     ],
@@ -157,7 +174,7 @@ def test_what_has_no_value_is_an_error_that_says_why(reason: str, text: str):
     expression = compile_expression(text)
     with pytest.raises(EvaluationFailed) as caught:
         expression.evaluate(DOCUMENT)
-    assert reason.split("[")[0] in str(caught.value)
+    assert reason in str(caught.value)
     assert not expression.test(DOCUMENT)
     assert not expression.judge(DOCUMENT).passed
 
@@ -169,14 +186,13 @@ def test_what_has_no_value_is_an_error_that_says_why(reason: str, text: str):
         (False, "false && data.zz > 1"),
         (True, "data.zz || true"),
         (True, "true || data.zz"),
-        (False, "[1, data.score].all(x, x.name == 1 || x > 5)"),
         (True, "['a', 1].exists(x, x > 0)"),
         (False, "['a', 0].all(x, x > 0)"),
     ],
 )
 def test_and_and_or_absorb_a_failure_where_the_other_side_decides(expected: bool, text: str):
     """What decides alone decides, on whichever side of it something fails."""
-    assert expected is value(text) if "x.name" not in text else not compile_expression(text).test(DOCUMENT)
+    assert expected is value(text)
 
 
 def test_a_missing_field_makes_a_condition_false_with_the_reason_missing():
@@ -212,6 +228,10 @@ def test_a_verdict_is_a_tree_of_what_was_seen_and_what_was_wanted():
         ("data.score", 9, "true", "data.score"),
         ("data.zz", MISSING, "", "data.score < data.zz"),
         ("data.author", {"name": "ann"}, "== {…}", "data.author == {'a': 1}"),
+        ("data.huge", 2**300, "== 1.5", "1.5 == data.huge"),
+        ("data.title", "Plan", "== a number of 301 bits", "data.title == data.huge"),
+        ("data.title", "Plan", "== int", "data.title == int"),
+        ("data.title", "Plan", "== '" + "x" * 58 + "…", "data.title == '" + "x" * 99 + "'"),
         ("data.title", "Plan", "== [1, […]]", "data.title == [1, [2]]"),
         ("", None, "", "size(data.tags) > 2"),
     ],
@@ -273,7 +293,7 @@ def test_the_tree_of_an_expression_is_a_value():
         (11, "all takes the name of a variable first", "data.a.all(1, true)"),
         (0, "has.. takes one field", "has(data)"),
         (7, "an argument is missing", "size(1,)"),
-        (5, "expected the name of a field", "data.1"),
+        (5, "expected the name of a field", "data.(1)"),
         (5, "expected the name of a field", "data.in"),
         (4, "unexpected 'false'", "true false"),
         (4, "the expression ends too early", "1 =="),
@@ -308,7 +328,7 @@ def test_a_fault_in_an_expression_is_told_with_its_position(position: int, messa
 )
 def test_an_expression_that_is_too_deep_or_too_long_is_refused(text: str):
     """Depth and length are limited, so that reading an expression never exhausts the stack."""
-    with pytest.raises(ConditionParsingError, match="nested deeper than 64|the limit is 4,096"):
+    with pytest.raises(ConditionParsingError, match=r"nested deeper than 64|the limit is 4,096"):
         compile_expression(text)
 
 
@@ -345,6 +365,23 @@ def test_numbers_beyond_64_bits_compare_but_are_not_computed_with():
     token = Token(data={"huge": 10**40})
     assert value("data.huge > 9223372036854775807 && data.huge != 1e39", token)
     assert "integer overflow" in compile_expression("data.huge + 1 > 0").judge(token).reason
+
+
+PIECES = (
+    "data .a [ ] ( ) { } , : ? ! - + * / % == != < <= > >= && || in 1 2.5 1e3 0x1 'a' r'b' \"c\" '''d''' true null"
+    " .all( .map( x , has( size( .matches( int . `q` // \n \\ ' & | = 1u b'' state if é 9223372036854775808 -"
+).split(" ")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join) | st.text(max_size=20))
+def test_any_text_is_an_expression_or_a_fault_with_a_position(text: str):
+    """Reading never fails in another way, and what was read is judged without an exception."""
+    try:
+        expression = compile_expression(text)
+    except ConditionParsingError as error:
+        assert 0 <= error.position <= len(text)
+    else:
+        assert expression.test(DOCUMENT) is expression.judge(DOCUMENT).passed
 
 
 conditions = st.recursive(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+from hypothesis import strategies as st
+
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.data import Data
 from circuit_breaker.workflow.events import (
@@ -21,7 +23,6 @@ from circuit_breaker.workflow.events import (
 )
 from circuit_breaker.workflow.evolution import evolve
 from circuit_breaker.workflow.token import Token
-from hypothesis import strategies as st
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -11,13 +11,13 @@ import itertools
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from circuit_breaker.engine.ports import CaseSummary
 from circuit_breaker.errors import StorageClosed, StorageError, VersionConflict
 from circuit_breaker.workflow.events import TransitionFired
 from circuit_breaker.workflow.evolution import evolve
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from tests.storage.cases import NOON, at_status, followed, grow, last, moved, started, walk, walks
 
 ODD_IDS = [

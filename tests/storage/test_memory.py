@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+
 from circuit_breaker.storage import connect
 from circuit_breaker.storage.memory import MemoryJournal, MemoryStore
-
 from tests.storage.cases import started
 from tests.storage.contract import JournalContract
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuit_breaker.errors import DataInvalid, DocumentInvalid
@@ -258,19 +258,22 @@ def test_the_number_of_faults_is_bounded() -> None:
     assert 50 == len(faults("\x00" * 1000))
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_what_is_written_is_read_back_equal(value: object) -> None:
     """Every JSON value comes back the same, down to the type of its numbers."""
     assert repr(value) == repr(read_source(write_source(value)).value)
 
 
-@given(st.dictionaries(TEXTS, VALUES))
+@settings(max_examples=30, deadline=None)
+@given(st.dictionaries(TEXTS, VALUES, max_size=4))
 def test_json_is_read_as_json_reads_it(value: object) -> None:
     """Every JSON object, however it is spaced and escaped, means what the standard library says."""
     for text in (json.dumps(value), json.dumps(value, ensure_ascii=False, indent=1)):
         assert repr(json.loads(text)) == repr(read_source(text).value)
 
 
+@settings(max_examples=30, deadline=None)
 @given(VALUES)
 def test_other_readers_take_it_for_yaml(value: object) -> None:
     """What is written is YAML without tags, anchors or second documents, for either parser."""

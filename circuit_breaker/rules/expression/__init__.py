@@ -13,6 +13,7 @@ startsWith endsWith matches int double string bool type dyn``. It differs from C
   error.
 * Whole numbers are compared with doubles exactly, above 2**53 too.
 * ``int(true)`` and ``double('0x1p3')`` are errors, although Google's engine takes them when it does not check types.
+* ``!!x`` and ``--x`` apply the operator twice; Google's engine drops both whatever ``x`` is.
 * Data may hold whole numbers of more than 64 bits: they compare, but nothing can be computed with them.
 
 As a condition an expression fails closed: a missing field or any other failure that ``&&`` and ``||`` do not absorb

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from circuit_breaker.rules.expression.budget import Budget
+from circuit_breaker.rules.expression.budget import Budget, Exhausted
 from circuit_breaker.rules.expression.values import Unanswerable, kind
 
 __all__ = ["CHARACTERS", "ELEMENTS", "INT_MAX", "INT_MIN", "arithmetic", "in_range", "negate"]
@@ -92,7 +92,7 @@ def _divide(left: float, right: float) -> float:
 def _join_texts(left: str, right: str, budget: Budget) -> str:
     size = len(left) + len(right)
     if size > CHARACTERS:
-        raise Unanswerable(f"a text of {size:,} characters is too long: the limit is {CHARACTERS:,}")
+        raise Exhausted(f"a text of {size:,} characters is too long: the limit is {CHARACTERS:,}")
     budget.spend(1)
     budget.spend_characters(size)
     return left + right
@@ -101,7 +101,7 @@ def _join_texts(left: str, right: str, budget: Budget) -> str:
 def _join_lists(left: list[Any], right: list[Any], budget: Budget) -> list[Any]:
     size = len(left) + len(right)
     if size > ELEMENTS:
-        raise Unanswerable(f"a list of {size:,} elements is too long: the limit is {ELEMENTS:,}")
+        raise Exhausted(f"a list of {size:,} elements is too long: the limit is {ELEMENTS:,}")
     budget.spend(1)
     budget.spend_elements(size)
     return [*left, *right]

@@ -19,12 +19,12 @@ STEPS: Final = 10_000
 CHARACTERS_A_STEP: Final = 4096
 """Characters that one step copies, compares or searches for a plain text."""
 
-ELEMENTS_A_STEP: Final = 64
+ELEMENTS_A_STEP: Final = 32
 """Elements of lists and maps that one step compares or copies."""
 
 
 class Exhausted(EvaluationFailed):
-    """The evaluation took too many steps; nothing absorbs this."""
+    """The evaluation took too many steps, or built something too large; nothing absorbs this."""
 
 
 class Budget:

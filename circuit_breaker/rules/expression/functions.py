@@ -24,6 +24,9 @@ TYPE_NAMES: Final = ("bool", "double", "int", "list", "map", "null_type", "strin
 """The names that stand for the types, compared with ``type(x)``."""
 
 
+_STEPS_A_PATTERN: Final = 10
+
+
 @attrs.frozen
 class Function:
     """One function that expressions can call.
@@ -69,7 +72,7 @@ def _on_texts(name: str, compute: Callable[[str, str], bool]) -> Function:
 def _matches(text: Any, pattern: Any, *, budget: Budget) -> bool:
     if not (isinstance(text, str) and isinstance(pattern, str)):
         raise _no_overload("matches", text, pattern)
-    budget.spend(len(pattern))
+    budget.spend(_STEPS_A_PATTERN + len(pattern))
     try:
         compiled = compile_pattern(pattern)
     except ConditionParsingError as error:

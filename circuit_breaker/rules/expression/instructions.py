@@ -124,7 +124,6 @@ class _Assembler:
                 return self._add(Fork(tuple(self._part(inner, then) for inner in parts)))
             case Repeat(inner, least, most):
                 return self._repeat(inner, least, most, then)
-        raise TypeError(f"{part!r} is no part of a pattern")
 
     def _repeat(self, part: Part, least: int, most: int | None, then: int) -> int:
         entry = self._add(Fork((then,)))

@@ -12,45 +12,44 @@ __all__ = ["Alternatives", "Assertion", "Characters", "Part", "Repeat", "Sequenc
 
 
 @attrs.frozen
-class Part:
-    """A part of a pattern."""
-
-
-@attrs.frozen
-class Characters(Part):
+class Characters:
     """One character of a set."""
 
     ranges: Ranges
 
 
 @attrs.frozen
-class Assertion(Part):
+class Assertion:
     """A place: the start or end of the ``text`` or of a ``line``, or the edge of a ``word`` or none."""
 
     place: str
 
 
 @attrs.frozen
-class Sequence(Part):
+class Sequence:
     """One part after the other; nothing at all when there is none."""
 
     parts: tuple[Part, ...]
 
 
 @attrs.frozen
-class Alternatives(Part):
+class Alternatives:
     """Any of the parts."""
 
     parts: tuple[Part, ...]
 
 
 @attrs.frozen
-class Repeat(Part):
+class Repeat:
     """A part ``least`` to ``most`` times; without limit when ``most`` is None."""
 
     part: Part
     least: int
     most: int | None
+
+
+Part = Characters | Assertion | Sequence | Alternatives | Repeat
+"""A part of a pattern."""
 
 
 def walk(tree: Part) -> Iterator[Part]:
