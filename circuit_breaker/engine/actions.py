@@ -216,7 +216,11 @@ def _wants_context(action: Callable[..., Any]) -> bool:
         return False
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     required = [p for p in positional if p.default is p.empty]
-    return len(required) > 1 or any(p.name == "context" for p in positional) or any(p.kind == p.VAR_POSITIONAL for p in parameters)
+    return (
+        len(required) > 1
+        or any(p.name == "context" for p in positional)
+        or any(p.kind == p.VAR_POSITIONAL for p in parameters)
+    )
 
 
 async def _execute(step: Execution, token: Token, context: ActionContext, executors: Mapping[str, Any]) -> Any:

@@ -13,10 +13,12 @@ import msgspec
 
 from circuit_breaker.engine import recovery, running
 from circuit_breaker.engine.bus import Bus, Notice, Subscription
+from circuit_breaker.engine.definitions import Definitions
 from circuit_breaker.engine.ids import new_id
 from circuit_breaker.engine.listening import listen, listener_call, notify_plugin, shielded
 from circuit_breaker.engine.plugins import Plugin
 from circuit_breaker.engine.ports import CaseSummary, Clock, Journal, SystemClock
+from circuit_breaker.engine.request import FireRequest
 from circuit_breaker.engine.resident import Resident, Residents
 from circuit_breaker.errors import (
     CaseExists,
@@ -25,15 +27,11 @@ from circuit_breaker.errors import (
     NotEnabled,
     StorageClosed,
     VersionConflict,
-    WorkflowInvalid,
-    WorkflowNotFound,
-    nearest,
 )
-from circuit_breaker.workflow import firing
+from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Status
-from circuit_breaker.workflow.data import EMPTY, Data
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.events import CaseCancelled, CaseMigrated, Event, TransitionRefused
+from circuit_breaker.workflow.events import CaseCancelled, CaseMigrated, Event
 from circuit_breaker.workflow.evolution import evolve
 from circuit_breaker.workflow.explain import Explanation, explain
 from circuit_breaker.workflow.history import History
@@ -78,20 +76,11 @@ class Engine:
         self.bus = Bus()
         self.timer_set = asyncio.Event()
         self._plugins = list(plugins)
-        self._current: dict[str, Workflow] = {}
-        self._versions: dict[str, Workflow] = {}
+        self._definitions = Definitions(workflows)
         self._kept: set[str] = set()
         self._residents = Residents(resident)
         self._exit = AsyncExitStack()
         self._tasks: asyncio.TaskGroup | None = None
-        for workflow in workflows:
-            self._register(workflow)
-
-    def _register(self, workflow: Workflow) -> None:
-        if not isinstance(workflow, Workflow):
-            raise WorkflowInvalid(f"{workflow!r} is no workflow", remedy="give Workflow(...) values to the engine")
-        self._current[workflow.name] = workflow
-        self._versions[workflow.version] = workflow
 
     async def __aenter__(self) -> Self:
         await self._exit.enter_async_context(self.storage)
@@ -115,11 +104,11 @@ class Engine:
     @property
     def workflows(self) -> Mapping[str, Workflow]:
         """The definitions for new cases, by name."""
-        return dict(self._current)
+        return self._definitions.current
 
     async def add_workflow(self, workflow: Workflow) -> None:
         """Makes a definition known; new cases of its name use it from now on."""
-        self._register(workflow)
+        self._definitions.add(workflow)
         for plugin in self._plugins:
             await shielded(plugin.on_workflow_created, workflow, name=_name(plugin))
 
@@ -129,15 +118,8 @@ class Engine:
         Raises:
             WorkflowNotFound: The engine does not know it.
         """
-        if isinstance(case_or_name, str):
-            found = self._current.get(case_or_name)
-            hint = nearest(case_or_name, self._current)
-        else:
-            found = self._versions.get(case_or_name.definition)
-            hint = "give the engine that version of the definition as well, or move the case with engine.migrate(...)"
-        if found is None:
-            raise WorkflowNotFound(f"the engine has no workflow {_described(case_or_name)}", remedy=hint)
-        return found
+        definitions = self._definitions
+        return definitions.named(case_or_name) if isinstance(case_or_name, str) else definitions.of(case_or_name)
 
     async def register_plugin(self, plugin: Plugin) -> None:
         """Adds a plugin to a running engine."""
@@ -147,7 +129,7 @@ class Engine:
     async def _attach(self, plugin: Plugin) -> None:
         name = _name(plugin)
         await shielded(plugin.initialize, self, name=name)
-        for workflow in self._current.values():
+        for workflow in self._definitions.current.values():
             await shielded(plugin.on_workflow_created, workflow, name=name)
         subscription = self._exit.enter_context(self.bus.subscribe())
 
@@ -202,13 +184,13 @@ class Engine:
         definition = self._definition(workflow)
         if definition.version not in self._kept:
             await self._keep(definition)
-        begun = definition.start(
-            _new_id(id), at=self.clock.now(), by=by, data=data, metadata=metadata, state=state
-        )
+        begun = definition.start(_new_id(id), at=self.clock.now(), by=by, data=data, metadata=metadata, state=state)
         try:
             await self.storage.append(begun, begun.history[0:], due=self._due(definition, begun))
         except VersionConflict as error:
-            raise CaseExists(f"there is a case '{begun.id}' already", remedy="choose another id, or leave it out") from error
+            raise CaseExists(
+                f"there is a case '{begun.id}' already", remedy="choose another id, or leave it out"
+            ) from error
         self._residents.add(begun)
         self._publish(begun, begun.history[0:], ())
         return begun
@@ -216,8 +198,7 @@ class Engine:
     def _definition(self, workflow: Workflow | str) -> Workflow:
         if isinstance(workflow, str):
             return self.workflow(workflow)
-        if workflow.version not in self._versions:
-            self._register(workflow)
+        self._definitions.know(workflow)
         return workflow
 
     async def _keep(self, workflow: Workflow) -> None:
@@ -299,7 +280,7 @@ class Engine:
             VersionConflict: ``expect`` is another number.
         """
         resident = self._residents.get(_id(case)) or await self.resident(case)
-        attempt = _Firing(self, name, by, data, roles, expect)
+        attempt = FireRequest(self, name, by, data, roles, expect)
         now = await self.decide(resident, attempt.decide)
         if attempt.refusal is not None and not attempt.refusal.produced:
             reasons = firing.verdict_of(attempt.workflow, attempt.choice, roles)
@@ -325,7 +306,7 @@ class Engine:
         def decide(now: Case) -> Case:
             workflow = self.workflow(now)
             event = firing.signal(workflow, now, name, at=self.clock.now(), by=by, data=data)
-            return now if event is None else firing.apply(workflow, now, event)
+            return now if event is None else choosing.apply(workflow, now, event)
 
         return await self.decide(await self.resident(case), decide)
 
@@ -344,7 +325,7 @@ class Engine:
             await recovery.compensate(self, resident, self.workflow(resident.case), await self.history(case))
 
         def decide(now: Case) -> Case:
-            firing.open_case(now)
+            choosing.open_case(now)
             return evolve(now, CaseCancelled(now.id, now.sequence + 1, self.clock.now(), by, reason))
 
         return await self.decide(await self.resident(case), decide)
@@ -382,12 +363,11 @@ class Engine:
             NotEnabled: A token is in a state, or an action of a transition is in progress, that the other version does
                 not have; nothing is changed then.
         """
-        if workflow.version not in self._versions:
-            self._register(workflow)
+        self._definitions.know(workflow)
         await self._keep(workflow)
 
         def decide(now: Case) -> Case:
-            firing.open_case(now)
+            choosing.open_case(now)
             known = {state.name for state in workflow.states}
             missing = [f"state '{place}'" for place in now.states if place not in known]
             missing += [f"transition '{p.transition}'" for p in now.pending if p.transition not in workflow.by_id]
@@ -397,7 +377,7 @@ class Engine:
                     remedy="let the case go on first, or keep these in the new version",
                 )
             event = CaseMigrated(now.id, now.sequence + 1, self.clock.now(), by, workflow.version)
-            return firing.apply(workflow, now, event)
+            return choosing.apply(workflow, now, event)
 
         return await self.decide(await self.resident(case), decide)
 
@@ -437,7 +417,7 @@ class Engine:
 
     def _dressed(self, case: Case) -> Case:
         """The case with the class of its data, where its workflow is known."""
-        workflow = self._versions.get(case.definition)
+        workflow = self._definitions.version(case.definition)
         if workflow is None or workflow.schema is None:
             return case
         return msgspec.structs.replace(case, schema=workflow.schema)
@@ -473,7 +453,7 @@ class Engine:
         if after.sequence == before.sequence:
             return
         events = after.history.after(before.sequence)
-        workflow = self._versions.get(after.definition)
+        workflow = self._definitions.version(after.definition)
         due = None if workflow is None or not workflow.timed else self._due(workflow, after)
         await self.storage.append(after, events, due=due)
         resident.case = after if after.history.held < 2 * KEPT else _shortened(after)
@@ -488,55 +468,12 @@ class Engine:
     def _due(self, workflow: Workflow, case: Case) -> datetime | None:
         if not workflow.timed:
             return None
-        timer = firing.next_due(workflow, case)
+        timer = choosing.next_due(workflow, case)
         return None if timer is None else timer[0]
 
     def _publish(self, case: Case, events: Sequence[Event], before: tuple[str, ...]) -> None:
         for event in events:
             self.bus.publish(Notice(event, case, before))
-
-
-class _Firing:
-    """What :meth:`Engine.fire` was asked for, and what came of it."""
-
-    __slots__ = ("_by", "_data", "_engine", "_expect", "_name", "_roles", "begun", "choice", "refusal", "workflow")
-
-    choice: firing.Choice
-    workflow: Workflow
-
-    def __init__(
-        self, engine: Engine, name: str, by: str, data: Any, roles: Iterable[str], expect: int | None
-    ) -> None:
-        self._engine = engine
-        self._name = name
-        self._by = by
-        self._data = data
-        self._roles = roles
-        self._expect = expect
-        self.refusal: TransitionRefused | None = None
-        self.begun: str | None = None
-
-    def decide(self, now: Case) -> Case:
-        """The case after the transition fired, was refused, or began its action."""
-        if self._expect is not None and now.sequence != self._expect:
-            raise VersionConflict(f"case '{now.id}' has had {now.sequence} events, not {self._expect}", remedy="look at it again")
-        engine, by = self._engine, self._by
-        self.workflow = workflow = engine.workflow(now)
-        data = EMPTY if self._data is None else firing.accept(workflow, self._data)
-        at = engine.clock.now()
-        choice, self.refusal = firing.select(workflow, now, self._name, data=data, roles=self._roles, at=at, by=by)
-        self.choice = choice
-        event: Event
-        if self.refusal is not None:
-            event = self.refusal
-        elif choice.transition.steps:
-            event = firing.begin(workflow, now, choice, at=at, by=by, worker=engine.storage.worker, data=data)
-            self.begun = event.key
-        else:
-            if workflow.schema is not None:
-                firing.typed(workflow, choice.view)
-            event = firing.fired(workflow, now, choice, at=at, by=by, data=data, signal=choice.transition.signal)
-        return firing.apply(workflow, now, event)
 
 
 def _shortened(case: Case) -> Case:
@@ -558,11 +495,3 @@ def _new_id(given: str | None) -> str:
 
 def _name(plugin: Plugin) -> str:
     return plugin.name or type(plugin).__name__
-
-
-def _described(case_or_name: Case | str) -> str:
-    if isinstance(case_or_name, str):
-        return f"'{case_or_name}'"
-    return f"'{case_or_name.workflow}' of version {case_or_name.definition}, under which case '{case_or_name.id}' runs"
-
-

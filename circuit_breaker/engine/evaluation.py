@@ -150,13 +150,13 @@ class EvaluationCache:
 
 
 def content_hash(token: Any) -> int | None:
-    """A number of 64 bits for what a rule can read of the token; None where that is no JSON."""
+    """A number of 128 bits for what a rule can read of the token; None where that is no JSON."""
     content = (token.state, token.data, token.metadata, token.results)
     try:
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     except (TypeError, ValueError):
         return None
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "big")
 
 
 async def in_thread(work: Callable[[], T], *, seconds: float | None) -> T:

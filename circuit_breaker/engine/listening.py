@@ -48,5 +48,3 @@ async def notify_plugin(plugin: Plugin, notice: Notice) -> None:
     """Tells a plugin about tokens that moved."""
     if notice.case is not None and isinstance(notice.event, (Moved, CaseStarted, TokenAdded)):
         await plugin.on_resource_state_changed(notice.case, notice.before)
-
-

@@ -10,13 +10,14 @@ from circuit_breaker.engine.actions import ActionContext, call_action
 from circuit_breaker.engine.resident import Resident
 from circuit_breaker.engine.running import JournalRecorder, end, foreground, only, restarted, run
 from circuit_breaker.errors import ActionError, NotEnabled, WorkflowNotFound
-from circuit_breaker.workflow import firing
+from circuit_breaker.workflow import choosing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import ActionCompensated, TransitionFired
 from circuit_breaker.workflow.flow import Execution
 from circuit_breaker.workflow.history import History
+from circuit_breaker.workflow.token import Token
 
 if TYPE_CHECKING:
     from circuit_breaker.engine.engine import Engine
@@ -117,7 +118,7 @@ async def _again(engine: Engine, resident: Resident, workflow: Workflow, pending
     worker = engine.storage.worker
 
     def decide(case: Case) -> Case:
-        return firing.apply(workflow, case, restarted(case, pending, at=engine.clock.now(), worker=worker, by=by))
+        return choosing.apply(workflow, case, restarted(case, pending, at=engine.clock.now(), worker=worker, by=by))
 
     await engine.decide(resident, decide)
     return await foreground(engine, resident, workflow, pending)
@@ -152,15 +153,13 @@ async def _undo(engine: Engine, resident: Resident, workflow: Workflow, fired: T
     if call is None:
         return
     case = resident.case
-    token = next(iter(case.marking), None)
+    token: Token = next(iter(case.marking))
     recorder = JournalRecorder(engine, resident, workflow, Pending(fired.key, transition.id))
-    context = ActionContext(
-        case.id, transition.name, f"{fired.key}:undo", 1, recorder, {}, asyncio.get_running_loop()
-    )
-    await call_action(call, token if token is None else firing.typed(workflow, token), context)
+    context = ActionContext(case.id, transition.name, f"{fired.key}:undo", 1, recorder, {}, asyncio.get_running_loop())
+    await call_action(call, choosing.typed(workflow, token), context)
 
     def decide(now: Case) -> Case:
         event = ActionCompensated(now.id, now.sequence + 1, engine.clock.now(), "", transition.id, fired.key)
-        return firing.apply(workflow, now, event)
+        return choosing.apply(workflow, now, event)
 
     await engine.decide(resident, decide)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
+from circuit_breaker.engine.activity_checks import Activity, condition_of, faults_of, oddities_of
 from circuit_breaker.engine.evaluation import (
     CachedEvaluation,
     EvaluationCache,
@@ -18,7 +18,7 @@ from circuit_breaker.engine.evaluation import (
     content_hash,
     in_thread,
 )
-from circuit_breaker.errors import ConditionParsingError, EvaluationTimeout, RuleInvalid, RuleNotFound, nearest
+from circuit_breaker.errors import EvaluationTimeout, RuleNotFound, nearest
 from circuit_breaker.rules import (
     COMMON,
     CallableCondition,
@@ -32,40 +32,11 @@ from circuit_breaker.rules import (
     all_of,
     any_of,
     as_rule,
-    cel,
     create_rule,
 )
 from circuit_breaker.rules.context import Subject
 
-__all__ = ["Activity", "RuleContext", "RulesConfig", "RulesEngine"]
-
-
-class Activity(Protocol):
-    """An activity, as far as its rules are concerned; :class:`ActivityDefinition` is one."""
-
-    @property
-    def id(self) -> str:
-        """Unique in its workflow."""
-
-    @property
-    def from_states(self) -> tuple[str, ...]:
-        """Where it can begin."""
-
-    @property
-    def to_state(self) -> str:
-        """Where it leads."""
-
-    @property
-    def conditions(self) -> tuple[str, ...]:
-        """CEL texts that must all hold."""
-
-    @property
-    def rules(self) -> tuple[Rule, ...] | None:
-        """Rules that must hold too."""
-
-    @property
-    def requires_all_rules(self) -> bool | None:
-        """False where one of the rules is enough."""
+__all__ = ["RuleContext", "RulesConfig", "RulesEngine"]
 
 
 class RulesEngine:
@@ -153,7 +124,7 @@ class RulesEngine:
         found = self._looked_up(rules)
         results = await self._judged(found, context)
         errors = tuple(f"rule '{result.rule}': {result.error}" for result in results if result.error)
-        passed = all(result.passed for result in results)
+        passed = len(results) == len(found) and all(result.passed for result in results)
         return RuleEvaluationResult(passed, results, errors, time.perf_counter() - started)
 
     async def can_transition(
@@ -168,7 +139,7 @@ class RulesEngine:
             ConditionParsingError: A condition is no expression.
             EvaluationTimeout: It took longer than the timeout of the config.
         """
-        demands = [_condition(text) for text in activity.conditions]
+        demands = [condition_of(text) for text in activity.conditions]
         if activity.rules:
             demands.insert(0, (any_of if activity.requires_all_rules is False else all_of)(*activity.rules))
         return (await self.evaluate_rules(demands, RuleContext(resource, activity, metadata or {}))).passed
@@ -188,33 +159,18 @@ class RulesEngine:
 
     def validate_workflow(self, workflow: Any) -> RuleValidationResult:
         """Whether the rules, conditions and states of every activity are in order."""
+        known = self.rules
         errors = tuple(
             f"Activity '{activity.id}': {error}"
             for activity in workflow.activities
-            for error in self._faults(activity, list(workflow.states))
+            for error in faults_of(activity, list(workflow.states), known)
         )
         warnings = tuple(
             f"Activity '{activity.id}': {warning}"
             for activity in workflow.activities
-            for warning in _oddities(activity)
+            for warning in oddities_of(activity)
         )
         return RuleValidationResult(not errors, errors, warnings)
-
-    def _faults(self, activity: Activity, states: list[str]) -> Iterator[str]:
-        known = self.rules
-        for rule in activity.rules or ():
-            try:
-                rule.resolve(known)
-            except RuleInvalid as error:
-                yield str(error)
-        for text in activity.conditions:
-            try:
-                _condition(text)
-            except ConditionParsingError as error:
-                yield str(error)
-        for state in (*activity.from_states, activity.to_state):
-            if state not in states:
-                yield f"there is no state '{state}'; {nearest(state, states)}"
 
     def _looked_up(self, rules: Iterable[Any]) -> list[Rule]:
         known = self.rules
@@ -265,11 +221,6 @@ class RulesEngine:
 _EXPECTED = frozenset({"", "missing", "not comparable"})
 
 
-@lru_cache(maxsize=512)
-def _condition(text: str) -> Rule:
-    return cel(text)
-
-
 def _listed(rules: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(rules[0]) if len(rules) == 1 and isinstance(rules[0], (list, tuple)) else rules
 
@@ -306,15 +257,3 @@ def _is_foreign(tree: Condition) -> bool:
 def _reads_more(tree: Condition) -> bool:
     """Whether its answer may depend on more than the content of the token."""
     return _holds_any(tree, (CallableCondition, RuleName))
-
-
-def _oddities(activity: Activity) -> Iterator[str]:
-    if activity.requires_all_rules is not None and not activity.rules:
-        yield "says whether all rules are required, but has no rules"
-    if not activity.from_states:
-        yield "begins nowhere, so it is never available"
-    duplicates = {
-        str(rule) for rule in activity.rules or () if sum(rule == other for other in activity.rules or ()) > 1
-    }
-    for name in sorted(duplicates):
-        yield f"has the rule '{name}' more than once"

@@ -13,7 +13,7 @@ from circuit_breaker.engine.actions import describe, perform
 from circuit_breaker.engine.bus import Notice, Progress
 from circuit_breaker.engine.resident import Resident
 from circuit_breaker.errors import ActionError
-from circuit_breaker.workflow import firing
+from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.data import EMPTY, Data, freeze
@@ -57,7 +57,7 @@ class JournalRecorder:
         def decide(case: Case) -> Case:
             if find_pending(case, self.pending.key) is None:
                 return case
-            return firing.apply(self.workflow, case, event(case, self.engine.clock.now()))
+            return choosing.apply(self.workflow, case, event(case, self.engine.clock.now()))
 
         await self.engine.decide(self.resident, decide)
 
@@ -91,19 +91,19 @@ async def carry_out(engine: Engine, resident: Resident, workflow: Workflow, pend
 
 
 async def _attempt(
-    engine: Engine, resident: Resident, workflow: Workflow, pending: Pending, choice: firing.Choice
+    engine: Engine, resident: Resident, workflow: Workflow, pending: Pending, choice: choosing.Choice
 ) -> tuple[Change, Exception | None]:
     recorder = JournalRecorder(engine, resident, workflow, pending)
     try:
         change = await perform(
             choice.transition,
-            firing.typed(workflow, choice.view),
+            choosing.typed(workflow, choice.view),
             case_id=resident.case.id,
             pending=pending,
             recorder=recorder,
             executors=engine.executors,
         )
-        firing.typed(workflow, choice.view.updated(data=change.data))
+        choosing.typed(workflow, choice.view.updated(data=change.data))
     except Exception as error:  # noqa: BLE001 - the boundary of firing: whatever an action raises is recorded
         return Change(), error
     return change, None
@@ -140,7 +140,7 @@ async def end(
             told[0] = None
             if refused is not None and isinstance(event, TransitionRefused) and not event.produced:
                 told[0] = firing.refused(case, event, refused)
-        return firing.apply(workflow, case, event)
+        return choosing.apply(workflow, case, event)
 
     await engine.decide(resident, decide)
     return told[0]
@@ -220,7 +220,7 @@ async def _advance(engine: Engine, resident: Resident, group: asyncio.TaskGroup)
         event = _taken_up(engine, workflow, case, pending) if pending else _next_event(engine, workflow, case)
         if isinstance(event, ActionStarted):
             key.append(event.key)
-        return case if event is None else firing.apply(workflow, case, event)
+        return case if event is None else choosing.apply(workflow, case, event)
 
     await engine.decide(resident, decide)
     pending = find_pending(resident.case, key[0]) if key else None
@@ -231,16 +231,16 @@ async def _advance(engine: Engine, resident: Resident, group: asyncio.TaskGroup)
 
 def _next_event(engine: Engine, workflow: Workflow, case: Case) -> Event | None:
     at = engine.clock.now()
-    choice = firing.next_automatic(workflow, case, at=at)
+    choice = choosing.next_automatic(workflow, case, at=at)
     if choice is None:
         return None
     transition = choice.transition
-    data = firing.signal_data(case, transition.signal) if transition.signal else EMPTY
-    if not firing.admitted(workflow, choice):
+    data = choosing.signal_data(case, transition.signal) if transition.signal else EMPTY
+    if not choosing.admitted(workflow, choice):
         return firing.refusal(workflow, case, choice, at=at, roles=transition.roles)
     if transition.steps:
-        return firing.begin(workflow, case, choice, at=at, worker=engine.storage.worker, data=data)
-    return firing.fired(workflow, case, choice, at=at, data=data, signal=transition.signal)
+        return firing.begin(case, choice, at=at, worker=engine.storage.worker, data=data)
+    return firing.fired(case, choice, at=at, data=data, signal=transition.signal)
 
 
 async def _orphan(engine: Engine, resident: Resident) -> str | None:
@@ -272,6 +272,4 @@ def _may_repeat(workflow: Workflow, case: Case, pending: Pending) -> bool:
     if transition.effect == "idempotent":
         return True
     rule = transition.again_if
-    return rule is not None and rule.test(firing.typed(workflow, firing.resume(workflow, case, pending).view))
-
-
+    return rule is not None and rule.test(choosing.typed(workflow, firing.resume(workflow, case, pending).view))

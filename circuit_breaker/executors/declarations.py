@@ -59,10 +59,10 @@ class Declaration:
 
     name: str
     type: Any = None
-    default: Any = REQUIRED
+    default: Any = attrs.field(default=REQUIRED, repr=False)
     required: bool | None = None
     description: str = ""
-    choices: Any = None
+    choices: Any = attrs.field(default=None, repr=False)
     secret: bool = False
     limits: Limits = UNLIMITED
     exposed: bool = True

@@ -34,7 +34,7 @@ class Unfit(ValueError):
     """A value does not fit its parameter."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Parameter:
     """One declared parameter.
 
@@ -57,8 +57,8 @@ class Parameter:
     limits: Limits = UNLIMITED
     secret: bool = False
     exposed: bool = True
-    checked: Any = attrs.field(init=False, repr=False, eq=False)
-    _exact: Any = attrs.field(init=False, repr=False, eq=False)
+    checked: Any = attrs.field(init=False, eq=False)
+    _exact: Any = attrs.field(init=False, eq=False)
 
     @checked.default
     def _narrowed(self) -> Any:
@@ -91,13 +91,13 @@ class Parameter:
         except msgspec.ValidationError as error:
             raise Unfit(self._mismatch(value, str(error))) from error
         if self.choices and not self._chosen(converted):
-            raise Unfit(self._mismatch(value, ""))
+            raise Unfit(self._mismatch(value, "Expected one of the choices"))
         return converted
 
     @property
     def wanted(self) -> str:
         """What is accepted, in words, such as ``"integer, at least 1"``."""
-        if self.choices:
+        if self.choices and not self.secret:
             return f"one of {', '.join(map(repr, self.choices))}"
         return ", ".join(filter(None, (spelled(self.checked), str(self.limits))))
 
@@ -106,7 +106,8 @@ class Parameter:
         if self.secret:
             return "its value is not accepted"
         message = f"{shown(value)} is not accepted"
-        return f"{message}: {detail[:1].lower()}{detail[1:]}" if " - at `" in detail else message
+        plain = detail.startswith(("Expected", "Invalid enum value")) and " - at `" not in detail
+        return message if plain else f"{message}: {detail[:1].lower()}{detail[1:]}"
 
     def _chosen(self, value: Any) -> bool:
         if value is None and nullable(self.checked):
@@ -131,10 +132,14 @@ class Parameter:
         """The value as a message or a repr may show it."""
         return "***" if self.secret else shown(value)
 
+    def __repr__(self) -> str:
+        default = repr(self.default) if self.required else self.displayed(self.default)
+        return f"Parameter({self.name!r}, {self.wanted}, default={default})"
+
     def document(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON Schema of the parameter, from the schema of its type."""
         document = dict(schema)
-        if self.choices:
+        if self.choices and not self.secret:
             document["enum"] = [*self.choices, None] if nullable(self.checked) else list(self.choices)
         if self.description:
             document["description"] = self.description

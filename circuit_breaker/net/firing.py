@@ -19,7 +19,9 @@ Binding = tuple[Any, ...]
 Key = Callable[[Any], Hashable]
 
 
-def missing(transition: NetTransition, marking: Marking, *, reserved: Collection[Any] = ()) -> Iterator[tuple[str, str, int]]:
+def missing(
+    transition: NetTransition, marking: Marking, *, reserved: Collection[Any] = ()
+) -> Iterator[tuple[str, str, int]]:
     """What keeps the transition from being enabled, as (kind of arc, place, tokens too few or too many).
 
     The kind is ``"takes"``, ``"reads"`` or ``"inhibitor"``. Reserved tokens cannot be consumed, but they still stand in
@@ -37,7 +39,9 @@ def missing(transition: NetTransition, marking: Marking, *, reserved: Collection
             yield ("inhibitor", arc.place, marking.count(arc.place) - arc.weight + 1)
 
 
-def enabled(transition: NetTransition, marking: Marking, *, reserved: Collection[Any] = (), key: Key | None = None) -> bool:
+def enabled(
+    transition: NetTransition, marking: Marking, *, reserved: Collection[Any] = (), key: Key | None = None
+) -> bool:
     """Whether some binding exists."""
     return next(bindings(transition, marking, reserved=reserved, key=key), None) is not None
 
@@ -101,7 +105,9 @@ def fire(
     wanted = {arc.place: arc.weight for arc in transition.gives}
     given = {place: tuple(tokens) for place, tokens in produced.items()}
     if {place: len(tokens) for place, tokens in given.items() if tokens} != wanted:
-        raise ValueError(f"transition '{transition.name}' produces {wanted}, not { {p: len(t) for p, t in given.items()} }")
+        raise ValueError(
+            f"transition '{transition.name}' produces {wanted}, not { {p: len(t) for p, t in given.items()} }"
+        )
     places = (arc.place for arc in transition.takes for _ in range(arc.weight))
     taken = list(zip(places, binding, strict=True))
     after = marking.change(taken, ())

@@ -66,7 +66,10 @@ class Net:
     index: dict[str, int] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        faults = [*self._repeated("place", self.places), *self._repeated("transition", [t.name for t in self.transitions])]
+        faults = [
+            *self._repeated("place", self.places),
+            *self._repeated("transition", [t.name for t in self.transitions]),
+        ]
         for transition in self.transitions:
             for place in dict.fromkeys(transition.places):
                 if place not in self.places:

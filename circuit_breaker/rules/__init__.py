@@ -3,6 +3,7 @@
 from circuit_breaker.rules.builder import RuleBuilder
 from circuit_breaker.rules.combine import all_of, any_of, as_rule, none_of, rule_from_document
 from circuit_breaker.rules.common import COMMON
+from circuit_breaker.rules.condition import Condition
 from circuit_breaker.rules.conditions import (
     custom,
     depends_on,
@@ -27,7 +28,7 @@ from circuit_breaker.rules.remedy import PLACEHOLDER
 from circuit_breaker.rules.rule import Rule, cel, create_rule, javascript, rule
 from circuit_breaker.rules.rulebook import Rulebook
 from circuit_breaker.rules.template import Template, template
-from circuit_breaker.rules.tree import AllOf, AnyOf, Condition, Not, RuleName
+from circuit_breaker.rules.tree import AllOf, AnyOf, Not, RuleName
 from circuit_breaker.rules.verdict import MISSING, Verdict
 
 __all__ = [

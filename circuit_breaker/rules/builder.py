@@ -8,9 +8,10 @@ from typing import Any, Generic, TypeVar, cast
 import attrs
 
 from circuit_breaker.errors import RuleInvalid
+from circuit_breaker.rules.condition import Condition, Part
 from circuit_breaker.rules.leaves import CallableCondition, FieldCondition, JavascriptCondition
 from circuit_breaker.rules.operators import RuleOperator
-from circuit_breaker.rules.tree import AllOf, Condition, Part
+from circuit_breaker.rules.tree import AllOf
 
 __all__ = ["RuleBuilder"]
 

@@ -9,10 +9,11 @@ from typing import Any, Final
 import attrs
 
 from circuit_breaker.errors import Fault, RuleInvalid, nearest
+from circuit_breaker.rules.condition import Condition
 from circuit_breaker.rules.field import Field
 from circuit_breaker.rules.leaves import ExpressionCondition, FieldCondition, JavascriptCondition
 from circuit_breaker.rules.rule import Rule, rule
-from circuit_breaker.rules.tree import AllOf, AnyOf, Condition, Not, RuleName
+from circuit_breaker.rules.tree import AllOf, AnyOf, Not, RuleName
 
 __all__ = ["all_of", "any_of", "as_rule", "none_of", "rule_from_document"]
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 import attrs
 
 from circuit_breaker.errors import RuleInvalid, nearest
-from circuit_breaker.rules import schema
-from circuit_breaker.rules.constant import frozen, kind_of, same, spelled
+from circuit_breaker.rules import operands, schema
+from circuit_breaker.rules.constant import kind_of, same, spelled
 from circuit_breaker.rules.expression.pattern import compile_pattern
 
 __all__ = ["OPERATIONS", "Answer", "Operation", "RuleOperator"]
@@ -57,77 +57,6 @@ class RuleOperator(enum.StrEnum):
         if not isinstance(text, str) or text not in known:
             raise RuleInvalid(f"there is no operator {text!r}", remedy=nearest(str(text), known))
         return known[text]
-
-
-def _any_constant(value: Any, where: str) -> Any:
-    return frozen(value, where=where)
-
-
-def _no_constant(value: Any, where: str) -> Any:
-    if value is not None:
-        raise RuleInvalid(f"{where} takes no value, got {value!r}")
-
-
-def _orderable(value: Any, where: str) -> Any:
-    if kind_of(value) not in {"number", "text"}:
-        raise RuleInvalid(f"{where}: {value!r} has no order", remedy="order against a number or a text")
-    return frozen(value, where=where)
-
-
-def _text(value: Any, where: str) -> Any:
-    if not isinstance(value, str):
-        raise RuleInvalid(f"{where}: {value!r} is no text")
-    return value
-
-
-def _pattern(value: Any, where: str) -> Any:
-    compile_pattern(_text(value, where))
-    return value
-
-
-def _list(value: Any, where: str) -> Any:
-    if not isinstance(value, (list, tuple)) or not value:
-        raise RuleInvalid(f"{where}: {value!r} is no list of values", remedy="name at least one value")
-    return frozen(value, where=where)
-
-
-def _bounds(value: Any, where: str) -> Any:
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise RuleInvalid(f"{where}: {value!r} is no pair of bounds", remedy="give the lowest and the highest value")
-    low, high = (_orderable(bound, where) for bound in value)
-    if kind_of(low) != kind_of(high) or low > high:
-        raise RuleInvalid(f"{where}: nothing is between {low!r} and {high!r}", remedy="give the lower bound first")
-    return (low, high)
-
-
-_SIZES: Final = {"minimum": ">=", "maximum": "<=", "exactly": "=="}
-
-
-def _sizes(value: Any, where: str) -> Any:
-    if not isinstance(value, Mapping) or not value or not value.keys() <= _SIZES.keys():
-        raise RuleInvalid(f"{where}: {value!r} says no length", remedy="give minimum, maximum or exactly")
-    if not all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in value.values()):
-        raise RuleInvalid(f"{where}: a length is a whole number from 0, got {dict(value)!r}")
-    if value.get("minimum", 0) > value.get("maximum", value.get("minimum", 0)):
-        raise RuleInvalid(f"{where}: the minimum {value['minimum']} is above the maximum {value['maximum']}")
-    return frozen({name: value[name] for name in _SIZES if name in value}, where=where)
-
-
-def _of_kind(kind: str) -> Answer:
-    return lambda seen: kind_of(seen) == kind
-
-
-_IS: Final[dict[str, Answer]] = {
-    **{kind: _of_kind(kind) for kind in ("number", "text", "boolean", "list", "object")},
-    "null": lambda seen: seen is None,
-    "integer": lambda seen: kind_of(seen) == "number" and float(seen).is_integer(),
-}
-
-
-def _kind(value: Any, where: str) -> Any:
-    if not isinstance(value, str) or value not in _IS:
-        raise RuleInvalid(f"{where}: there is no kind {value!r}", remedy=nearest(str(value), _IS))
-    return value
 
 
 def _ordering(holds: Callable[[Any, Any], bool]) -> Callable[[Any], Answer]:
@@ -242,7 +171,7 @@ def _cel_contains(path: str, constant: Any) -> str:
 
 
 def _cel_length(path: str, constant: Any) -> str:
-    return " && ".join(f"size({path}) {_SIZES[name]} {size}" for name, size in constant.items())
+    return " && ".join(f"size({path}) {operands.SIZES[name]} {size}" for name, size in constant.items())
 
 
 def _cel_between(path: str, constant: Any) -> str:
@@ -250,35 +179,47 @@ def _cel_between(path: str, constant: Any) -> str:
 
 
 OPERATIONS: Final[Mapping[RuleOperator, Operation]] = {
-    RuleOperator.EQUALS: _comparison("==", lambda wanted: lambda seen: same(seen, wanted), _any_constant),
-    RuleOperator.NOT_EQUALS: _comparison("!=", lambda wanted: lambda seen: not same(seen, wanted), _any_constant),
-    RuleOperator.GREATER_THAN: _comparison(">", _ordering(compare.gt), _orderable),
-    RuleOperator.LESS_THAN: _comparison("<", _ordering(compare.lt), _orderable),
-    RuleOperator.GREATER_THAN_OR_EQUAL: _comparison(">=", _ordering(compare.ge), _orderable),
-    RuleOperator.LESS_THAN_OR_EQUAL: _comparison("<=", _ordering(compare.le), _orderable),
-    RuleOperator.CONTAINS: Operation("contains {}", _any_constant, _containing, _cel_contains, comparing=True),
-    RuleOperator.STARTS_WITH: Operation(
-        "starts with {}", _text, _texts(str.startswith), "{0}.startsWith({1})", comparing=True
+    RuleOperator.EQUALS: _comparison("==", lambda wanted: lambda seen: same(seen, wanted), operands.any_constant),
+    RuleOperator.NOT_EQUALS: _comparison(
+        "!=", lambda wanted: lambda seen: not same(seen, wanted), operands.any_constant
     ),
-    RuleOperator.ENDS_WITH: Operation("ends with {}", _text, _texts(str.endswith), "{0}.endsWith({1})", comparing=True),
+    RuleOperator.GREATER_THAN: _comparison(">", _ordering(compare.gt), operands.orderable),
+    RuleOperator.LESS_THAN: _comparison("<", _ordering(compare.lt), operands.orderable),
+    RuleOperator.GREATER_THAN_OR_EQUAL: _comparison(">=", _ordering(compare.ge), operands.orderable),
+    RuleOperator.LESS_THAN_OR_EQUAL: _comparison("<=", _ordering(compare.le), operands.orderable),
+    RuleOperator.CONTAINS: Operation("contains {}", operands.any_constant, _containing, _cel_contains, comparing=True),
+    RuleOperator.STARTS_WITH: Operation(
+        "starts with {}", operands.text, _texts(str.startswith), "{0}.startsWith({1})", comparing=True
+    ),
+    RuleOperator.ENDS_WITH: Operation(
+        "ends with {}", operands.text, _texts(str.endswith), "{0}.endsWith({1})", comparing=True
+    ),
     RuleOperator.EXISTS: Operation(
-        "exists", _no_constant, lambda _: lambda seen: seen is not None, "{0} != null", absent=False, wanted="a value"
+        "exists",
+        operands.no_constant,
+        lambda _: lambda seen: seen is not None,
+        "{0} != null",
+        absent=False,
+        wanted="a value",
     ),
     RuleOperator.MISSING: Operation(
-        "is missing", _no_constant, lambda _: lambda seen: seen is None, "", absent=True, wanted="no value"
+        "is missing", operands.no_constant, lambda _: lambda seen: seen is None, "", absent=True, wanted="no value"
     ),
     RuleOperator.PRESENT: Operation(
-        "is present", _no_constant, lambda _: _is_present, "", absent=False, wanted="a value that is not empty"
+        "is present", operands.no_constant, lambda _: _is_present, "", absent=False, wanted="a value that is not empty"
     ),
-    RuleOperator.MATCHES: Operation("matches {}", _pattern, _matching, "{0}.matches({1})"),
+    RuleOperator.MATCHES: Operation("matches {}", operands.pattern, _matching, "{0}.matches({1})"),
     RuleOperator.ONE_OF: Operation(
-        lambda constant: f"is one of {', '.join(map(spelled, constant))}", _list, _among, "{0} in {1}"
+        lambda constant: f"is one of {', '.join(map(spelled, constant))}", operands.values, _among, "{0} in {1}"
     ),
     RuleOperator.BETWEEN: Operation(
-        lambda constant: f"is between {spelled(constant[0])} and {spelled(constant[1])}", _bounds, _within, _cel_between
+        lambda constant: f"is between {spelled(constant[0])} and {spelled(constant[1])}",
+        operands.bounds,
+        _within,
+        _cel_between,
     ),
-    RuleOperator.LENGTH: Operation(_size_words, _sizes, _sized, _cel_length),
-    RuleOperator.IS: Operation(lambda constant: f"is {_article(constant)}", _kind, _IS.__getitem__),
+    RuleOperator.LENGTH: Operation(_size_words, operands.sizes, _sized, _cel_length),
+    RuleOperator.IS: Operation(lambda constant: f"is {_article(constant)}", operands.kind, operands.KINDS.__getitem__),
     RuleOperator.JSON_SCHEMA: Operation(
         "fits the JSON schema {}", schema.checked, schema.fitting, wanted="a value that fits", explain=schema.misfit
     ),

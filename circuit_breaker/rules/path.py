@@ -41,22 +41,15 @@ class Path:
     steps: tuple[str, ...] = ()
 
     @classmethod
-    @lru_cache(maxsize=1024)
     def parse(cls, text: Any) -> Path:
         """The path that the text says.
 
         Raises:
             RuleInvalid: It is no text, is empty or too long, or has an empty or odd step.
         """
-        if type(text) is not str or len(text) > LONGEST or not all(map(_STEP.fullmatch, text.split("."))):
-            raise RuleInvalid(
-                f"{text!r} is no path to a field",
-                remedy="join names with dots, such as 'data.author.name', 'metadata.source' or 'items.0.id'",
-            )
-        first, *rest = text.split(".")
-        if first == "state" and rest:
-            raise RuleInvalid(f"'{text}': a state has no fields", remedy=f"for a field of the data write 'data.{text}'")
-        return cls(first, tuple(rest)) if first in (*NAMESPACES, "state") else cls("data", (first, *rest))
+        if not isinstance(text, str):
+            raise RuleInvalid(f"{text!r} is no path to a field", remedy="give its path as text")
+        return _parsed(text)
 
     @property
     def text(self) -> str:
@@ -84,6 +77,19 @@ class Path:
             LookupError: Something on the way has no such place.
         """
         return _changed(root, self.steps, value)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> Path:
+    first, *rest = text.split(".")
+    if len(text) > LONGEST or not all(map(_STEP.fullmatch, (first, *rest))):
+        raise RuleInvalid(
+            f"{text[:LONGEST]!r} is no path to a field",
+            remedy="join names with dots, such as 'data.author.name', 'metadata.source' or 'items.0.id'",
+        )
+    if first == "state" and rest:
+        raise RuleInvalid(f"'{text}': a state has no fields", remedy=f"for a field of the data write 'data.{text}'")
+    return Path(first, tuple(rest)) if first in (*NAMESPACES, "state") else Path("data", (first, *rest))
 
 
 def _shallow(whole: Read, key: str) -> Read:

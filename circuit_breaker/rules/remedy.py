@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import attrs
 
+from circuit_breaker.rules.condition import Condition
 from circuit_breaker.rules.constant import kind_of, plain
 from circuit_breaker.rules.leaves import FieldCondition
 from circuit_breaker.rules.operators import RuleOperator
 from circuit_breaker.rules.path import Path
-from circuit_breaker.rules.tree import AllOf, AnyOf, Condition, Not
+from circuit_breaker.rules.tree import AllOf, AnyOf, Not
 from circuit_breaker.rules.verdict import MISSING
 
 __all__ = ["PLACEHOLDER", "Change", "remedies"]

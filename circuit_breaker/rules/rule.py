@@ -9,6 +9,7 @@ import attrs
 
 from circuit_breaker.errors import Fault, RuleInvalid, nearest
 from circuit_breaker.rules.builder import RuleBuilder
+from circuit_breaker.rules.condition import Condition, Test
 from circuit_breaker.rules.constant import exact, frozen, plain
 from circuit_breaker.rules.leaves import (
     CallableCondition,
@@ -17,7 +18,7 @@ from circuit_breaker.rules.leaves import (
     JavascriptCondition,
 )
 from circuit_breaker.rules.remedy import Change, remedies
-from circuit_breaker.rules.tree import AllOf, AnyOf, Condition, Not, RuleName, Test
+from circuit_breaker.rules.tree import AllOf, AnyOf, Not, RuleName
 from circuit_breaker.rules.verdict import Verdict
 
 __all__ = ["Rule", "cel", "create_rule", "javascript", "rule"]

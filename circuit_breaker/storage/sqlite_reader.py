@@ -68,7 +68,7 @@ class Reader:
             case = decode_case(document) if document is not None else None
             for event in self._chain(number, head, snapshot, sequence):
                 case = evolve(case, event)
-            return msgspec.structs.replace(case, status=status)
+            return msgspec.structs.replace(case, status=status) if case is not None else None
 
     def events(self, case_id: str, *, after: int, limit: int | None) -> list[Event]:
         """The events of a case whose number is above ``after``."""

@@ -2,8 +2,9 @@
 
 ``journal`` holds the events of all cases in the order of writing, so that a commit touches the end of the table and not
 a page for each case. The row of a case in ``cases`` knows its last event (``head``), and each event the one before
-(``previous``); every 64th is also found in ``marks``, so that a page of a long history is near one of them. ``number``
-stands for tenant and id together. ``grown`` counts the bytes since the last snapshot. The documents are JSON in UTF-8, the times microseconds since 1970 in UTC.
+(``previous``); every 64th is also found in ``marks``, so that each page of a long history is near one of them. ``number``
+stands for tenant and id together; ``grown`` counts the bytes since the last snapshot. The documents are JSON in UTF-8,
+the times microseconds since 1970 in UTC.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def prepare(path: Path, *, busy_timeout: float, migrations: Sequence[Migration] 
 
 
 def _version(connection: sqlite3.Connection, path: Path, newest: int) -> int:
-    """The version of the schema in the file, 0 for an empty one; asked inside a transaction, so that it is consistent."""
+    """The version of the schema in the file, 0 for a new one; asked in a transaction, so that it is consistent."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()

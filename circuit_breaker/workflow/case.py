@@ -158,10 +158,13 @@ class Case(msgspec.Struct, frozen=True, gc=False, eq=False):
         Raises:
             TokenNotFound: It is not in this case any more.
         """
-        for token in self.marking:
-            if token.id == token_id:
-                return token
-        raise TokenNotFound(f"case '{self.id}' has no token '{token_id}'", remedy="it moved on or was joined; see history")
+        found: Token
+        for found in self.marking:
+            if found.id == token_id:
+                return found
+        raise TokenNotFound(
+            f"case '{self.id}' has no token '{token_id}'", remedy="it moved on or was joined; see history"
+        )
 
     @property
     def timestamps(self) -> dict[str, datetime]:

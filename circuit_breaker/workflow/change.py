@@ -13,11 +13,19 @@ from circuit_breaker.workflow.data import EMPTY, Data, freeze_mapping
 __all__ = ["Change"]
 
 
-def _part(name: str) -> Any:
-    return attrs.field(default=EMPTY, converter=lambda value: freeze_mapping(value or {}, where=name), kw_only=True)
+def _data(value: Mapping[str, Any]) -> Data:
+    return freeze_mapping(value, where="data")
 
 
-@attrs.frozen
+def _metadata(value: Mapping[str, Any]) -> Data:
+    return freeze_mapping(value, where="metadata")
+
+
+def _results(value: Mapping[str, Any]) -> Data:
+    return freeze_mapping(value, where="results")
+
+
+@attrs.frozen(kw_only=True)
 class Change:
     """What is added to a token.
 
@@ -27,9 +35,9 @@ class Change:
         results: Keys that are set in its results.
     """
 
-    data: Data = _part("data")
-    metadata: Data = _part("metadata")
-    results: Data = _part("results")
+    data: Data = attrs.field(default=EMPTY, converter=_data)
+    metadata: Data = attrs.field(default=EMPTY, converter=_metadata)
+    results: Data = attrs.field(default=EMPTY, converter=_results)
 
     @classmethod
     def of(cls, returned: Any, *, result: str | None = None, what: str = "the action") -> Change:

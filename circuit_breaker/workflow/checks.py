@@ -28,6 +28,9 @@ def check(
     final: frozenset[str] | None,
 ) -> list[Fault]:
     """Every fault of a definition, in the order of its flows."""
+    strange = [repr(flow) for flow in flows if not isinstance(flow, Flow)]
+    if strange:
+        return [Fault(value, "is no flow", "write flow(a >> b).transition(name)") for value in strange]
     if not flows:
         return [Fault("workflow", "has no transitions", "give at least one flow(a >> b).transition(name)")]
     known = [state.name for state in states]
@@ -44,9 +47,7 @@ def check(
 
 def _names(flows: tuple[Flow, ...]) -> Iterator[Fault]:
     for flow in flows:
-        if not isinstance(flow, Flow):
-            yield Fault(repr(flow), "is no flow", "write flow(a >> b).transition(name)")
-        elif flow.name is None:
+        if flow.name is None:
             yield Fault(flow.title, "has no name", 'add .transition("name")')
     counted = Counter(flow.name for flow in flows if flow.name is not None)
     for name, times in counted.items():
@@ -68,10 +69,16 @@ def _flow_faults(flow: Flow, known: list[str], rulebook: Rulebook) -> Iterator[F
 
 
 def _arcs(flow: Flow, known: list[str]) -> Iterator[Fault]:
-    for kind, bundles in ((".reads()", flow.read), (".unless()", flow.inhibited), (".clears()", map(Bundle.of, flow.cleared))):
+    for kind, bundles in (
+        (".reads()", flow.read),
+        (".unless()", flow.inhibited),
+        (".clears()", map(Bundle.of, flow.cleared)),
+    ):
         for state in (state for bundle in bundles for state in bundle.states):
             if state.name not in known:
-                yield Fault(flow.title, f"{kind} names state '{state}', which no transition enters", nearest(state.name, known))
+                yield Fault(
+                    flow.title, f"{kind} names state '{state}', which no transition enters", nearest(state.name, known)
+                )
     for source in flow.path.sources:
         weights = {arc.place: arc.weight for arc in source.arcs()}
         for arc in flow.arcs(flow.inhibited):
@@ -98,7 +105,7 @@ def _rules(flow: Flow, rulebook: Rulebook) -> Iterator[Rule]:
 
 def _steps(flow: Flow) -> Iterator[Fault]:
     if not flow.steps:
-        for given, step in (
+        for given, missing in (
             (flow.limit, "timeout"),
             (flow.retrying, "retry"),
             (flow.failed_to, "on_failure"),
@@ -106,7 +113,7 @@ def _steps(flow: Flow) -> Iterator[Fault]:
             (flow.compensation, "compensate"),
         ):
             if given is not None:
-                yield Fault(flow.title, f"has .{step}(), but no action", "add .action(...) or .execute(...)")
+                yield Fault(flow.title, f"has .{missing}(), but no action", "add .action(...) or .execute(...)")
     if flow.refused_to is not None and flow.checked is None:
         yield Fault(flow.title, "has .otherwise(), but no policy", "add .policy(...), or remove it")
     for step in flow.steps:
@@ -134,7 +141,9 @@ def _schema_faults(schema: type | None, flows: tuple[Flow, ...], rulebook: Ruleb
             name = rest.partition(".")[0]
             if space == "data" and name and name not in fields:
                 yield Fault(
-                    flow.title, f"speaks of '{path}', but {schema.__name__} has no field '{name}'", nearest(name, fields)
+                    flow.title,
+                    f"speaks of '{path}', but {schema.__name__} has no field '{name}'",
+                    nearest(name, fields),
                 )
 
 

@@ -56,7 +56,7 @@ def compile_flows(flows: tuple[Flow, ...], rulebook: Rulebook) -> tuple[Transiti
     """The transitions of checked flows: one for each alternative source."""
     states = {state.name: state for state in gather_states(flows)}
     times = Counter(flow.name for flow in flows for _ in flow.path.sources)
-    made = []
+    made: list[Transition] = []
     for flow in flows:
         for sources in flow.path.sources:
             unique = times[flow.name] == 1

@@ -70,7 +70,9 @@ class Cursor:
             return {}
         for key in self.value:
             if key not in known:
-                self.findings.add((*self.path, key), f"the key '{key}' is not known", nearest(str(key), known), key=True)
+                self.findings.add(
+                    (*self.path, key), f"the key '{key}' is not known", nearest(str(key), known), key=True
+                )
         for key in required:
             if key not in self.value:
                 self.fault(f"has no '{key}'", f"write '{key}: ...'")
@@ -100,18 +102,18 @@ class Cursor:
 
     def whole(self) -> int | None:
         """The value as a whole number."""
-        return self._kind(int, "whole number") if not isinstance(self.value, bool) else self._kind(str, "whole number")
+        return self._kind(int, "whole number")
 
     def _kind(self, kind: type[T], what: str) -> T | None:
-        if isinstance(self.value, kind):
+        if type(self.value) is kind:
             return self.value
         self.fault(f"{self.value!r:.60} is no {what}")
         return None
 
-    def attempt(self, make: Callable[[], T]) -> T | None:
-        """What is made of this value, or None where it raises that something is not valid."""
+    def attempt(self, make: Callable[..., T], *arguments: Any) -> T | None:
+        """What ``make`` gives for the arguments, or None where it raises that this value is not valid."""
         try:
-            return make()
+            return make(*arguments)
         except DefinitionError as error:
             self._note(error)
             return None
@@ -133,6 +135,6 @@ class Cursor:
     def _leaves(self) -> Iterator[Cursor]:
         if isinstance(self.value, (Mapping, list)):
             for step in self.value if isinstance(self.value, Mapping) else range(len(self.value)):
-                yield from self.at(step)._leaves()  # noqa: SLF001
+                yield from self.at(step)._leaves()
         else:
             yield self

@@ -14,13 +14,14 @@ import attrs
 from circuit_breaker.errors import TransitionNotFound, WorkflowInvalid, nearest
 from circuit_breaker.net.structure import Net
 from circuit_breaker.rules import Rulebook
-from circuit_breaker.workflow import firing
+from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.checks import check
 from circuit_breaker.workflow.compiling import compile_flows, gather_states, merged_net, starting_states
 from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.state import State, checked_name
 from circuit_breaker.workflow.transition import Transition
+from circuit_breaker.workflow.writing import workflow_to_document
 
 __all__ = ["Workflow"]
 
@@ -67,13 +68,13 @@ class Workflow:
     ) -> None:
         checked_name(name, what="workflow")
         rulebook = Rulebook.of(rules)
-        states = gather_states(flows)
+        states = gather_states(flow for flow in flows if isinstance(flow, Flow))
         finals = None if final is None else frozenset(str(state) for state in final)
         faults = check(flows, states, rulebook, schema=data, initial=initial, final=finals)
         if faults:
             raise WorkflowInvalid(f"Workflow '{name}' has {len(faults)} fault(s)", faults=faults)
         transitions = compile_flows(flows, rulebook)
-        self.__attrs_init__(  # type: ignore[attr-defined]  # made by attrs
+        self.__attrs_init__(
             name=name,
             flows=flows,
             rules=rulebook,
@@ -111,7 +112,7 @@ class Workflow:
     @cached_property
     def resting(self) -> dict[str, Status]:
         """The status of a case whose only token is in a state, for those states where that alone decides it."""
-        return dict(firing.resting(self))
+        return dict(choosing.resting(self))
 
     @cached_property
     def timed(self) -> bool:
@@ -168,7 +169,9 @@ class Workflow:
         """A new case with one token, as a pure value; nothing is stored. See :meth:`Engine.start`."""
         return firing.start(self, case, at=at, by=by, data=data, metadata=metadata, state=state)
 
-    def fire(self, case: Case, name: str, *, at: datetime, by: str = "", data: Any = None, roles: Iterable[str] = ()) -> Case:
+    def fire(
+        self, case: Case, name: str, *, at: datetime, by: str = "", data: Any = None, roles: Iterable[str] = ()
+    ) -> Case:
         """The case after a transition without an action fired; the event is the last of its history.
 
         Raises:
@@ -185,8 +188,6 @@ class Workflow:
         Args:
             named: Refuse rules and actions that have no name to be found by.
         """
-        from circuit_breaker.workflow.documents import workflow_to_document  # noqa: PLC0415
-
         return workflow_to_document(self, named=named)
 
     def __repr__(self) -> str:
@@ -195,8 +196,4 @@ class Workflow:
 
 def _sinks(states: tuple[State, ...], transitions: tuple[Transition, ...]) -> frozenset[str]:
     left = {source for transition in transitions for source in transition.sources}
-    return frozenset(
-        state.name for state in states if state.final or (state.final is None and state.name not in left)
-    )
-
-
+    return frozenset(state.name for state in states if state.final or (state.final is None and state.name not in left))

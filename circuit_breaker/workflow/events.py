@@ -217,6 +217,9 @@ def decode_event(document: bytes) -> Event:
         StorageCorrupt: The document is no event of this release.
     """
     try:
-        return _DECODER.decode(document)
+        event: Event = _DECODER.decode(document)
     except msgspec.DecodeError as error:
-        raise StorageCorrupt(f"not an event: {error}", remedy="was it written by another program or release?") from error
+        raise StorageCorrupt(
+            f"not an event: {error}", remedy="was it written by another program or release?"
+        ) from error
+    return event

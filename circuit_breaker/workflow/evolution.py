@@ -123,7 +123,9 @@ def _produced(marking: Marking, event: Moved, taken: list[tuple[str, Token]]) ->
 
 def _removed(names: tuple[str, ...], **parts: Data) -> tuple[Data, Data, Data]:
     gone = set(names)
-    kept = {part: Data({k: v for k, v in values.items() if f"{part}.{k}" not in gone}) for part, values in parts.items()}
+    kept = {
+        part: Data({k: v for k, v in values.items() if f"{part}.{k}" not in gone}) for part, values in parts.items()
+    }
     return kept["data"], kept["metadata"], kept["results"]
 
 
@@ -187,9 +189,7 @@ def _still_pending(case: Case, event: Moved) -> tuple[Pending, ...]:
     """Without the action that ended, and without those whose tokens were withdrawn."""
     key = getattr(event, "key", "")
     cleared = {token_id for token_id, _ in event.cleared}
-    return tuple(
-        p for p in case.pending if p.key != key and not any(token_id in cleared for token_id, _ in p.consumed)
-    )
+    return tuple(p for p in case.pending if p.key != key and not any(token_id in cleared for token_id, _ in p.consumed))
 
 
 def _blocked(case: Case, event: TransitionRefused | ActionFailed) -> Case:

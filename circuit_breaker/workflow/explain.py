@@ -10,7 +10,7 @@ import attrs
 
 from circuit_breaker.net import missing
 from circuit_breaker.rules import Verdict
-from circuit_breaker.workflow import firing
+from circuit_breaker.workflow import choosing
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.timing import Automatic, Manual, OnSignal
 from circuit_breaker.workflow.transition import Transition
@@ -126,9 +126,7 @@ def explain(
         at: The present moment, against which timers are held; None leaves them out.
         roles: The roles of whoever asks; None leaves roles out.
     """
-    message = " ".join(
-        text for place in case.states if (text := workflow.state(place).message)
-    )
+    message = " ".join(text for place in case.states if (text := workflow.state(place).message))
     reasons = tuple(_reason(workflow, case, transition, at, roles) for transition in workflow.transitions)
     return Explanation(case.id, case.state, case.status, message, reasons)
 
@@ -143,7 +141,7 @@ def _reason(
     if lacking:
         return Reason(transition.name, transition.id, False, trigger, lacking)
     tried = [
-        _judged(workflow, case, choice, trigger, at, roles) for choice in firing.choices(workflow, case, transition)
+        _judged(workflow, case, choice, trigger, at, roles) for choice in choosing.choices(workflow, case, transition)
     ]
     if not tried:
         key = "the tokens do not agree on the key that they are joined by"
@@ -159,29 +157,34 @@ def _missing(case: Case, transition: Transition) -> Iterator[str]:
             state = "is in doubt since a crash" if doing.doubt else "is in progress"
             yield f"the token in '{place}' is reserved: the action of '{doing.transition}' {state}"
         else:
-            yield firing.missing_in_words(kind, place)
+            yield choosing.missing_in_words(kind, place)
 
 
 def _judged(
-    workflow: Workflow, case: Case, choice: firing.Choice, trigger: str, at: datetime | None, roles: Iterable[str] | None
+    workflow: Workflow,
+    case: Case,
+    choice: choosing.Choice,
+    trigger: str,
+    at: datetime | None,
+    roles: Iterable[str] | None,
 ) -> Reason:
     transition = choice.transition
     waiting = list(_waiting(case, choice, at, roles))
-    verdict = firing.verdict(workflow, choice)
-    if transition.automatic and firing.blocked(case, choice):
+    verdict = choosing.verdict(workflow, choice)
+    if transition.automatic and choosing.blocked(case, choice):
         waiting.append(_block(case, transition))
     remedies = _remedies(workflow, choice) if not verdict.passed else ()
     possible = verdict.passed and not waiting
     return Reason(transition.name, transition.id, possible, trigger, tuple(waiting), verdict, remedies)
 
 
-def _waiting(case: Case, choice: firing.Choice, at: datetime | None, roles: Iterable[str] | None) -> Iterator[str]:
+def _waiting(case: Case, choice: choosing.Choice, at: datetime | None, roles: Iterable[str] | None) -> Iterator[str]:
     transition = choice.transition
     if transition.signal and not any(signal.name == transition.signal for signal in case.signals):
         yield f"it waits for the signal '{transition.signal}'"
-    if transition.delay is not None and at is not None and firing.due(choice) > at:
-        yield f"it is due at {firing.due(choice).isoformat(timespec='seconds')}"
-    if roles is not None and (verdict := firing.role_verdict(transition, roles)) is not None and not verdict.passed:
+    if transition.delay is not None and at is not None and choosing.due(choice) > at:
+        yield f"it is due at {choosing.due(choice).isoformat(timespec='seconds')}"
+    if roles is not None and (verdict := choosing.role_verdict(transition, roles)) is not None and not verdict.passed:
         yield f"it needs the role {verdict.wanted}"
 
 
@@ -190,7 +193,7 @@ def _block(case: Case, transition: Transition) -> str:
     return f"it {'failed' if block.kind == 'failed' else 'was refused'} with these tokens: {block.reason}"
 
 
-def _remedies(workflow: Workflow, choice: firing.Choice) -> tuple[Mapping[str, Any], ...]:
+def _remedies(workflow: Workflow, choice: choosing.Choice) -> tuple[Mapping[str, Any], ...]:
     gate = choice.transition.gate
     if gate is None or choice.conflict is not None or workflow.schema is not None:
         return ()

@@ -1,6 +1,7 @@
 """The fluent way to write a transition: ``flow(a >> b).transition("x").policy(...)``.
 
-A flow is a frozen value; every step returns a new one. A step that can be given only once raises when it is given again.
+A flow is a frozen value; every step returns a new one. A step that can be given only once raises when
+it is given again.
 """
 
 from __future__ import annotations
@@ -149,6 +150,10 @@ class Flow:
             raise WorkflowInvalid(
                 f"{self.title}: {executor!r} is no executor", remedy="give the class, with parameters as keywords"
             )
+        return self.executed(executor, parameters, result=result)
+
+    def executed(self, executor: Any, parameters: Mapping[str, Any], *, result: str | None = None) -> Flow:
+        """Like :meth:`execute`, with the parameters as a mapping, so that one of them may be called ``result``."""
         return attrs.evolve(self, steps=(*self.steps, Execution(executor, parameters, result)))
 
     def manual(self) -> Flow:
@@ -165,11 +170,11 @@ class Flow:
 
     def after(self, delay: Duration) -> Flow:
         """Fires this long after the token entered its state: seconds, a timedelta, or a text such as ``"2h 30m"``."""
-        return self._once("after", "trigger", After(delay))  # type: ignore[arg-type]  # attrs converts it
+        return self._once("after", "trigger", After(delay))
 
     def every(self, interval: Duration) -> Flow:
         """Fires again and again at this interval, as long as the token comes back to the same state."""
-        return self._once("every", "trigger", Every(interval))  # type: ignore[arg-type]  # attrs converts it
+        return self._once("every", "trigger", Every(interval))
 
     def timeout(self, duration: Duration) -> Flow:
         """The longest that one attempt of the action may take."""

@@ -1,7 +1,7 @@
 """References in the parameters of an executor, as documents write them.
 
-``field("a")`` is ``{"field": "data.a"}``, ``template("…")`` is ``{"template": "…"}``. A plain mapping that looks like one
-of these is written inside ``{"literal": …}``.
+``field("a")`` is ``{"field": "data.a"}``, ``template("…")`` is ``{"template": "…"}``. A plain mapping that looks like
+one of these is written inside ``{"literal": …}``.
 """
 
 from __future__ import annotations

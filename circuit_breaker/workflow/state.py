@@ -33,6 +33,10 @@ def checked_name(name: Any, *, what: str) -> str:
     return name
 
 
+def _state_name(name: Any) -> str:
+    return checked_name(name, what="state")
+
+
 @attrs.frozen(eq=False)
 class State:
     """Where a token can be. Equal to its own name, so that ``case.state == approved`` reads well.
@@ -45,7 +49,7 @@ class State:
         timestamp: The metadata key that records when the state was entered, such as ``"submitted_at"``.
     """
 
-    name: str = attrs.field(converter=lambda name: checked_name(name, what="state"))
+    name: str = attrs.field(converter=_state_name)
     initial: bool = attrs.field(default=False, kw_only=True)
     final: bool | None = attrs.field(default=None, kw_only=True)
     message: str = attrs.field(default="", kw_only=True)
@@ -70,12 +74,12 @@ class State:
         return Path.between(sources, self)
 
     def __and__(self, other: Any) -> Bundle:
-        return Bundle.of(self) & other
+        return Bundle((*Bundle.of(self).parts, *Bundle.of(other).parts))
 
     def __or__(self, other: Any) -> Alternatives:
         return Alternatives((Bundle.of(self), Bundle.of(other)))
 
-    def __mul__(self, weight: int) -> Bundle:
+    def __mul__(self, weight: Any) -> Bundle:
         if isinstance(weight, bool) or not isinstance(weight, int) or weight < 1:
             raise WorkflowInvalid(f"state '{self.name}' * {weight!r}: a weight is a whole number from 1")
         return Bundle(((self, weight),))

@@ -37,7 +37,25 @@ def seconds(duration: Duration, *, what: str = "duration") -> float:
 def _read(text: object, what: str) -> float:
     if isinstance(text, str) and (parts := _PART.findall(text)) and not _PART.sub("", text).strip(" ,"):
         return sum(float(number) * _UNITS[unit] for number, unit in parts)
-    raise WorkflowInvalid(f"{what} {text!r} is no duration", remedy='give seconds, a timedelta, or a text like "1h 30m"')
+    raise WorkflowInvalid(
+        f"{what} {text!r} is no duration", remedy='give seconds, a timedelta, or a text like "1h 30m"'
+    )
+
+
+def _delay(value: Duration) -> float:
+    return seconds(value, what="delay")
+
+
+def _interval(value: Duration) -> float:
+    return seconds(value, what="interval")
+
+
+def _backoff(value: Duration) -> float:
+    return seconds(value, what="backoff")
+
+
+def _jitter(value: Duration) -> float:
+    return seconds(value, what="jitter")
 
 
 @attrs.frozen
@@ -62,14 +80,14 @@ class OnSignal:
 class After:
     """Fires this many seconds after the token entered its state."""
 
-    delay: float = attrs.field(converter=lambda value: seconds(value, what="delay"))
+    delay: float = attrs.field(converter=_delay)
 
 
 @attrs.frozen
 class Every:
     """Fires again and again, this many seconds after the token last entered its state."""
 
-    interval: float = attrs.field(converter=lambda value: seconds(value, what="interval"))
+    interval: float = attrs.field(converter=_interval)
 
 
 Trigger = Automatic | Manual | OnSignal | After | Every
@@ -93,10 +111,10 @@ class RetryPolicy:
     """
 
     max_attempts: int = attrs.field(default=3, validator=attrs.validators.ge(1))
-    backoff_seconds: float = attrs.field(default=1.0, converter=lambda value: seconds(value, what="backoff"))
+    backoff_seconds: float = attrs.field(default=1.0, converter=_backoff)
     multiplier: float = attrs.field(default=2.0, validator=attrs.validators.ge(1))
-    max_backoff: float = attrs.field(default=60.0, converter=lambda value: seconds(value, what="max_backoff"))
-    jitter: float = attrs.field(default=0.0, converter=lambda value: seconds(value, what="jitter"))
+    max_backoff: float = attrs.field(default=60.0, converter=_backoff)
+    jitter: float = attrs.field(default=0.0, converter=_jitter)
     retry_on: tuple[str, ...] = attrs.field(default=(), converter=_codes)
 
     def wait(self, failures: int) -> float:

@@ -112,9 +112,7 @@ class _Writer:
     def _step(self, step: Step, place: str) -> dict[str, Any]:
         if isinstance(step, Call):
             return {"action": self._action(step.action, step.name, place)}
-        written = {
-            name: self._value(value, f"{place}, parameter '{name}'") for name, value in step.parameters.items()
-        }
+        written = {name: self._value(value, f"{place}, parameter '{name}'") for name, value in step.parameters.items()}
         return _given(
             {"execute": self._executor(step, place), "parameters": written or None, "result": step.result or None}
         )

@@ -23,7 +23,13 @@ from circuit_breaker.errors import (
     VersionConflict,
     WorkflowNotFound,
 )
-from circuit_breaker.workflow.events import ActionFailed, ActionRetried, CaseCompleted, TransitionFired, TransitionRefused
+from circuit_breaker.workflow.events import (
+    ActionFailed,
+    ActionRetried,
+    CaseCompleted,
+    TransitionFired,
+    TransitionRefused,
+)
 
 draft, review, approved, rejected = states("draft", "review", "approved", "rejected")
 document = Workflow(
@@ -162,7 +168,11 @@ def test_the_data_of_a_token_cannot_be_changed_in_place() -> None:
     import datetime
 
     case = document.start("c", at=datetime.datetime.now(datetime.UTC), data={"list": [1], "score": 1})
-    for write in (lambda: case.data.update(score=9), lambda: case.data["list"].append(2), lambda: case.data.pop("score")):
+    for write in (
+        lambda: case.data.update(score=9),
+        lambda: case.data["list"].append(2),
+        lambda: case.data.pop("score"),
+    ):
         with pytest.raises(TypeError, match="immutable"):
             write()
 
@@ -202,7 +212,8 @@ def _judged(*steps: Any) -> tuple[Any, ...]:
 async def test_nothing_stays_of_a_result_that_the_policy_refuses(open_engine: Any) -> None:
     """ZA27: the rules are judged on the result; if they refuse, the token stands where it stood, without the result."""
     guarded = Workflow(
-        "work", flow(draft >> approved).transition("work").action(lambda t: {"score": 5}).policy(rules=field("score") >= 8)
+        "work",
+        flow(draft >> approved).transition("work").action(lambda t: {"score": 5}).policy(rules=field("score") >= 8),
     )
     engine = await open_engine(guarded)
     case = await engine.run(await engine.start("work", data={"score": 1}))
@@ -227,7 +238,9 @@ async def test_a_refused_transition_is_not_tried_again_until_something_changes(o
 
 async def test_a_change_may_write_metadata_and_results(open_engine: Any) -> None:
     """E8: an action that returns a Change sets data, metadata and results apart."""
-    engine = await open_engine(work(lambda t: Change(data={"a": 1}, metadata={"by": "me"}, results={"r": {"ok": True}})))
+    engine = await open_engine(
+        work(lambda t: Change(data={"a": 1}, metadata={"by": "me"}, results={"r": {"ok": True}}))
+    )
     token = (await engine.run(await engine.start("work"))).token
     assert ({"a": 1}, {"by": "me"}, {"r": {"ok": True}}) == (token.data, token.metadata, token.results)
 
@@ -328,7 +341,10 @@ async def test_data_may_be_typed(open_engine: Any) -> None:
 
     typed = Workflow(
         "typed",
-        flow(draft >> review).transition("rate").action(lambda token: {"score": len(token.data.title)}).policy(rules=good),
+        flow(draft >> review)
+        .transition("rate")
+        .action(lambda token: {"score": len(token.data.title)})
+        .policy(rules=good),
         data=Article,
     )
     engine = await open_engine(typed)

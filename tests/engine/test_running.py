@@ -28,7 +28,9 @@ a, b, c, d = states("a", "b", "c", "d")
 
 async def test_a_signal_is_kept_until_it_is_used(open_engine: Any) -> None:
     """A signal that comes before its transition waits for it, is used up once, and gives it its data."""
-    paid = Workflow("paid", flow(a >> b).transition("ready").manual(), flow(b >> c).transition("pay").on_signal("payment"))
+    paid = Workflow(
+        "paid", flow(a >> b).transition("ready").manual(), flow(b >> c).transition("pay").on_signal("payment")
+    )
     engine = await open_engine(paid)
     case = await engine.signal(await engine.start("paid"), "payment", data={"amount": 5}, by="bank")
     case = await engine.run(await engine.fire(case, "ready"))
@@ -73,7 +75,9 @@ async def test_a_timer_fires_when_it_is_due(open_engine: Any, clock: ManualClock
 
 async def test_work_sleeps_until_timers_are_due(open_engine: Any, clock: ManualClock) -> None:
     """work() fires every due timer by itself, and returns when it is told to and nothing is left."""
-    engine = await open_engine(Workflow("w", flow(a >> b).transition("one").after(60), flow(b >> c).transition("two").after(60)))
+    engine = await open_engine(
+        Workflow("w", flow(a >> b).transition("one").after(60), flow(b >> c).transition("two").after(60))
+    )
     case = await engine.start("w")
     async with asyncio.TaskGroup() as group:
         group.create_task(engine.work(until_idle=True, poll=1000))
@@ -90,7 +94,9 @@ async def test_a_repeating_timer_fires_again_and_again(open_engine: Any, clock: 
         return {"reminders": token.data.get("reminders", 0) + 1}
 
     engine = await open_engine(
-        Workflow("w", flow(a >> a).transition("remind").every("1d").action(remind), flow(a >> b).transition("done").manual())
+        Workflow(
+            "w", flow(a >> a).transition("remind").every("1d").action(remind), flow(a >> b).transition("done").manual()
+        )
     )
     case = await engine.start("w")
     for _ in range(3):
@@ -321,7 +327,9 @@ async def test_a_case_keeps_its_version_until_it_is_migrated(open_engine: Any) -
 
 async def test_a_migration_that_would_lose_tokens_is_refused(open_engine: Any) -> None:
     """A case whose state the new version does not have stays as it is."""
-    engine = await open_engine(Workflow("w", flow(a >> b).transition("go").manual(), flow(b >> c).transition("on").manual()))
+    engine = await open_engine(
+        Workflow("w", flow(a >> b).transition("go").manual(), flow(b >> c).transition("on").manual())
+    )
     case = await engine.fire(await engine.start("w"), "go")
     with pytest.raises(NotEnabled, match="no state 'b'"):
         await engine.migrate(case, Workflow("w", flow(a >> d).transition("go").manual()))
@@ -569,7 +577,9 @@ async def test_an_engine_that_is_not_open_says_so() -> None:
 
 async def test_tokens_of_one_case_can_be_correlated(open_engine: Any) -> None:
     """.correlate(field) joins only tokens that agree on it, whatever came first."""
-    w = Workflow("w", flow((a, b) >> c).transition("match").correlate(field("order")), flow(a >> b).transition("x").manual())
+    w = Workflow(
+        "w", flow((a, b) >> c).transition("match").correlate(field("order")), flow(a >> b).transition("x").manual()
+    )
     engine = await open_engine(w)
     case = await engine.start("w", data={"order": 1})
     await engine.add_token(case, {"order": 2}, state="b")

@@ -11,6 +11,7 @@ import attrs
 import jsonschema_rs
 import pytest
 
+from circuit_breaker import executors
 from circuit_breaker.errors import ParameterInvalid
 from circuit_breaker.executors import BaseExecutor, FunctionExecutor, StandaloneContext, StepExecutor, parameter
 
@@ -118,3 +119,9 @@ async def test_instances_are_independent(subject):
 
     assert tasks[0].result() == tasks[1].result()
     assert tasks[0].result() is not tasks[1].result()
+
+
+def test_the_package_has_no_other_names():
+    """What the package does not offer is an AttributeError, and what it offers is there."""
+    assert all(hasattr(executors, name) for name in executors.__all__)
+    assert not hasattr(executors, "Missing")

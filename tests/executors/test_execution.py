@@ -195,20 +195,17 @@ def test_all_wrong_parameters_are_reported_together():
         "parameter 'point': {'y': 1} is not accepted: object missing required field `x` (give Point or None)",
         "parameter 'text': 5 is not accepted (give string or array of string)",
         "parameter 'nmae': is not known (did you mean 'name'?)",
-    ] == [
-        fault.replace("{'y': 1} is not accepted (", "{'y': 1} is not accepted: object missing required field `x` (")
-        for fault in faults_of(
-            level="hihg",
-            share=2.0,
-            count=True,
-            tags=["a", 1],
-            labels={"a": 1},
-            flag="yes",
-            point={"y": 1},
-            text=5,
-            nmae="x",
-        )
-    ]
+    ] == faults_of(
+        level="hihg",
+        share=2.0,
+        count=True,
+        tags=["a", 1],
+        labels={"a": 1},
+        flag="yes",
+        point={"y": 1},
+        text=5,
+        nmae="x",
+    )
 
 
 @pytest.mark.parametrize(
@@ -267,10 +264,10 @@ def test_secrets_are_never_shown():
     """A secret is in no repr and no message, and neither is the value of a parameter that is not known."""
     executor = Typed(name="a", token="s3cre", tokne="s3cre", count="x")  # noqa: S106
 
-    assert "Typed(name='a', token='***', tokne='***', count='x')".replace("'***'", "***") == repr(executor)
+    assert "Typed(name='a', token=***, tokne=***, count='x')" == repr(executor)
     with pytest.raises(ParameterInvalid) as error:
         executor.execute_sync()
-    assert "s3cre'" not in str(error.value)
+    assert "s3cre" not in str(error.value)
     assert "parameter 'token': its value is not accepted" in str(error.value)
 
 

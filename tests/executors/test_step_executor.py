@@ -212,9 +212,7 @@ def test_steps_are_checked_before_there_is_an_instance(parameters, places):
 
 def test_the_policy_is_one_of_two():
     """B13: a misspelt failure policy is refused."""
-    with pytest.raises(
-        ParameterInvalid, match=r"'on_failure': 'go' is not accepted \(give one of 'stop', 'continue'\)"
-    ):
+    with pytest.raises(ParameterInvalid, match=r"'go' is not accepted \(give one of 'stop', 'continue'\)"):
         StepExecutor(steps=[step(fetch)], on_failure="go").check()
 
 

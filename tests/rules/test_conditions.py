@@ -73,7 +73,7 @@ TOKEN = Token(
     ids=str,
 )
 def test_condition_factories(made, passes):
-    """Presence, different values, patterns, choices, lengths, numbers, schemas, dependencies and functions are rules."""
+    """Presence, differing values, patterns, choices, lengths, numbers, schemas and functions are rules."""
     assert made.test(TOKEN) is passes
     assert made.judge(TOKEN).passed is passes
     if made.evaluator is None:
@@ -158,7 +158,7 @@ COMMON_CASES = {
 
 @pytest.mark.parametrize("name", COMMON_CASES)
 def test_common_rules(name):
-    """C1: each of the 18 common rules passes on what it names, and is a plain no otherwise, so that it can be negated."""
+    """C1: each of the 18 common rules passes on what it names, and is a plain no otherwise, so it can be negated."""
     yes, no = COMMON_CASES[name]
     assert set(COMMON_CASES) == set(COMMON)
     assert COMMON[name].test(Token(data=yes))
@@ -217,7 +217,7 @@ def test_javascript_rules():
     ],
 )
 def test_javascript_fails_closed(source, reason):
-    """ZA18: what throws, hangs, fills memory, reaches for the host or is no boolean does not pass, nor does its negation."""
+    """ZA18: what throws, hangs, fills memory, reaches for the host or is no boolean passes neither way."""
     made = javascript(source)
     verdict = made.judge(TOKEN)
     assert (False, False) == (verdict.passed, verdict.known)

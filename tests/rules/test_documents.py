@@ -86,7 +86,7 @@ def test_a_rule_is_a_document_and_back(made, document):
 leaves = st.one_of(
     st.builds(lambda value: Rule(FieldCondition("a.b", "==", value)), json_values),
     st.sampled_from([as_rule("named"), cel("data.x > 1"), field("metadata.y").present()]),
-    st.builds(lambda name: good.named(name), st.text(min_size=1).filter(str.strip)),
+    st.builds(good.named, st.text(min_size=1).filter(str.strip)),
 )
 rules = st.recursive(
     leaves,
@@ -104,6 +104,28 @@ rules = st.recursive(
 def test_every_tree_round_trips(made):
     """Whatever is combined, its document says the same rule."""
     assert made == rule_from_document(json.loads(json.dumps(made.to_document())))
+
+
+keys = st.sampled_from(
+    ["field", "op", "value", "other", "cel", "javascript", "rule", "or_present", "not", "all", "any", "none", "name"]
+)
+words = st.one_of(json_values, st.sampled_from(["a", "data.a", "==", "matches", "length", "1 +", "true"]))
+wild = st.recursive(
+    words,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=4)),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(keys, wild, max_size=4))
+def test_any_document_is_a_rule_or_refused(document):
+    """Whatever stands in a document, it is a rule that can judge, or RuleInvalid: nothing else is raised."""
+    try:
+        made = rule_from_document(document)
+    except RuleInvalid:
+        return
+    assert made.judge(TOKEN).passed is made.test(TOKEN)
+    assert made == rule_from_document(made.to_document())
 
 
 def test_a_named_function_is_written_by_its_name():

@@ -376,10 +376,13 @@ PIECES = (
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join) | st.text(max_size=20))
 def test_any_text_is_an_expression_or_a_fault_with_a_position(text: str):
     """Reading never fails in another way, and what was read is judged without an exception."""
+    fault = None
     try:
         expression = compile_expression(text)
     except ConditionParsingError as error:
-        assert 0 <= error.position <= len(text)
+        fault = error
+    if fault is not None:
+        assert 0 <= fault.position <= len(text)
     else:
         assert expression.test(DOCUMENT) is expression.judge(DOCUMENT).passed
 

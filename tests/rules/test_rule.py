@@ -25,6 +25,7 @@ from circuit_breaker.rules import (
     none_of,
     rule,
 )
+from circuit_breaker.rules.context import Subject
 from tests.rules.tokens import Token, json_values
 
 TOKEN = Token(data={"score": 8, "title": "Plan", "tags": ["a"]})
@@ -156,13 +157,13 @@ def test_an_evaluator_may_ask_for_the_context():
     ids=str,
 )
 def test_the_algebra(made, passes):
-    """C5, ZA17: conditions of every kind combine by and, or, not; what is not known passes neither way; judge agrees."""
+    """C5, ZA17: every kind of condition combines by and, or, not; the unknown passes neither way; judge agrees."""
     assert made.test(TOKEN) is passes
     assert made.judge(TOKEN).passed is passes
 
 
 def test_unnamed_conjunctions_are_one():
-    """a & b & c is one combination of three; a named rule stays a part of its own."""
+    """The rule a & b & c is one combination of three; a named rule stays a part of its own."""
     assert (good, bad, even) == ((good & bad) & even).rules
     named = (good & bad).named("both")
     assert (named, even) == (named & even).rules
@@ -197,7 +198,7 @@ def test_a_rule_has_no_truth():
     with pytest.raises(TypeError, match="between"):
         bool(1 < field("score") < 5)
     with pytest.raises(TypeError, match="instead of 'and'"):
-        good and bad
+        good and bad  # noqa: B018
 
 
 def test_names():
@@ -355,7 +356,7 @@ rules = st.recursive(
 
 @given(rules, st.dictionaries(st.sampled_from("ab"), json_values), st.dictionaries(st.just("c"), st.integers()))
 def test_every_remedy_helps(made, data, metadata):
-    """Whatever the rule and the token, applying a remedy makes the rule pass; judge agrees with test; De Morgan holds."""
+    """Whatever the rule and token, a remedy makes it pass, judge agrees with test, and not both ways pass."""
     token = Token(data=data, metadata=metadata)
     assert made.judge(token).passed is made.test(token)
     assert not (made.test(token) and (~made).test(token))
@@ -419,3 +420,30 @@ def test_as_rule_refuses_what_is_no_rule():
     for wrong in (field("a"), int, 7, None):
         with pytest.raises(RuleInvalid):
             as_rule(wrong)
+
+
+def test_a_leaf_has_no_names_to_look_up():
+    """Looking up names leaves a condition without names as it is."""
+    assert good.resolve({}) is good
+    assert good.tree is good.tree.resolved({}, ())
+
+
+def test_a_step_of_the_builder_can_be_javascript():
+    """C6: the builder takes a JavaScript expression beside other conditions."""
+    made = create_rule("js").javascript("data.score === 8").field_exists("title").build()
+    assert made.test(TOKEN)
+
+
+def test_a_subject_reads_like_its_token():
+    """What custom evaluators are given in place of a token has everything that the token has."""
+    subject = Subject(TOKEN, RuleContext(TOKEN))
+    assert (TOKEN.id, TOKEN.state, TOKEN.data) == (subject.id, subject.state, subject.data)
+    assert (TOKEN.metadata, TOKEN.results) == (subject.metadata, subject.results)
+
+
+def test_what_is_no_json_is_comparable_to_nothing():
+    """A value of typed data that JSON does not know equals nothing and has no order."""
+    token = Token(data={"a": {1, 2}, "b": {"c": {1}}})
+    assert not ((field("a") == 1) | (field("a") > 1) | field("a").is_a("list")).test(token)
+    assert (field("a") == field("a")).test(token)
+    assert field("b").missing().remedies(token) == ({"data.b": None},)

@@ -147,7 +147,7 @@ async def test_all_or_any():
     assert not await engine.can_transition(
         ORDER, activity(rules=[valid, rich], requires_all_rules=False, conditions=["false"])
     )
-    assert await engine.can_transition(ORDER, START.with_rules("rich", require_all=False))
+    assert await engine.can_transition(ORDER, START.with_rules("has_title", require_all=False))
 
 
 async def test_available_transitions():
@@ -172,7 +172,7 @@ async def test_a_case_is_judged_by_its_tokens():
 
 
 def test_validating_a_workflow():
-    """C16: errors name their activity: unknown rules and states, conditions that cannot be read; oddities are warnings."""
+    """C16: errors name their activity: unknown rules and states, unreadable conditions; oddities are warnings."""
     workflow = WorkflowDefinition(
         name="orders",
         states=["pending", "processing"],

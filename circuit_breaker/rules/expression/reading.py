@@ -12,7 +12,7 @@ __all__ = ["element", "field", "path", "presence"]
 
 
 def path(names: tuple[str, ...]) -> Closure:
-    """Reads what the names lead to; the first one is the root. Plain dicts are read without a call."""
+    """Reads what the names lead to; the first one is the root. Dicts are read without a call."""
     root: Closure = attrgetter(names[0])
     if len(names) == 1:
         return root
@@ -23,7 +23,7 @@ def path(names: tuple[str, ...]) -> Closure:
     def read(source: Any) -> Any:
         value = root(source)
         for name, where in steps:
-            value = value[name] if type(value) is dict and name in value else select(value, name, where)
+            value = value[name] if isinstance(value, dict) and name in value else select(value, name, where)
         return value
 
     return read
@@ -34,7 +34,7 @@ def field(holder: Closure, name: str, where: str) -> Closure:
 
     def read(source: Any) -> Any:
         value = holder(source)
-        if type(value) is dict and name in value:
+        if isinstance(value, dict) and name in value:
             return value[name]
         return select(value, name, where)
 

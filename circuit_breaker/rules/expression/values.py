@@ -113,7 +113,7 @@ def kind(value: object) -> str:
 
 def mapping(value: object) -> Mapping[Any, Any]:
     """A value of kind ``map`` as a mapping: itself, or the declared fields of typed data."""
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         return value
     return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}  # type: ignore[arg-type]
 
@@ -124,7 +124,7 @@ def select(holder: object, name: str, path: str) -> Any:
     Raises:
         Missing: When there is no such field; ``path`` is what the message names.
     """
-    if isinstance(holder, Mapping):
+    if isinstance(holder, (dict, Mapping)):
         if name in holder:
             return holder[name]
         raise Missing(path)

@@ -1,0 +1,148 @@
+"""Definitions: from what is typed on the command line to the workflow that is meant."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import attrs
+
+from circuit_breaker.errors import DocumentInvalid, WorkflowInvalid, WorkflowNotFound, nearest
+from circuit_breaker.rules import Rulebook
+from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.documents import load_workflow
+
+__all__ = ["Registry", "find_workflow", "module_of"]
+
+DOCUMENTS = (".yaml", ".yml", ".json")
+HOW = "write module:attribute, path/file.py:attribute, or a YAML or JSON file"
+
+
+@attrs.frozen
+class Registry:
+    """What definitions in YAML or JSON can name.
+
+    Attributes:
+        rules: Rules, by name.
+        actions: Functions, by name.
+        executors: Executor classes, by name.
+    """
+
+    rules: Rulebook = attrs.field(factory=Rulebook)
+    actions: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict)
+    executors: Mapping[str, Any] = attrs.field(factory=dict)
+
+    @classmethod
+    def of(cls, references: Iterable[str]) -> Registry:
+        """Every public rule, function and executor of these modules; of two with one name the later counts.
+
+        Raises:
+            WorkflowNotFound: There is no such module.
+        """
+        modules = [module_of(reference) for reference in references]
+        public = {name: value for module in modules for name, value in vars(module).items() if not name.startswith("_")}
+        return cls(
+            rules=Rulebook.of(*modules),
+            actions={name: value for name, value in public.items() if inspect.isfunction(value)},
+            executors={name: value for name, value in public.items() if _is_executor(value)},
+        )
+
+
+def _is_executor(value: Any) -> bool:
+    return isinstance(value, type) and hasattr(value, "execute") and not inspect.isabstract(value)
+
+
+def find_workflow(reference: str, registry: Registry) -> Workflow:
+    """The workflow that is meant by ``module:attribute``, ``path/file.py:attribute`` or the name of a document.
+
+    Where a module has only one workflow, its attribute may be left out.
+
+    Raises:
+        WorkflowNotFound: There is no such module, file or attribute.
+        WorkflowInvalid: It is something else than a workflow.
+        DocumentInvalid: The document has faults.
+    """
+    if reference.lower().endswith(DOCUMENTS):
+        return _from_document(Path(reference), registry)
+    place, _, attribute = reference.rpartition(":") if ":" in reference else (reference, "", "")
+    module = module_of(place)
+    return _attribute(module, attribute) if attribute else _only(module)
+
+
+def _from_document(path: Path, registry: Registry) -> Workflow:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise WorkflowNotFound(f"'{path}' cannot be read: {error.strerror}", remedy=HOW) from error
+    except UnicodeDecodeError as error:
+        raise DocumentInvalid(f"'{path}' is no text in UTF-8: {error.reason} at byte {error.start}") from error
+    return load_workflow(
+        text, rules=registry.rules, actions=registry.actions, executors=registry.executors, name=str(path)
+    )
+
+
+def module_of(reference: str) -> ModuleType:
+    """The module of a dotted name, or of a ``.py`` file.
+
+    Raises:
+        WorkflowNotFound: There is none. What the module itself raises is passed on.
+    """
+    if reference.endswith(".py"):
+        return _from_file(Path(reference))
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return import_module(reference)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (reference == error.name or reference.startswith(f"{error.name}.")):
+            raise
+        raise WorkflowNotFound(f"there is no module '{reference}'", remedy=HOW) from error
+    except (TypeError, ValueError) as error:
+        raise WorkflowNotFound(f"'{reference}' names no module", remedy=HOW) from error
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise WorkflowNotFound(f"there is no file '{path}'", remedy=HOW)
+    path = path.resolve()
+    known = sys.modules.get(path.stem)
+    if known is not None and getattr(known, "__file__", None) == str(path):
+        return known
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise WorkflowNotFound(f"'{path}' is no module of Python", remedy=HOW)
+    module = sys.modules[path.stem] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _attribute(module: ModuleType, name: str) -> Workflow:
+    found = getattr(module, name, None)
+    if found is None:
+        remedy = nearest(name, _workflows(module)) or "it holds no workflow"
+        raise WorkflowNotFound(f"module '{module.__name__}' has no '{name}'", remedy=remedy)
+    if not isinstance(found, Workflow):
+        remedy = nearest(name, _workflows(module)) or "it holds no workflow"
+        raise WorkflowInvalid(f"'{module.__name__}:{name}' is a {type(found).__name__}, no Workflow", remedy=remedy)
+    return found
+
+
+def _only(module: ModuleType) -> Workflow:
+    found = _workflows(module)
+    if len(set(map(id, found.values()))) != 1:
+        held = f"it holds {', '.join(found)}" if found else "it holds no workflow"
+        raise WorkflowNotFound(f"which workflow of module '{module.__name__}'?", remedy=f"{held}; {HOW}")
+    return next(iter(found.values()))
+
+
+def _workflows(module: ModuleType) -> dict[str, Workflow]:
+    return {name: value for name, value in vars(module).items() if isinstance(value, Workflow)}

@@ -1,0 +1,125 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from circuit_breaker.cli.output import Output
+
+__all__ = [
+    "DEFAULT_STORAGE",
+    "by_option",
+    "data_option",
+    "definitions_option",
+    "import_option",
+    "output_options",
+    "storage_option",
+    "workflow_argument",
+]
+
+DEFAULT_STORAGE = "sqlite:///circuit_breaker.db"
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class JsonObject(click.ParamType):
+    """A JSON object on the command line, or in a file that is named after an ``@`` (``@-`` is standard input)."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        """The object.
+
+        Raises:
+            click.BadParameter: The file cannot be read, or the text is no JSON object.
+        """
+        if isinstance(value, dict):
+            return value
+        text, where = self._read(value, param, ctx) if value.startswith("@") else (value, "")
+        try:
+            document = json.loads(text)
+        except ValueError as error:
+            self.fail(f"{where}no JSON: {error}; write e.g. '{{\"title\": \"Plan\"}}'", param, ctx)
+        if not isinstance(document, dict):
+            self.fail(f"{where}{text.strip()[:60]!r} is no JSON object; write e.g. '{{\"title\": \"Plan\"}}'", param, ctx)
+        return document
+
+    def _read(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        name = value[1:]
+        try:
+            if name == "-":
+                return click.get_text_stream("stdin").read(), "standard input: "
+            return Path(name).read_text(encoding="utf-8"), f"'{name}': "
+        except (OSError, UnicodeDecodeError) as error:
+            self.fail(f"'{name}' cannot be read: {error}", param, ctx)
+
+
+def _note_json(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.ensure_object(Output).json |= value
+
+
+def _note_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.ensure_object(Output).debug |= value
+
+
+def output_options(command: Command) -> Command:
+    """``--json`` and ``--debug``, which every command has."""
+    quiet: dict[str, Any] = {"is_flag": True, "expose_value": False, "is_eager": True}
+    as_json = click.option("--json", callback=_note_json, help="Print JSON, for programs.", **quiet)
+    debug = click.option("--debug", callback=_note_debug, help="Show tracebacks.", **quiet)
+    return as_json(debug(command))
+
+
+def storage_option(command: Command) -> Command:
+    """``--storage``: the journal."""
+    return click.option(
+        "--storage",
+        metavar="URL",
+        envvar="CIRCUIT_BREAKER_STORAGE",
+        default=DEFAULT_STORAGE,
+        show_default=True,
+        show_envvar=True,
+        help="The journal.",
+    )(command)
+
+
+def import_option(command: Command) -> Command:
+    """``--import``: modules whose actions, executors and rules definitions in YAML or JSON can name."""
+    return click.option(
+        "--import",
+        "modules",
+        multiple=True,
+        metavar="MODULE",
+        help="Module or file.py whose actions, executors and rules a definition in YAML or JSON names; may be repeated.",
+    )(command)
+
+
+def definitions_option(command: Command) -> Command:
+    """``--workflow`` for commands on cases, with ``--import``."""
+    return click.option(
+        "-w",
+        "--workflow",
+        "workflows",
+        multiple=True,
+        metavar="WORKFLOW",
+        help="The definition of the case; without it the one that the journal keeps is read. May be repeated.",
+    )(import_option(command))
+
+
+def workflow_argument(command: Command) -> Command:
+    """The definition, with ``--import``."""
+    return click.argument("workflow")(import_option(command))
+
+
+def data_option(text: str) -> Callable[[Command], Command]:
+    """``--data``: a JSON object."""
+    return click.option("--data", type=JsonObject(), metavar="JSON|@FILE", help=text)
+
+
+def by_option(command: Command) -> Command:
+    """``--by``: who asks for it."""
+    return click.option("--by", default="", metavar="NAME", help="Who does it; recorded in the history.")(command)

@@ -1,0 +1,152 @@
+"""Session: what a command works with: an engine on the journal that was named, and the definitions that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+
+import attrs
+
+from circuit_breaker.cli.definitions import Registry, find_workflow
+from circuit_breaker.engine.engine import Engine
+from circuit_breaker.errors import CircuitBreakerError, StorageError, WorkflowNotFound
+from circuit_breaker.storage import connect
+from circuit_breaker.storage.address import Address
+from circuit_breaker.workflow.case import Case
+from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.documents import load_workflow
+
+__all__ = ["Session"]
+
+INCLUDED = ("circuit_breaker.cli.demo.review:document_review",)
+"""Definitions that come with the package; a case of one of these needs no ``--workflow``."""
+
+
+@attrs.frozen
+class Session:
+    """What a command works with.
+
+    Attributes:
+        storage: The URL of the journal.
+        workflows: The definitions that were named.
+        registry: What definitions from documents can name.
+    """
+
+    storage: str
+    workflows: tuple[Workflow, ...] = ()
+    registry: Registry = attrs.field(factory=Registry)
+
+    @classmethod
+    def of(cls, storage: str, workflows: Iterable[str] = (), modules: Iterable[str] = ()) -> Session:
+        """A session over the definitions and modules of these names.
+
+        Raises:
+            CircuitBreakerError: One of them cannot be found, or is wrong.
+        """
+        registry = Registry.of(modules)
+        return cls(storage, tuple(find_workflow(reference, registry) for reference in workflows), registry)
+
+    @asynccontextmanager
+    async def engine(self, *, existing: bool = True) -> AsyncIterator[Engine]:
+        """An open engine.
+
+        Args:
+            existing: The journal must be there already; a mistyped name then makes no empty one.
+
+        Raises:
+            StorageError: The journal cannot be opened.
+        """
+        if existing:
+            self._there()
+        journal = connect(self.storage)
+        async with Engine(*self.workflows, storage=journal, executors=self.registry.executors) as engine:
+            yield engine
+
+    def _there(self) -> None:
+        address = Address.parse(self.storage)
+        if address.scheme == "sqlite" and not address.file.exists():
+            raise StorageError(
+                f"there is no journal '{address.file}'", remedy="name another with --storage, or start a case first"
+            )
+
+    async def case(self, engine: Engine, case_id: str, *, definition: bool = True) -> Case:
+        """The case of that id, its definition known to the engine.
+
+        Args:
+            engine: The engine.
+            case_id: The case.
+            definition: Whether the definition is needed.
+
+        Raises:
+            CaseNotFound: There is none.
+            WorkflowNotFound: Its definition was not named, and cannot be read from the journal.
+        """
+        case = await engine.get(case_id)
+        if definition:
+            await self.know(engine, case.definition, name=case.workflow)
+            case = await engine.get(case_id)
+        return case
+
+    async def know(self, engine: Engine, version: str, *, name: str) -> Workflow:
+        """The definition of that version, which the engine knows from now on.
+
+        Raises:
+            WorkflowNotFound: It was not named, and cannot be read from the journal.
+        """
+        for workflow in (*self.workflows, *_included()):
+            if workflow.version == version:
+                await self._add(engine, workflow)
+                return workflow
+        kept = await engine.storage.definition(version)
+        if kept is None:
+            raise self._unknown(name, version, "the journal keeps no definition of it")
+        try:
+            workflow = load_workflow(
+                kept.decode(),
+                rules=self.registry.rules,
+                actions=self.registry.actions,
+                executors=self.registry.executors,
+                name=f"the definition of '{name}' in the journal",
+            )
+        except CircuitBreakerError as error:
+            raise self._unknown(name, version, _first_line(error)) from error
+        if workflow.version != version:
+            raise self._unknown(name, version, "it uses functions or classes that only its module knows")
+        await self._add(engine, workflow)
+        return workflow
+
+    async def _add(self, engine: Engine, workflow: Workflow) -> None:
+        """Makes a definition known; those that were named stay the current ones of their names."""
+        await engine.add_workflow(workflow)
+        for named in self.workflows:
+            await engine.add_workflow(named)
+
+    def _unknown(self, name: str, version: str, why: str) -> WorkflowNotFound:
+        known = [f"'{workflow.name}' has version {workflow.version}" for workflow in self.workflows]
+        given = f"; of those named {', '.join(known)}" if known else ""
+        return WorkflowNotFound(
+            f"the definition of workflow '{name}', version {version}, is not known: {why}{given}",
+            remedy="name it with --workflow module:attribute",
+        )
+
+    async def know_all(self, engine: Engine, versions: Iterable[tuple[str, str]]) -> Sequence[WorkflowNotFound]:
+        """What is not known of these definitions, each given by name and version; the others are known from now on."""
+        unknown = []
+        for name, version in dict.fromkeys(versions):
+            try:
+                await self.know(engine, version, name=name)
+            except WorkflowNotFound as error:
+                unknown.append(error)
+        return unknown
+
+
+def _included() -> Iterable[Workflow]:
+    for reference in INCLUDED:
+        module, _, attribute = reference.partition(":")
+        yield getattr(import_module(module), attribute)
+
+
+def _first_line(error: CircuitBreakerError) -> str:
+    faults = getattr(error, "faults", ())
+    return str(faults[0]) if faults else error.message
