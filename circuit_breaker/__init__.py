@@ -5,8 +5,9 @@ The names that a program needs are here; each is loaded when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from circuit_breaker.lazy import lazily
 
 if TYPE_CHECKING:
     from circuit_breaker.engine import Engine, Plugin, RuleContext, RulesConfig, RulesEngine, SyncEngine, SystemClock
@@ -55,64 +56,103 @@ if TYPE_CHECKING:
     )
 
 __version__ = "0.1.0"
+__all__ = [
+    "COMMON",
+    "BaseExecutor",
+    "Case",
+    "Change",
+    "CircuitBreakerError",
+    "Engine",
+    "Event",
+    "Field",
+    "Flow",
+    "FunctionExecutor",
+    "History",
+    "Plugin",
+    "Policy",
+    "RetryPolicy",
+    "Rule",
+    "RuleContext",
+    "Rulebook",
+    "RulesConfig",
+    "RulesEngine",
+    "State",
+    "StepExecutor",
+    "SyncEngine",
+    "SystemClock",
+    "Token",
+    "Verdict",
+    "Workflow",
+    "WorkflowBuilder",
+    "__version__",
+    "after_execute",
+    "all_of",
+    "any_of",
+    "before_execute",
+    "cel",
+    "connect",
+    "dump_workflow",
+    "field",
+    "flow",
+    "javascript",
+    "load_workflow",
+    "none_of",
+    "parameter",
+    "rule",
+    "states",
+    "template",
+    "validate",
+]
 
-_HOMES = {
-    "circuit_breaker.engine": ("Engine", "Plugin", "RuleContext", "RulesConfig", "RulesEngine", "SyncEngine", "SystemClock"),
-    "circuit_breaker.executors": (
-        "BaseExecutor",
-        "FunctionExecutor",
-        "StepExecutor",
-        "after_execute",
-        "before_execute",
-        "parameter",
-        "validate",
-    ),
-    "circuit_breaker.rules": (
-        "COMMON",
-        "Field",
-        "Policy",
-        "Rule",
-        "Rulebook",
-        "Verdict",
-        "all_of",
-        "any_of",
-        "cel",
-        "field",
-        "javascript",
-        "none_of",
-        "rule",
-        "template",
-    ),
-    "circuit_breaker.storage": ("connect",),
-    "circuit_breaker.workflow": (
-        "Case",
-        "Change",
-        "Event",
-        "Flow",
-        "History",
-        "RetryPolicy",
-        "State",
-        "Token",
-        "Workflow",
-        "WorkflowBuilder",
-        "dump_workflow",
-        "flow",
-        "load_workflow",
-        "states",
-    ),
-    "circuit_breaker.errors": ("CircuitBreakerError",),
-}
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - names are texts; they come from the table above
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'circuit_breaker' has no attribute '{name}'")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazily(
+    __name__,
+    {
+        "engine": ("Engine", "Plugin", "RuleContext", "RulesConfig", "RulesEngine", "SyncEngine", "SystemClock"),
+        "executors": (
+            "BaseExecutor",
+            "FunctionExecutor",
+            "StepExecutor",
+            "after_execute",
+            "before_execute",
+            "parameter",
+            "validate",
+        ),
+        "rules": (
+            "COMMON",
+            "Field",
+            "Policy",
+            "Rule",
+            "Rulebook",
+            "Verdict",
+            "all_of",
+            "any_of",
+            "cel",
+            "field",
+            "javascript",
+            "none_of",
+            "rule",
+            "template",
+        ),
+        "storage": ("connect",),
+        "workflow": (
+            "Case",
+            "Change",
+            "Event",
+            "Flow",
+            "History",
+            "RetryPolicy",
+            "State",
+            "Token",
+            "Workflow",
+            "WorkflowBuilder",
+            "dump_workflow",
+            "flow",
+            "load_workflow",
+            "states",
+        ),
+        "errors": ("CircuitBreakerError",),
+    },
+)
 
 
 def __dir__() -> list[str]:

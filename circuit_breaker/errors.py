@@ -179,7 +179,8 @@ class ConditionParsingError(RuleInvalid):
         self.position = position
         start = max(0, position - 40)
         excerpt = text[start : position + 40].replace("\n", " ")
-        super().__init__(f"{message} at position {position}:\n  {excerpt}\n  {' ' * (position - start)}^", remedy=remedy)
+        pointer = f"{' ' * (position - start)}^"
+        super().__init__(f"{message} at position {position}:\n  {excerpt}\n  {pointer}", remedy=remedy)
 
 
 class ExecutorInvalid(DefinitionError):
@@ -338,7 +339,8 @@ class ParameterInvalid(ActionError, ValueError):
 
     def __init__(self, message: str = "", *, faults: Iterable[Fault] = (), remedy: str = "") -> None:
         self.faults = tuple(faults)
-        super().__init__("\n".join([message or "The parameters are wrong", *(f"  - {f}" for f in self.faults)]), remedy=remedy)
+        lines = [message or "The parameters are wrong", *(f"  - {fault}" for fault in self.faults)]
+        super().__init__("\n".join(lines), remedy=remedy)
 
 
 class ActionTimeout(ActionError, TimeoutError):
@@ -418,7 +420,6 @@ class ExtraMissing(CircuitBreakerError, ImportError):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the known word nearest to ``word``, and otherwise all of them; empty when none is known."""
-
     names = [str(name) for name in known]
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if close:

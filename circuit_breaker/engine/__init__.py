@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from circuit_breaker.lazy import lazily
 
 if TYPE_CHECKING:
     from circuit_breaker.engine.actions import ActionContext
@@ -29,19 +30,16 @@ __all__ = [
     "SyncEngine",
     "SystemClock",
 ]
-_HOMES = {
-    "actions": ("ActionContext",),
-    "bus": ("Progress", "Subscription"),
-    "engine": ("Engine",),
-    "plugins": ("Plugin",),
-    "ports": ("CaseSummary", "Clock", "Journal", "SystemClock"),
-    "rules_engine": ("RuleContext", "RulesConfig", "RulesEngine"),
-    "sync": ("SyncEngine",),
-}
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazily(
+    __name__,
+    {
+        "actions": ("ActionContext",),
+        "bus": ("Progress", "Subscription"),
+        "engine": ("Engine",),
+        "plugins": ("Plugin",),
+        "ports": ("CaseSummary", "Clock", "Journal", "SystemClock"),
+        "rules_engine": ("RuleContext", "RulesConfig", "RulesEngine"),
+        "sync": ("SyncEngine",),
+    },
+)

@@ -30,11 +30,17 @@ HOPELESS = frozenset({"invalid_parameters", "invalid_outcome", "invalid_data", "
 class Recorder(Protocol):
     """Where an action in progress is written down."""
 
-    async def step_finished(self, name: str, outcome: Any) -> None: ...
+    async def step_finished(self, name: str, outcome: Any) -> None:
+        """Keeps the outcome of a step."""
+        ...
 
-    async def retried(self, attempt: int, error: Mapping[str, Any], wait: float) -> None: ...
+    async def retried(self, attempt: int, error: Mapping[str, Any], wait: float) -> None:
+        """Keeps that an attempt failed, and for how many seconds the next one waits."""
+        ...
 
-    def progressed(self, fraction: float | None, message: str) -> None: ...
+    def progressed(self, fraction: float | None, message: str, stream: str) -> None:
+        """Tells how far the action is, or a line of its output."""
+        ...
 
 
 @attrs.define
@@ -75,11 +81,11 @@ class ActionContext:
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Tells subscribers how far the action is: from 0 to 1."""
-        self._loop.call_soon_threadsafe(self._recorder.progressed, fraction, message)
+        self._loop.call_soon_threadsafe(self._recorder.progressed, fraction, message, "")
 
     def log(self, line: str, *, stream: str = "stdout") -> None:
         """Tells subscribers a line of output."""
-        self._loop.call_soon_threadsafe(self._recorder.progressed, None, line)
+        self._loop.call_soon_threadsafe(self._recorder.progressed, None, line, stream)
 
 
 async def perform(

@@ -1,7 +1,7 @@
 """The event bus: everybody who wants to know what happens is told, and nobody can hold it up.
 
-Each subscriber has a bounded queue of its own. When it is full the oldest event is dropped and counted in ``missed``; the
-journal still has it, so a subscriber that must not miss anything reads ``engine.history(case)`` again.
+Each subscriber has a bounded queue of its own. When it is full the oldest event is dropped and counted in ``missed``;
+the journal still has it, so a subscriber that must not miss anything reads ``engine.history(case)`` again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Progress:
         transition: The id of the transition.
         key: The idempotency key of the action.
         fraction: From 0 to 1, or None for a mere line of log.
-        message: What is being done.
+        message: What is being done, or a line of output.
+        stream: Where that line came from, such as ``"stdout"``; empty for progress.
     """
 
     case: str
@@ -37,6 +38,7 @@ class Progress:
     key: str
     fraction: float | None = None
     message: str = ""
+    stream: str = ""
 
 
 @attrs.frozen

@@ -1,4 +1,4 @@
-"""The definitions that an engine knows: one for new cases of each name, and every version for the cases that have it."""
+"""The definitions that an engine knows: one of each name for new cases, and every version for old ones."""
 
 from __future__ import annotations
 

@@ -488,9 +488,9 @@ def _id(case: Case | str) -> str:
 def _new_id(given: str | None) -> str:
     if given is None:
         return new_id()
-    if not isinstance(given, str) or not given.strip() or len(given) > 200:
+    if not str(given).strip() or len(given) > 200:
         raise CircuitBreakerError(f"{given!r} is no id of a case", remedy="use a text of 1 to 200 characters")
-    return given
+    return str(given)
 
 
 def _name(plugin: Plugin) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, Self
 
 import attrs
 
@@ -53,7 +53,7 @@ class Journal(Protocol):
         """The name of this process among all that use the journal; new each time a journal is opened."""
         ...
 
-    async def __aenter__(self) -> Journal: ...
+    async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *exc: object) -> None: ...
 
@@ -135,5 +135,5 @@ class SystemClock:
 
     async def sleep_until(self, moment: datetime) -> None:
         """Returns when that moment has come; wakes at least once an hour in case the clock was set."""
-        while (wait := (moment - self.now()).total_seconds()) > 0:
+        while (wait := (moment - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - it waits for a time
             await asyncio.sleep(min(wait, 3600.0))

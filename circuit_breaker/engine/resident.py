@@ -1,4 +1,4 @@
-"""Residents: the cases that are in memory because something is going on with them, and a bounded number of recent ones."""
+"""Residents: the cases in memory because something is going on with them, and a bounded number of recent ones."""
 
 from __future__ import annotations
 

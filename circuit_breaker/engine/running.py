@@ -61,10 +61,10 @@ class JournalRecorder:
 
         await self.engine.decide(self.resident, decide)
 
-    def progressed(self, fraction: float | None, message: str) -> None:
+    def progressed(self, fraction: float | None, message: str, stream: str) -> None:
         """Tells subscribers, and nobody else."""
         case = self.resident.case
-        progress = Progress(case.id, self.pending.transition, self.pending.key, fraction, message)
+        progress = Progress(case.id, self.pending.transition, self.pending.key, fraction, message, stream)
         self.engine.bus.publish(Notice(progress, case))
 
 
@@ -121,7 +121,7 @@ async def end(
 ) -> Exception | None:
     """Writes down how an action ended, and gives back the error if the tokens could not go on.
 
-    The result of an action whose tokens were withdrawn meanwhile is discarded; the event that withdrew them is the record.
+    The result of an action whose tokens were withdrawn is discarded; the event that withdrew them is the record.
     """
     told: list[Exception | None] = [None]
 

@@ -70,6 +70,14 @@ class Edge:
         return f"{weight} {self.label}".strip()
 
 
+def _nodes(nodes: Iterable[Node]) -> tuple[Node, ...]:
+    return tuple(nodes)
+
+
+def _edges(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    return tuple(edges)
+
+
 @attrs.frozen
 class Drawing:
     """A graph to draw: nodes and edges in the order of definition.
@@ -79,8 +87,8 @@ class Drawing:
     """
 
     title: str
-    nodes: tuple[Node, ...] = attrs.field(converter=tuple)
-    edges: tuple[Edge, ...] = attrs.field(converter=tuple)
+    nodes: tuple[Node, ...] = attrs.field(converter=_nodes)
+    edges: tuple[Edge, ...] = attrs.field(converter=_edges)
 
     def __attrs_post_init__(self) -> None:
         faults = [*self._repeated(), *self._astray()]

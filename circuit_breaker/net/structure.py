@@ -70,12 +70,12 @@ class Net:
             *self._repeated("place", self.places),
             *self._repeated("transition", [t.name for t in self.transitions]),
         ]
-        for transition in self.transitions:
-            for place in dict.fromkeys(transition.places):
-                if place not in self.places:
-                    faults.append(
-                        Fault(f"transition '{transition.name}'", f"no place '{place}'", nearest(place, self.places))
-                    )
+        faults += [
+            Fault(f"transition '{transition.name}'", f"no place '{place}'", nearest(place, self.places))
+            for transition in self.transitions
+            for place in dict.fromkeys(transition.places)
+            if place not in self.places
+        ]
         if faults:
             raise DefinitionError("The net is not valid", faults=faults)
         object.__setattr__(self, "index", {place: number for number, place in enumerate(self.places)})

@@ -138,6 +138,8 @@ class ExpressionCondition(Condition):
     compiled: Any = attrs.field(init=False, eq=False, repr=False)
 
     def functions(self) -> tuple[Test, Test]:
+        if type(self.source) is not str:
+            raise RuleInvalid(f"an expression is a text, got {self.source!r}")
         compiled = compile_expression(self.source)
         object.__setattr__(self, "compiled", compiled)
         return compiled.test, lambda token: _is_false(compiled.evaluate, token)

@@ -98,16 +98,19 @@ class Reader:
     ) -> list[CaseSummary]:
         """A page of the cases that fit, ordered by id.
 
-        With several statuses each is asked for by itself, so that each is read off the index in the order of ids.
+        Each status is asked for by itself, so that it is read off the index in the order of ids. For one workflow that is
+        quicker than to look at every case, because the index holds its name as well.
         """
-        filters = {
-            "AND status = ?": None,
+        if statuses is None and workflow is not None:
+            statuses = STATUSES
+        asked = {
             "AND workflow = ?": workflow,
             "AND instr(states, ?)": to_text((state,)) if state is not None else None,
         }
         found: list[CaseSummary] = []
         for status in dict.fromkeys(statuses) if statuses is not None else (None,):
-            given = {text: value for text, value in (filters | {"AND status = ?": status}).items() if value is not None}
+            filters = {"AND status = ?": status, **asked}
+            given = {text: value for text, value in filters.items() if value is not None}
             query = " ".join([SUMMARIES, "AND id > ?", *given, "ORDER BY id LIMIT ?"])
             found += map(_summary, self._rows(query, (self._tenant, after, *given.values(), limit)))
         return sorted(found, key=lambda summary: summary.id)[:limit]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from circuit_breaker.lazy import lazily
 from circuit_breaker.workflow.flow import Flow, flow  # at once, since the module has the name of the function
 
 if TYPE_CHECKING:
@@ -21,21 +21,6 @@ if TYPE_CHECKING:
     from circuit_breaker.workflow.token import Token
     from circuit_breaker.workflow.transition import Transition
 
-_HOMES = {
-    "builder": ("WorkflowBuilder",),
-    "case": ("Case",),
-    "change": ("Change",),
-    "definition": ("Workflow",),
-    "documents": ("dump_workflow", "load_workflow"),
-    "events": ("Event",),
-    "explain": ("Explanation",),
-    "history": ("History",),
-    "state": ("Path", "State", "states"),
-    "timing": ("RetryPolicy",),
-    "token": ("Token",),
-    "transition": ("Transition",),
-}
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Case",
@@ -57,8 +42,20 @@ __all__ = [
     "states",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazily(
+    __name__,
+    {
+        "builder": ("WorkflowBuilder",),
+        "case": ("Case",),
+        "change": ("Change",),
+        "definition": ("Workflow",),
+        "documents": ("dump_workflow", "load_workflow"),
+        "events": ("Event",),
+        "explain": ("Explanation",),
+        "history": ("History",),
+        "state": ("Path", "State", "states"),
+        "timing": ("RetryPolicy",),
+        "token": ("Token",),
+        "transition": ("Transition",),
+    },
+)

@@ -28,7 +28,8 @@ def check(
     final: frozenset[str] | None,
 ) -> list[Fault]:
     """Every fault of a definition, in the order of its flows."""
-    strange = [repr(flow) for flow in flows if not isinstance(flow, Flow)]
+    given: tuple[object, ...] = flows
+    strange = [repr(flow) for flow in given if not isinstance(flow, Flow)]
     if strange:
         return [Fault(value, "is no flow", "write flow(a >> b).transition(name)") for value in strange]
     if not flows:
@@ -85,7 +86,7 @@ def _arcs(flow: Flow, known: list[str]) -> Iterator[Fault]:
             if arc.weight <= weights.get(arc.place, 0):
                 yield Fault(
                     flow.title,
-                    f".unless({arc.place}) forbids the token that it takes from '{arc.place}' itself, so it can never fire",
+                    f".unless({arc.place}) forbids the very token that it takes from '{arc.place}': it can never fire",
                     "name another state, or a weight above the one it takes",
                 )
     joins = any(sum(arc.weight for arc in source.arcs()) > 1 for source in flow.path.sources)

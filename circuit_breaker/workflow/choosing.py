@@ -22,8 +22,19 @@ from circuit_breaker.workflow.transition import Transition
 if TYPE_CHECKING:
     from circuit_breaker.workflow.definition import Workflow
 
-__all__ = ["Choice", "accept", "admitted", "apply", "choices", "next_automatic", "next_due", "settle", "status", "typed",
-           "verdict"]  # fmt: skip
+__all__ = [
+    "Choice",
+    "accept",
+    "admitted",
+    "apply",
+    "choices",
+    "next_automatic",
+    "next_due",
+    "settle",
+    "status",
+    "typed",
+    "verdict",
+]
 
 UNKNOWN: frozenset[Token] = frozenset()
 
@@ -282,7 +293,7 @@ def status(workflow: Workflow, case: Case) -> Status:
 
 
 def apply(workflow: Workflow, case: Case, *events: Event) -> Case:
-    """The case after these events, with its status, and with the event of its completion if that is what they led to."""
+    """The case after these events, with its status, and with the event of its completion if they led to it."""
     for event in events:
         case = evolve(case, event)
     return settle(workflow, case)

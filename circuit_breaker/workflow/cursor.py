@@ -110,7 +110,7 @@ class Cursor:
         self.fault(f"{self.value!r:.60} is no {what}")
         return None
 
-    def attempt(self, make: Callable[..., T], *arguments: Any) -> T | None:
+    def attempt(self, make: Callable[..., T | None], *arguments: Any) -> T | None:
         """What ``make`` gives for the arguments, or None where it raises that this value is not valid."""
         try:
             return make(*arguments)

@@ -14,7 +14,7 @@ DEEPEST = 64
 HINT = "tokens are immutable: return what to add from the action, or copy it with copy.deepcopy"
 
 
-def _refuse(self: object, *_: object, **__: object) -> NoReturn:
+def _refuse(_self: object, *_: object, **__: object) -> NoReturn:
     raise TypeError(f"the data of a token cannot be changed in place; {HINT}")
 
 

@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -22,6 +23,9 @@ from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.state import State, checked_name
 from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.writing import workflow_to_document
+
+if TYPE_CHECKING:
+    from circuit_breaker.workflow.picture import Form
 
 __all__ = ["Workflow"]
 
@@ -68,7 +72,8 @@ class Workflow:
     ) -> None:
         checked_name(name, what="workflow")
         rulebook = Rulebook.of(rules)
-        states = gather_states(flow for flow in flows if isinstance(flow, Flow))
+        given: tuple[object, ...] = flows
+        states = gather_states(flow for flow in given if isinstance(flow, Flow))
         finals = None if final is None else frozenset(str(state) for state in final)
         faults = check(flows, states, rulebook, schema=data, initial=initial, final=finals)
         if faults:
@@ -189,6 +194,19 @@ class Workflow:
             named: Refuse rules and actions that have no name to be found by.
         """
         return workflow_to_document(self, named=named)
+
+    def draw(self, form: Form = "mermaid", *, case: Case | None = None) -> str:
+        """The picture of the workflow as text; with a case, its tokens are in it, and what could fire stands out.
+
+        Args:
+            form: ``"mermaid"``, ``"dot"`` (Graphviz), ``"svg"`` or ``"terminal"``; what draws is loaded on first use.
+            case: A case of this workflow.
+
+        Raises:
+            WorkflowInvalid: There is no such form.
+        """
+        drawn: str = import_module("circuit_breaker.workflow.picture").draw(self, form, case=case)
+        return drawn
 
     def __repr__(self) -> str:
         return f"Workflow({self.name!r}, {len(self.states)} states, {len(self.by_name)} transitions)"

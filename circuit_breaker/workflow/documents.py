@@ -33,6 +33,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from circuit_breaker.errors import DocumentInvalid, nearest
+from circuit_breaker.rules import Rulebook
 from circuit_breaker.workflow.cursor import Cursor, Findings, Locate
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.reading import read_workflow
@@ -63,7 +64,7 @@ def workflow_from_document(
     Raises:
         DocumentInvalid: It has faults; all of them are named with their paths.
     """
-    library = Library(rules=rules, actions=actions, executors=executors, data=data)
+    library = Library(rules=Rulebook.of(rules), actions=actions or {}, executors=executors, data=data)
     return _read(document, library, "the document", lambda path, key: None)  # noqa: ARG005 - there is no text
 
 
@@ -83,7 +84,7 @@ def load_workflow(
     Raises:
         DocumentInvalid: The text has faults; all of them are named with line and column.
     """
-    library = Library(rules=rules, actions=actions, executors=executors, data=data)
+    library = Library(rules=Rulebook.of(rules), actions=actions or {}, executors=executors, data=data)
     source = read_source(text, name=name)
     return _read(source.value, library, name, _places(source))
 

@@ -177,12 +177,10 @@ def _passed(case: Case, event: TransitionFired) -> Case:
 
 def _fired(case: Case, event: TransitionFired) -> Case:
     pending = case.pending
-    if not (pending or case.blocked or event.cleared or event.signal or event.own or event.removed):
-        if len(event.consumed) == 1 == len(event.produced):
-            return _passed(case, event)
-    if pending:
-        pending = _still_pending(case, event)
-    return _moved(case, event, case.blocked, pending)
+    one = len(event.consumed) == 1 == len(event.produced)
+    if one and not (pending or case.blocked or event.cleared or event.signal or event.own or event.removed):
+        return _passed(case, event)
+    return _moved(case, event, case.blocked, _still_pending(case, event) if pending else pending)
 
 
 def _still_pending(case: Case, event: Moved) -> tuple[Pending, ...]:
@@ -252,7 +250,7 @@ _EVOLUTIONS: Mapping[type[Event], Callable[..., Case]] = {
     ActionStarted: _action_started,
     ActionRetried: lambda case, event: _change_pending(case, event, event.key, attempts=event.attempt),
     ActionInDoubt: lambda case, event: _change_pending(case, event, event.key, doubt=True),
-    ActionCompensated: lambda case, event: _next(case, event),
+    ActionCompensated: _next,
     StepFinished: _step_finished,
     TokenAdded: _token_added,
     SignalReceived: lambda case, event: _next(case, event, signals=(*case.signals, event), blocked=()),

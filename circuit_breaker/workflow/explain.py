@@ -141,7 +141,7 @@ def _reason(
     if lacking:
         return Reason(transition.name, transition.id, False, trigger, lacking)
     tried = [
-        _judged(workflow, case, choice, trigger, at, roles) for choice in choosing.choices(workflow, case, transition)
+        _judged(workflow, case, choice, at=at, roles=roles) for choice in choosing.choices(workflow, case, transition)
     ]
     if not tried:
         key = "the tokens do not agree on the key that they are joined by"
@@ -164,11 +164,12 @@ def _judged(
     workflow: Workflow,
     case: Case,
     choice: choosing.Choice,
-    trigger: str,
+    *,
     at: datetime | None,
     roles: Iterable[str] | None,
 ) -> Reason:
     transition = choice.transition
+    trigger = _trigger(transition)
     waiting = list(_waiting(case, choice, at, roles))
     verdict = choosing.verdict(workflow, choice)
     if transition.automatic and choosing.blocked(case, choice):

@@ -209,10 +209,21 @@ def _stamps(transition: Transition, moves: tuple[Move, ...], at: datetime) -> Da
 
 
 def fired(
-    case: Case, choice: Choice, *, at: datetime, by: str = "", data: Data = EMPTY,
-    results: Data = EMPTY, metadata: Data = EMPTY, key: str = "", signal: str = "",
-) -> TransitionFired:  # fmt: skip
-    """The event of a firing. ``data``, ``results`` and ``metadata`` are what it adds to the tokens."""
+    case: Case,
+    choice: Choice,
+    *,
+    at: datetime,
+    by: str = "",
+    data: Data = EMPTY,
+    change: Change | None = None,
+    key: str = "",
+    signal: str = "",
+) -> TransitionFired:
+    """The event of a firing: ``data`` that came with the request, and the change that its action made, are added."""
+    results = metadata = EMPTY
+    if change is not None:
+        data = Data({**data, **change.data}) if data else change.data
+        results, metadata = change.results, change.metadata
     transition = choice.transition
     binding = choice.binding
     if transition.target is not None and len(binding) == 1:
@@ -262,7 +273,7 @@ def fire(
     given = EMPTY if data is None else accept(workflow, data)
     choice, refusing = select(workflow, case, name, data=given, roles=roles, at=at, by=by)
     if refusing is not None:
-        raise refused(case, refusing, verdict_of(workflow, choice, roles))  # type: ignore[arg-type]
+        raise refused(case, refusing, verdict_of(workflow, choice, roles))
     if choice.transition.steps:
         raise NotEnabled(f"transition '{name}' has an action", remedy="fire it with an engine")
     if workflow.schema is not None:
@@ -312,11 +323,7 @@ def finish(
         return refusal(
             workflow, case, choice, at=at, by=by, verdict_given=reasons, roles=transition.roles, key=pending.key
         ), reasons
-    data = Data({**pending.input, **change.data}) if pending.input else change.data
-    return fired(
-        case, choice, at=at, by=by,
-        data=data, results=change.results, metadata=change.metadata, key=pending.key,
-    ), None  # fmt: skip
+    return fired(case, choice, at=at, by=by, data=pending.input, change=change, key=pending.key), None
 
 
 def fail(workflow: Workflow, case: Case, pending: Pending, *, at: datetime, error: Mapping[str, Any]) -> ActionFailed:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from circuit_breaker.errors import WorkflowInvalid, nearest
 from circuit_breaker.net.drawing import Drawing, Edge, Node, dot, mermaid, svg, terminal
-from circuit_breaker.workflow import firing
 from circuit_breaker.workflow.case import Case
+from circuit_breaker.workflow.choosing import admitted, choices
 from circuit_breaker.workflow.timing import After, Every, Manual, OnSignal
 from circuit_breaker.workflow.transition import Transition
 
@@ -30,7 +30,9 @@ def draw(workflow: Workflow, form: Form = "mermaid", *, case: Case | None = None
         WorkflowInvalid: There is no such form.
     """
     if form not in FORMS:
-        raise WorkflowInvalid(f"workflow '{workflow.name}' cannot be drawn as {form!r}", remedy=nearest(str(form), FORMS))
+        raise WorkflowInvalid(
+            f"workflow '{workflow.name}' cannot be drawn as {form!r}", remedy=nearest(str(form), FORMS)
+        )
     return FORMS[form](picture(workflow, case))
 
 
@@ -59,7 +61,7 @@ def _box(workflow: Workflow, transition: Transition, case: Case | None) -> Node:
 
 
 def _enabled(workflow: Workflow, case: Case, transition: Transition) -> bool:
-    return any(firing.admitted(workflow, choice) for choice in firing.choices(workflow, case, transition))
+    return any(admitted(workflow, choice) for choice in choices(workflow, case, transition))
 
 
 def _id(transition: Transition) -> str:
@@ -68,7 +70,7 @@ def _id(transition: Transition) -> str:
 
 def _note(transition: Transition) -> str:
     """What it waits for, and what must hold before and after."""
-    judged = (("", transition.guard), ("needs ", transition.validations), ("then ", transition.rules))
+    judged = (("if ", transition.guard), ("needs ", transition.validations), ("then ", transition.rules))
     parts = [_trigger(transition), *(f"{word}{rule}" for word, rule in judged if rule is not None)]
     return "\n".join(part for part in parts if part)
 

@@ -37,6 +37,7 @@ def read_workflow(root: Cursor, library: Library) -> Workflow | None:
     schema = _schema(fields.get("data"), library)
     findings = root.findings
     if any(findings.within((part,)) for part in ("name", "states")) or not all(each.whole for each in drawn):
+        _unknown_rules(drawn, rules, library)
         return None
     flows = [each.flow for each in drawn]
     try:
@@ -90,6 +91,16 @@ def _rulebook(rules: Mapping[str, Rule], flows: Iterable[Flow], library: Library
     }
     given = [library.rules[name] for name in library.rules if name in wanted and name not in rules]
     return Rulebook.of(list(rules.values()), given)
+
+
+def _unknown_rules(drawn: Iterable[_Drawn], rules: Mapping[str, Rule], library: Library) -> None:
+    """Notes the names of rules that nothing knows, where the workflow is too broken to say so itself."""
+    for each in drawn:
+        for name in dict.fromkeys(name for rule in each.flow.rules for name in rule.resolve(rules, strict=False).names):
+            if name not in rules and name not in library.rules:
+                each.cursor.seek(f"'{name}'").fault(
+                    f"there is no rule '{name}'", nearest(name, (*rules, *library.rules))
+                )
 
 
 def _states(fields: Mapping[str, Cursor]) -> dict[str, State]:

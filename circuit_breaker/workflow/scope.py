@@ -27,8 +27,8 @@ class Library:
         data: The class of the data.
     """
 
-    rules: Rulebook = attrs.field(default=None, converter=Rulebook.of)
-    actions: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict, converter=lambda value: value or {})
+    rules: Rulebook = attrs.field(factory=Rulebook)
+    actions: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict)
     executors: Mapping[str, Any] | None = None
     data: type | None = None
 

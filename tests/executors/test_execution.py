@@ -336,6 +336,32 @@ def test_what_a_validation_fills_in_is_checked():
         Sloppy().execute_sync()
 
 
+def test_what_a_validation_fills_in_is_read_like_what_is_given():
+    """A3, A5: a mapping that a validation fills in becomes the object that the type asks for."""
+
+    class Placed(BaseExecutor):
+        point: Point | None = None
+
+        @validate
+        def fill(self, context):
+            context["point"] = {"x": 3}
+
+        async def execute_internal(self, context):
+            return {"x": self.point.x}
+
+    assert 3 == Placed().execute_sync()["x"]
+
+
+def test_a_failure_leaves_no_result_of_an_earlier_execution():
+    """A8: the result is that of the last execution, also when it failed."""
+    executor = Echo(value={"a": 1})
+    executor.execute_sync()
+
+    with pytest.raises(OutcomeInvalid):
+        executor.update_context(value=5).execute_sync()
+    assert executor.result is None
+
+
 def test_an_extensible_executor_takes_other_parameters():
     """Parameters that are not declared are accepted where the class says so, and in its subclasses."""
 

@@ -447,3 +447,12 @@ def test_what_is_no_json_is_comparable_to_nothing():
     assert not ((field("a") == 1) | (field("a") > 1) | field("a").is_a("list")).test(token)
     assert (field("a") == field("a")).test(token)
     assert field("b").missing().remedies(token) == ({"data.b": None},)
+
+
+@given(rules, st.dictionaries(st.sampled_from("ab"), json_values), st.dictionaries(st.just("c"), st.integers()))
+def test_field_conditions_and_cel_agree(made, data, metadata):
+    """C7, ZA17: whatever the data, a rule of field conditions and its condition text in CEL give the same answer."""
+    token = Token(data=data, metadata=metadata)
+    said = cel(made.condition)
+    assert made.test(token) is said.test(token)
+    assert (~made).test(token) is (~said).test(token)

@@ -1,0 +1,184 @@
+"""Commands that change a case: ``fire``, ``signal``, ``cancel`` and ``resolve``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import attrs
+import click
+
+from circuit_breaker.cli.exits import exit_code_of_case
+from circuit_breaker.cli.options import by_option, data_option, definitions_option, output_options, storage_option
+from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.session import Session
+from circuit_breaker.cli.watching import report, watched
+from circuit_breaker.engine.engine import Engine
+from circuit_breaker.errors import ActionError, CircuitBreakerError
+from circuit_breaker.workflow.case import Case
+
+__all__ = ["cancel", "fire", "resolve", "signal"]
+
+Deed = Callable[[Engine, Case], Awaitable[Case]]
+run_option = click.option("--run/--no-run", default=True, help="Run on afterwards until the case rests (so by default).")
+
+
+@attrs.frozen
+class Change:
+    """One change of one case, and whether the case runs on afterwards."""
+
+    session: Session
+    output: Output
+    case: str
+    runs_on: bool
+
+    def make(self, deed: Deed) -> None:
+        """Makes the change, tells what happens, and ends the command."""
+        case = asyncio.run(self._made(deed))
+        raise click.exceptions.Exit(exit_code_of_case(case))
+
+    async def _made(self, deed: Deed) -> Case:
+        async with self.session.engine() as engine:
+            case = await self.session.case(engine, self.case)
+            async with watched(engine, self.output, case=case.id):
+                case = await deed(engine, case)
+                if self.runs_on:
+                    case = await engine.run(case)
+            report(engine, self.output, case)
+            return case
+
+
+@click.command(short_help="Fire a transition of a case.")
+@click.argument("case")
+@click.argument("transition")
+@data_option("Added to the data before the rules are judged; kept if it fires.")
+@click.option("--role", "roles", multiple=True, help="A role of whoever fires it; may be repeated.")
+@by_option
+@run_option
+@definitions_option
+@storage_option
+@output_options
+@click.pass_obj
+def fire(
+    output: Output,
+    case: str,
+    transition: str,
+    data: dict[str, Any] | None,
+    roles: Sequence[str],
+    by: str,
+    run: bool,
+    workflows: Sequence[str],
+    modules: Sequence[str],
+    storage: str,
+) -> None:
+    """Fire TRANSITION of CASE, and run the case on until it rests.
+
+    A refusal says which rule said no, what it saw and what it wanted; the exit code is then 1.
+    """
+
+    async def deed(engine: Engine, before: Case) -> Case:
+        try:
+            return await engine.fire(before, transition, data=data, roles=roles, by=by)
+        except CircuitBreakerError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary of the command line: whatever an action raises
+            raise ActionError(f"the action of '{transition}' failed: {type(error).__name__}: {error}") from error
+
+    Change(Session.of(storage, workflows, modules), output, case, run).make(deed)
+
+
+@click.command(short_help="Send a signal to a case.")
+@click.argument("case")
+@click.argument("name")
+@data_option("Comes with the signal; added to the data of the token that waits for it.")
+@by_option
+@run_option
+@definitions_option
+@storage_option
+@output_options
+@click.pass_obj
+def signal(
+    output: Output,
+    case: str,
+    name: str,
+    data: dict[str, Any] | None,
+    by: str,
+    run: bool,
+    workflows: Sequence[str],
+    modules: Sequence[str],
+    storage: str,
+) -> None:
+    """Send the signal NAME to CASE. It is kept until a transition uses it up."""
+
+    async def deed(engine: Engine, before: Case) -> Case:
+        return await engine.signal(before, name, data=data, by=by)
+
+    Change(Session.of(storage, workflows, modules), output, case, run).make(deed)
+
+
+@click.command(short_help="Cancel a case.")
+@click.argument("case")
+@click.option("--reason", default="", help="Why; recorded in the history.")
+@click.option("--compensate", is_flag=True, help="First undo what was done, the last first.")
+@by_option
+@definitions_option
+@storage_option
+@output_options
+@click.pass_obj
+def cancel(
+    output: Output,
+    case: str,
+    reason: str,
+    compensate: bool,
+    by: str,
+    workflows: Sequence[str],
+    modules: Sequence[str],
+    storage: str,
+) -> None:
+    """Cancel CASE: nothing can happen to it any more."""
+
+    async def deed(engine: Engine, before: Case) -> Case:
+        return await engine.cancel(before, reason=reason, by=by, compensate=compensate)
+
+    Change(Session.of(storage, workflows, modules), output, case, runs_on=False).make(deed)
+
+
+@click.command(short_help="Say what became of an action in doubt.")
+@click.argument("case")
+@click.argument("transition")
+@click.option("--outcome", is_flag=True, help="It was done; what it returned is given by --data.")
+@click.option("--failed", metavar="REASON", help="It was not done, for this reason.")
+@click.option("--again", is_flag=True, help="It was not done, and shall be done now.")
+@data_option("What the action returned, with --outcome.")
+@by_option
+@run_option
+@definitions_option
+@storage_option
+@output_options
+@click.pass_obj
+def resolve(
+    output: Output,
+    case: str,
+    transition: str,
+    outcome: bool,
+    failed: str | None,
+    again: bool,
+    data: dict[str, Any] | None,
+    by: str,
+    run: bool,
+    workflows: Sequence[str],
+    modules: Sequence[str],
+    storage: str,
+) -> None:
+    """Say what became of the action of TRANSITION, which was interrupted and may not be repeated by itself.
+
+    Exactly one of --outcome, --failed and --again says it.
+    """
+    if [outcome, failed is not None, again].count(True) != 1:
+        raise click.UsageError("say what became of it: one of --outcome, --failed REASON and --again")
+
+    async def deed(engine: Engine, before: Case) -> Case:
+        return await engine.resolve(before, transition, outcome=data, failed=failed, again=again, by=by)
+
+    Change(Session.of(storage, workflows, modules), output, case, run).make(deed)

@@ -1,0 +1,149 @@
+"""Commands on definitions: ``check``, ``draw``, ``export`` and ``schema``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from rich.text import Text
+
+from circuit_breaker.cli.definitions import Registry, find_workflow
+from circuit_breaker.cli.doubts import doubts_about
+from circuit_breaker.cli.exits import ExitCode
+from circuit_breaker.cli.options import output_options, storage_option, workflow_argument
+from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.session import Session
+from circuit_breaker.workflow.case import Case
+from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.documents import dump_workflow, workflow_schema, workflow_to_document
+
+__all__ = ["check", "draw", "export", "schema"]
+
+SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot", ".svg": "svg"}
+output_file = click.option(
+    "-o", "--output", "file", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write to this file."
+)
+
+
+@click.command(short_help="Check a definition; report every fault.")
+@workflow_argument
+@click.option("--strict", is_flag=True, help="A warning is a fault too.")
+@output_options
+@click.pass_obj
+def check(output: Output, workflow: str, modules: Sequence[str], strict: bool) -> None:
+    """Check the definition WORKFLOW: every fault is reported, in a document with its line and column.
+
+    Warnings tell what is possible and probably not meant.
+    """
+    registry = Registry.of(modules)
+    definition = find_workflow(workflow, registry)
+    warnings = doubts_about(definition, registry.executors)
+    if output.json:
+        output.document({"ok": True, **_summary(definition), "warnings": warnings})
+    else:
+        for warning in warnings:
+            output.warn(warning)
+        output.say(_summary_line(definition), soft_wrap=True)
+    raise click.exceptions.Exit(ExitCode.INVALID if strict and warnings else ExitCode.OK)
+
+
+def _summary(workflow: Workflow) -> dict[str, Any]:
+    return {
+        "workflow": workflow.name,
+        "version": workflow.version,
+        "states": len(workflow.states),
+        "transitions": len(workflow.by_name),
+    }
+
+
+def _summary_line(workflow: Workflow) -> Text:
+    counts = f" is valid: {len(workflow.states)} states, {len(workflow.by_name)} transitions"
+    return Text.assemble(("✓ ", "green"), (workflow.name, "bold"), counts, (f", version {workflow.version}", "dim"))
+
+
+@click.command(short_help="Draw a definition, with the tokens of a case in it.")
+@workflow_argument
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["mermaid", "dot", "svg", "terminal"]),
+    help="By default what the suffix of the file says, or terminal.",
+)
+@click.option("--case", "case_id", metavar="CASE", help="Show where the tokens of this case are.")
+@output_file
+@storage_option
+@output_options
+@click.pass_obj
+def draw(
+    output: Output,
+    workflow: str,
+    modules: Sequence[str],
+    form: Literal["mermaid", "dot", "svg", "terminal"] | None,
+    case_id: str | None,
+    file: Path | None,
+    storage: str,
+) -> None:
+    """Draw the definition WORKFLOW as a picture for a terminal, as Mermaid, DOT or SVG."""
+    session = Session.of(storage, [workflow], modules)
+    case = asyncio.run(_case(session, case_id)) if case_id else None
+    chosen = form or (SUFFIXES.get(file.suffix.lower(), "terminal") if file else "terminal")
+    picture = session.workflows[0].draw(chosen, case=case)
+    _deliver(output, picture, file, {"workflow": session.workflows[0].name, "format": chosen})
+
+
+async def _case(session: Session, case_id: str) -> Case:
+    async with session.engine() as engine:
+        return await engine.get(case_id)
+
+
+def _deliver(output: Output, text: str, file: Path | None, facts: dict[str, Any]) -> None:
+    """Writes a text to a file if one is named, otherwise prints it."""
+    if file is not None:
+        _write(file, text)
+        if output.json:
+            output.document(facts | {"file": str(file)})
+        else:
+            output.note(f"written to {file}")
+    elif output.json:
+        output.document(facts | {"text": text})
+    else:
+        output.text(text)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(file), error.strerror or str(error)) from error
+
+
+@click.command(short_help="Print a definition as YAML or JSON.")
+@workflow_argument
+@click.option("--format", "form", type=click.Choice(["yaml", "json"]), help="By default what the suffix says, or yaml.")
+@output_file
+@output_options
+@click.pass_obj
+def export(
+    output: Output, workflow: str, modules: Sequence[str], form: Literal["yaml", "json"] | None, file: Path | None
+) -> None:
+    """Print the definition WORKFLOW as a document that `run`, `check` and the others read.
+
+    Functions and executors are written by their names; --import makes them known again.
+    """
+    definition = find_workflow(workflow, Registry.of(modules))
+    if output.json and file is None:
+        output.document(workflow_to_document(definition))
+        return
+    chosen: Literal["yaml", "json"] = form or ("json" if file and file.suffix.lower() == ".json" else "yaml")
+    _deliver(output, dump_workflow(definition, chosen), file, {"workflow": definition.name, "format": chosen})
+
+
+@click.command(short_help="Print the JSON Schema of definitions.")
+@output_options
+@click.pass_obj
+def schema(output: Output) -> None:
+    """Print the JSON Schema of definitions in YAML or JSON, for editors."""
+    output.document(workflow_schema())

@@ -1,0 +1,141 @@
+"""Commands that begin cases and keep them going: ``run``, ``start`` and ``work``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from circuit_breaker.cli.exits import exit_code_of_case
+from circuit_breaker.cli.options import (
+    by_option,
+    data_option,
+    definitions_option,
+    output_options,
+    storage_option,
+    workflow_argument,
+)
+from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.records import case_record
+from circuit_breaker.cli.session import Session
+from circuit_breaker.cli.watching import report, watched
+from circuit_breaker.engine.engine import Engine
+from circuit_breaker.engine.ids import new_id
+from circuit_breaker.workflow.case import Case, Status
+
+__all__ = ["run", "start", "work"]
+
+id_option = click.option("--id", "case_id", metavar="CASE", help="The id of the new case; made from the time if not given.")
+OPEN: tuple[Status, ...] = ("running", "waiting", "stuck", "failed", "in_doubt")
+
+
+@click.command(short_help="Start a case and run it until it rests.")
+@workflow_argument
+@data_option("The data of the new case.")
+@id_option
+@by_option
+@storage_option
+@output_options
+@click.pass_obj
+def run(
+    output: Output,
+    workflow: str,
+    modules: Sequence[str],
+    data: dict[str, Any] | None,
+    case_id: str | None,
+    by: str,
+    storage: str,
+) -> None:
+    """Start a case of WORKFLOW and run it until it rests: completed, or waiting for somebody.
+
+    What happens is told line by line. A run that is interrupted is taken up by `circuit-breaker work`.
+    """
+    session = Session.of(storage, [workflow], modules)
+    case = asyncio.run(_run(session, output, {"data": data, "id": case_id or new_id(), "by": by}))
+    raise click.exceptions.Exit(exit_code_of_case(case))
+
+
+async def _run(session: Session, output: Output, options: dict[str, Any]) -> Case:
+    async with session.engine(existing=False) as engine:
+        async with watched(engine, output, case=options["id"]):
+            case = await engine.run(await engine.start(session.workflows[0], **options))
+        report(engine, output, case)
+        return case
+
+
+@click.command(short_help="Start a case, without running it.")
+@workflow_argument
+@data_option("The data of the new case.")
+@id_option
+@by_option
+@storage_option
+@output_options
+@click.pass_obj
+def start(
+    output: Output,
+    workflow: str,
+    modules: Sequence[str],
+    data: dict[str, Any] | None,
+    case_id: str | None,
+    by: str,
+    storage: str,
+) -> None:
+    """Start a case of WORKFLOW and print its id. Nothing fires yet: see `fire`, `signal` and `work`."""
+    session = Session.of(storage, [workflow], modules)
+    case = asyncio.run(_start(session, {"data": data, "id": case_id, "by": by}))
+    if output.json:
+        output.document(case_record(case))
+    else:
+        output.text(case.id)
+
+
+async def _start(session: Session, options: dict[str, Any]) -> Case:
+    async with session.engine(existing=False) as engine:
+        return await engine.start(session.workflows[0], **options)
+
+
+@click.command(short_help="Take up what was interrupted, and fire timers.")
+@click.option("--until-idle", is_flag=True, help="End when nothing can be done and no timer runs.")
+@click.option(
+    "--poll",
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.01),
+    help="The longest time until work of other processes is noticed.",
+)
+@definitions_option
+@storage_option
+@output_options
+@click.pass_obj
+def work(
+    output: Output, until_idle: bool, poll: float, workflows: Sequence[str], modules: Sequence[str], storage: str
+) -> None:
+    """Keep the cases of a journal going, until it is stopped: take up what was interrupted, fire timers when due.
+
+    Cases whose definition is not known are left alone, and named.
+    """
+    session = Session.of(storage, workflows, modules)
+    asyncio.run(_work(session, output, until_idle=until_idle, poll=poll))
+
+
+async def _work(session: Session, output: Output, *, until_idle: bool, poll: float) -> None:
+    async with session.engine(existing=not session.workflows) as engine:
+        for unknown in await session.know_all(engine, await _definitions(engine)):
+            output.warn(str(unknown))
+        async with watched(engine, output):
+            await engine.work(until_idle=until_idle, poll=poll)
+        if output.json:
+            output.document({"counts": await engine.storage.count()})
+
+
+async def _definitions(engine: Engine) -> list[tuple[str, str]]:
+    """Name and version of every definition that an open case runs under."""
+    found: dict[tuple[str, str], None] = {}
+    after = ""
+    while page := await engine.cases(status=OPEN, after=after, limit=500):
+        after = page[-1].id
+        found.update(dict.fromkeys((summary.workflow, summary.definition) for summary in page))
+    return list(found)

@@ -1,0 +1,1 @@
+"""The demo: the review of documents, over real files."""

@@ -1,0 +1,26 @@
+"""Names of a package that are loaded when they are first used, so that importing the package costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+__all__ = ["lazily"]
+
+
+def lazily(package: str, homes: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
+    """A ``__getattr__`` for a package.
+
+    Args:
+        package: Its name.
+        homes: For each of its modules, relative to it, the names that are to be had from the package.
+    """
+    home = {name: module for module, names in homes.items() for name in names}
+
+    def load(name: str) -> Any:
+        if name not in home:
+            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        return getattr(import_module(f"{package}.{home[name]}"), name)
+
+    return load

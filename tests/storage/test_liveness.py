@@ -1,0 +1,83 @@
+"""Who has a journal open."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+import pytest
+
+from circuit_breaker.errors import StorageError
+from circuit_breaker.storage import connect, liveness
+from circuit_breaker.storage.liveness import Presence
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "work.db"
+
+
+def test_the_dead_are_swept_away(file):
+    """Files of workers that no process holds are removed; those of the living, and other files, stay."""
+    dead = file.with_name(f"work.db-worker-{os.getpid()}-{'0' * 16}")
+    dead.touch()
+    other = file.with_name("work.db-worker-notes.txt")
+    other.touch()
+    living, sweeper = Presence(file), Presence(file)
+
+    sweeper.sweep()
+
+    assert not dead.exists()
+    assert other.exists()
+    assert sweeper.alive(living.worker)
+    living.leave()
+    sweeper.leave()
+    assert [other] == list(file.parent.iterdir())
+
+
+def test_two_who_ask_at_once_agree(file):
+    """That another process is looking at the file of a dead worker does not make it seem alive."""
+    presence = Presence(file)
+    dead = file.with_name(f"work.db-worker-1-{'0' * 16}")
+    with dead.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        assert not presence.alive(f"1-{'0' * 16}")
+    presence.leave()
+
+
+def test_a_file_that_was_swept_before_it_was_locked_is_made_again(file, monkeypatch):
+    """Whoever takes a new worker for dead, because it had no lock yet, does not make it nameless."""
+    lock, swept = fcntl.flock, []
+
+    def sweeping(handle, how):
+        if how == fcntl.LOCK_EX and not swept:
+            swept.extend(file.parent.glob("*-worker-*"))
+            swept[0].unlink()
+        lock(handle, how)
+
+    monkeypatch.setattr(liveness.fcntl, "flock", sweeping)
+    presence = Presence(file)
+
+    assert [swept[0]] == list(file.parent.iterdir())
+    presence.leave()
+
+
+def test_without_posix_locks_it_says_so(file, monkeypatch):
+    """On a system without such locks the error says what to use instead."""
+    monkeypatch.setattr(liveness, "fcntl", None)
+
+    with pytest.raises(StorageError, match="POSIX system.*memory://"):
+        Presence(file)
+
+
+async def test_a_directory_that_cannot_be_written_is_an_error(file, monkeypatch):
+    """The error names the file that could not be made."""
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(liveness.os, "open", refused)
+    with pytest.raises(StorageError, match=r"cannot make .*work\.db-worker-.*Permission denied"):
+        Presence(file)
+    async with connect("memory://"):
+        pass
