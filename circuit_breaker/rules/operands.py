@@ -96,7 +96,7 @@ def _of_kind(kind: str) -> Callable[[Any], bool]:
 KINDS: Final[dict[str, Callable[[Any], bool]]] = {
     **{kind: _of_kind(kind) for kind in ("number", "text", "boolean", "list", "object")},
     "null": lambda seen: seen is None,
-    "integer": lambda seen: kind_of(seen) == "number" and float(seen).is_integer(),
+    "integer": lambda seen: kind_of(seen) == "number" and (isinstance(seen, int) or seen.is_integer()),
 }
 
 

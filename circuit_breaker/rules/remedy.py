@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 
 import attrs
@@ -28,6 +29,7 @@ PLACEHOLDER: Final = "<any value>"
 
 MOST: Final = 16
 _TRIES: Final = 256
+_EXACT: Final = 2**52
 
 _OPPOSITES: Final = {
     RuleOperator.EQUALS: RuleOperator.NOT_EQUALS,
@@ -140,11 +142,13 @@ def _beyond(wanted: Any, direction: int) -> Iterator[Any]:
         yield f"{wanted}a" if direction > 0 else wanted[:-1]
     elif isinstance(wanted, int):
         yield wanted + direction
-        yield wanted + direction / 2
+        if abs(wanted) < _EXACT:
+            yield wanted + direction / 2
     elif kind_of(wanted) == "number":
         unit = Decimal(1).scaleb(int(Decimal(repr(wanted)).as_tuple().exponent))
-        yield float(Decimal(repr(wanted)) + direction * unit)
-        yield math.nextafter(wanted, math.copysign(math.inf, direction))
+        further = float(Decimal(repr(wanted)) + direction * unit)
+        next_to = math.nextafter(wanted, math.copysign(math.inf, direction))
+        yield from filter(math.isfinite, (further, next_to))
 
 
 def _other_than(wanted: Any) -> Iterator[Any]:
@@ -157,8 +161,9 @@ def _other_than(wanted: Any) -> Iterator[Any]:
 
 
 def _distance(value: Any, seen: Any) -> float:
-    both = kind_of(value) == kind_of(seen) == "number"
-    return abs(value - seen) if both else 0.0
+    if not kind_of(value) == kind_of(seen) == "number":
+        return 0.0
+    return float(min(abs(Fraction(value) - Fraction(seen)), _EXACT))
 
 
 def _lengthened(operator: RuleOperator, seen: Any, wanted: Any) -> Iterator[Any]:

@@ -54,7 +54,6 @@ def fitting(schema: Any) -> Callable[[Any], bool]:
 
 def misfit(schema: Any, seen: Any) -> str:
     """Why the value does not fit: the first fault, with its place in the value."""
-    for error in _compiled(exact(schema)).iter_errors(plain(seen)):
-        place = ".".join(map(str, error.instance_path))
-        return f"{place}: {error.message}" if place else str(error.message)
-    return ""
+    error = next(iter(_compiled(exact(schema)).iter_errors(plain(seen))))
+    place = ".".join(map(str, error.instance_path))
+    return f"{place}: {error.message}" if place else str(error.message)

@@ -65,6 +65,11 @@ class _Open:
     writing: ThreadPoolExecutor
     listing: ThreadPoolExecutor
 
+    def close(self) -> None:
+        """Closes the files when nobody reads any more; called on the writer's thread, after all that it had to write."""
+        self.listing.shutdown()
+        self.files.close()
+
 
 class SqliteJournal:
     """The port :class:`circuit_breaker.engine.ports.Journal` in a SQLite file.
@@ -84,7 +89,7 @@ class SqliteJournal:
         self._patience = busy_timeout
         self._open: _Open | None = None
         self._waiting: list[Unit] = []
-        self._busy = False
+        self._jobs = 0
         self._pace = 0.0
 
     @classmethod
@@ -153,8 +158,7 @@ class SqliteJournal:
         self._open = None
         if self._waiting:
             self._hand_over(here, self._take())
-        here.listing.shutdown(wait=False)
-        closed = here.loop.run_in_executor(here.writing, here.files.close)
+        closed = here.loop.run_in_executor(here.writing, here.close)
         here.writing.shutdown(wait=False)
         await asyncio.shield(closed)
 
@@ -183,7 +187,7 @@ class SqliteJournal:
 
     def _flush(self) -> None:
         """Writes what waits; on this thread where that is quick."""
-        if self._busy or not self._waiting or self._open is None:
+        if self._jobs or not self._waiting or self._open is None:
             return
         here, batch = self._open, self._take()
         if self._pace > INLINE_AT_MOST:
@@ -193,15 +197,19 @@ class SqliteJournal:
 
     def _hand_over(self, here: _Open, batch: list[Unit]) -> None:
         """Gives the batch to the writer thread."""
-        self._busy = True
+        self._jobs += 1
         written = here.loop.run_in_executor(here.writing, self._write_patiently, here.files.writer, batch)
         written.add_done_callback(partial(self._written, here, batch))
 
     def _written(self, here: _Open, batch: list[Unit], written: asyncio.Future[Verdicts | None]) -> None:
         """Tells those who wait, and lets them append again before the next batch begins."""
-        self._busy = False
-        here.loop.call_soon(self._flush)
+        self._job_done(here)
         self._settle(here, batch, written.result)
+
+    def _job_done(self, here: _Open, *_: object) -> None:
+        """Lets the next batch begin when the writer thread has nothing to do any more."""
+        self._jobs -= 1
+        here.loop.call_soon(self._flush)
 
     def _write(self, writer: Writer, batch: list[Unit], patience: float) -> Verdicts | None:
         began = time.perf_counter()
@@ -274,8 +282,11 @@ class SqliteJournal:
     async def keep_definition(self, workflow: str, version: str, document: bytes) -> None:
         """Keeps the text of a definition."""
         here = self._opened()
+        self._jobs += 1
         keep = partial(here.files.writer.keep_definition, workflow, version, document, patience=self._patience)
-        await here.loop.run_in_executor(here.writing, keep)
+        kept = here.loop.run_in_executor(here.writing, keep)
+        kept.add_done_callback(partial(self._job_done, here))
+        await asyncio.shield(kept)
 
     async def definition(self, version: str) -> bytes | None:
         """The text of a definition that was kept, or None."""

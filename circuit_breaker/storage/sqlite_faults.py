@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from circuit_breaker.errors import (
-    StorageClosed,
     StorageCorrupt,
     StorageError,
     StorageForeign,
@@ -52,8 +51,6 @@ def translated(error: sqlite3.Error, path: Path) -> StorageError:
     code = _primary(error)
     if code == sqlite3.SQLITE_IOERR and _room(path) < SCARCE:
         code = sqlite3.SQLITE_FULL
-    if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
-        return StorageClosed(f"the journal '{path}' is closed", remedy="connect again")
     kind, what, remedy = FAULTS.get(code, (StorageError, "failed", "see what SQLite says"))
     return kind(f"'{path}' {what} (SQLite: {error})", remedy=remedy)
 

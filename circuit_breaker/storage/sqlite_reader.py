@@ -98,8 +98,8 @@ class Reader:
     ) -> list[CaseSummary]:
         """A page of the cases that fit, ordered by id.
 
-        Each status is asked for by itself, so that it is read off the index in the order of ids. For one workflow that is
-        quicker than to look at every case, because the index holds its name as well.
+        Each status is asked for by itself, so that it is read off the index in the order of ids. For one workflow that
+        is quicker than to look at every case, because the index holds its name as well.
         """
         if statuses is None and workflow is not None:
             statuses = STATUSES

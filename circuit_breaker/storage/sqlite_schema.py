@@ -1,10 +1,10 @@
 """The tables of a SQLite journal, and how an older file becomes a present one.
 
-``journal`` holds the events of all cases in the order of writing, so that a commit touches the end of the table and not
-a page for each case. The row of a case in ``cases`` knows its last event (``head``), and each event the one before
+``journal`` holds the events of all cases in the order of writing, so that a commit touches the end of the table and
+not a page for each case. The row of a case in ``cases`` knows its last event (``head``), and each event the one before
 (``previous``); every 64th is also found in ``marks``, so that each page of a long history is near one. ``number`` stands
-for tenant and id together; ``grown`` counts the bytes since the last snapshot. The documents are JSON in UTF-8, the times
-microseconds since 1970 in UTC.
+for tenant and id together; ``grown`` counts the bytes since the last snapshot. The documents are JSON in UTF-8, the
+times microseconds since 1970 in UTC.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from circuit_breaker.errors import StorageError, StorageForeign, StorageNewer
 from circuit_breaker.storage.sqlite_faults import is_busy, translation
 
-__all__ = ["MIGRATIONS", "open_connection", "prepare"]
+__all__ = ["MIGRATIONS", "open_connection", "prepare", "roll_back"]
 
 APPLICATION = int.from_bytes(b"CBrk")
 
@@ -153,6 +153,11 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mi
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        roll_back(connection)
         raise
+
+
+def roll_back(connection: sqlite3.Connection) -> None:
+    """Ends the transaction, where SQLite has not done so by itself."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

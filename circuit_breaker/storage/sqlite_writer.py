@@ -16,6 +16,7 @@ from circuit_breaker.errors import StorageError, StorageLocked
 from circuit_breaker.storage.conflict import version_conflict
 from circuit_breaker.storage.sqlite_columns import to_microseconds, to_text
 from circuit_breaker.storage.sqlite_faults import is_busy, translated
+from circuit_breaker.storage.sqlite_schema import roll_back
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.snapshot import encode_case
 
@@ -158,8 +159,7 @@ class Writer:
             self._connection.execute("COMMIT")
         except BaseException:
             self._forget()
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            roll_back(self._connection)
             raise
 
     def _all_or_nothing(self, units: Sequence[Unit]) -> Verdicts:

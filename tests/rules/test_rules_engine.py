@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -234,6 +235,8 @@ async def test_a_function_that_hangs_times_out():
         await engine.evaluate_rules([valid, rule(lambda token: release.wait(20), name="hung")], RuleContext(ORDER))
     assert await engine.can_transition(ORDER, START)
     release.set()
+    for thread in [each for each in threading.enumerate() if each.name == "rules"]:
+        await asyncio.to_thread(thread.join)
 
 
 async def test_what_a_function_raises_beyond_errors_reaches_the_caller():

@@ -346,6 +346,32 @@ class JournalContract:
         async with place() as journal:
             assert b"name: document\n" == await journal.definition("v1")
 
+    async def test_definitions_and_events_are_written_at_once(self, journal):
+        """Keeping a definition and appending do not disturb each other, in whichever order they are asked for."""
+
+        async def keep(number):
+            await journal.keep_definition("document", f"v{number}", b"%d" % number)
+
+        async def start(number):
+            case = started(f"c{number}")
+            await journal.append(case, case.history)
+            await grow(journal, case, 3)
+
+        await asyncio.gather(*(work(number) for number in range(10) for work in (keep, start)))
+
+        assert {"running": 10} == await journal.count()
+        assert [b"%d" % number for number in range(10)] == [await journal.definition(f"v{n}") for n in range(10)]
+
+    async def test_what_is_being_read_while_it_closes_is_read(self, place):
+        """Who asked for a list before the journal closed still gets it."""
+        async with asyncio.TaskGroup() as group:
+            async with place() as journal:
+                case = started("a")
+                await journal.append(case, case.history)
+                task = group.create_task(journal.find())
+                await asyncio.sleep(0)
+        assert ["a"] == [summary.id for summary in task.result()]
+
     async def test_tenants_do_not_see_each_other(self, place):
         """ZA37: the tenant is part of every key: the same ids live side by side, and nothing shows through."""
         async with place() as plain, place(tenant="acme") as acme, place(tenant="zeta") as zeta:

@@ -66,7 +66,7 @@ def test_without_posix_locks_it_says_so(file, monkeypatch):
     """On a system without such locks the error says what to use instead."""
     monkeypatch.setattr(liveness, "fcntl", None)
 
-    with pytest.raises(StorageError, match="POSIX system.*memory://"):
+    with pytest.raises(StorageError, match=r"POSIX system.*memory://"):
         Presence(file)
 
 

@@ -252,6 +252,26 @@ async def test_opening_waits_for_the_lock_as_well(tmp_path):
     other.close()
 
 
+async def test_a_reader_of_an_old_style_file_is_waited_for(file):
+    """Switching to the write-ahead log waits for those who read, and gives up after the busy timeout."""
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    with pytest.raises(StorageLocked, match=r"work\.db"):
+        prepare(file, busy_timeout=0.05)
+    other.execute("COMMIT")
+    other.close()
+
+    prepare(file, busy_timeout=0.05)
+    assert [("wal",)] == sql(file, "PRAGMA journal_mode")
+
+
+def test_a_place_without_a_log_is_refused():
+    """Where SQLite cannot keep a write-ahead log, nothing could be promised."""
+    with pytest.raises(StorageError, match="write-ahead log.*local disk"):
+        prepare(Path(":memory:"), busy_timeout=0.0)
+
+
 async def test_many_open_a_new_file_at_once(file):
     """Whoever comes first makes the tables, and the others find them."""
     journals = [connect(file) for _ in range(8)]
@@ -270,9 +290,13 @@ async def test_an_opening_that_is_cancelled_leaves_nothing_open(file):
         task.cancel()
     with pytest.raises(StorageClosed):
         _ = journal.worker
-    async with connect(file) as watcher, asyncio.timeout(5):
-        while [f"work.db-worker-{watcher.worker}"] != [each.name for each in file.parent.glob("*-worker-*")]:
+    async with connect(file) as watcher:
+        mine = [f"work.db-worker-{watcher.worker}"]
+        for _ in range(5000):
+            if mine == [each.name for each in file.parent.glob("*-worker-*")]:
+                break
             await asyncio.sleep(0.001)
+        assert mine == [each.name for each in file.parent.glob("*-worker-*")]
 
 
 async def test_what_is_no_json_is_refused(file):
@@ -368,6 +392,24 @@ def test_each_fault_of_sqlite_is_one_of_ours(file, code, kind):
 
     assert kind is type(found)
     assert str(file) in str(found)
+
+
+def test_an_error_of_a_full_disk_is_told_by_the_disk(file, monkeypatch):
+    """Where SQLite only says that writing failed, the free space tells whether the disk is full."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    usage = shutil.disk_usage(file.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+
+    assert StorageFull is type(translated(error, file))
+
+
+async def test_a_table_that_is_gone_is_an_error(file):
+    """A fault while a definition is kept names the file."""
+    async with connect(file) as journal:
+        sql(file, "DROP TABLE definitions")
+        with pytest.raises(StorageError, match=r"work\.db' failed .*no such table"):
+            await journal.keep_definition("document", "v1", b"")
 
 
 def test_an_unreadable_disk_is_not_called_full(tmp_path):
