@@ -214,7 +214,7 @@ class Engine:
         """
         resident = self._residents.get(_id(case))
         if resident is not None:
-            async with resident.lock:
+            async with resident.turn:
                 await self._refresh(resident)
                 return resident.case
         return (await self.resident(case)).case
@@ -438,7 +438,7 @@ class Engine:
             VersionConflict: Others change the case all the time.
         """
         for _ in range(ATTEMPTS):
-            async with resident.lock:
+            async with resident.turn:
                 after = decision(resident.case)
                 try:
                     await self._write(resident, after)

@@ -11,22 +11,52 @@ from circuit_breaker.workflow.case import Case
 
 __all__ = ["Resident", "Residents"]
 
+NOTHING: dict[str, asyncio.Task[Exception | None]] = {}
+"""The actions of every case that has none: one empty dictionary, which is never written to."""
+
+
+
+class Turn:
+    """Whose turn it is to decide about a case: a lock that costs next to nothing while nobody else wants it.
+
+    A decision holds it until it is written. Of those that wait any may be next; each looks at the case anew.
+    """
+
+    __slots__ = ("_freed", "taken")
+
+    def __init__(self) -> None:
+        self.taken = False
+        self._freed: asyncio.Event | None = None
+
+    async def __aenter__(self) -> None:
+        while self.taken:
+            if self._freed is None:
+                self._freed = asyncio.Event()
+            await self._freed.wait()
+        self.taken = True
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.taken = False
+        if self._freed is not None:
+            self._freed.set()
+            self._freed = None
+
 
 class Resident:
     """One case in memory.
 
     Attributes:
         case: What is known to be in the journal.
-        lock: Held while a decision is made and written.
+        turn: Held while a decision is made and written.
         actions: The tasks of actions in progress here, by idempotency key.
     """
 
-    __slots__ = ("_changed", "_running", "_users", "actions", "case", "lock")
+    __slots__ = ("_changed", "_running", "_users", "actions", "case", "turn")
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        self.lock = asyncio.Lock()
-        self.actions: dict[str, asyncio.Task[Exception | None]] = {}
+        self.turn = Turn()
+        self.actions: dict[str, asyncio.Task[Exception | None]] = NOTHING
         self._running: asyncio.Lock | None = None
         self._changed: asyncio.Event | None = None
         self._users = 0
@@ -52,6 +82,8 @@ class Resident:
 
     def begun(self, key: str, task: asyncio.Task[Exception | None]) -> None:
         """Remembers an action in progress, until its task is done and its task group knows."""
+        if self.actions is NOTHING:
+            self.actions = {}
         self.actions[key] = task
         task.add_done_callback(lambda _: self._ended(key, task))
 
@@ -72,7 +104,7 @@ class Resident:
     @property
     def busy(self) -> bool:
         """Whether somebody works on it, so that it must stay in memory."""
-        return self._users > 0 or bool(self.actions) or self.lock.locked()
+        return self._users > 0 or bool(self.actions) or self.turn.taken
 
 
 class Residents:

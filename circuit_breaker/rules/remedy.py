@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any, Final
 
 import attrs
@@ -163,7 +162,10 @@ def _other_than(wanted: Any) -> Iterator[Any]:
 def _distance(value: Any, seen: Any) -> float:
     if not kind_of(value) == kind_of(seen) == "number":
         return 0.0
-    return float(min(abs(Fraction(value) - Fraction(seen)), _EXACT))
+    try:
+        return float(abs(value - seen))
+    except OverflowError:  # a whole number beyond every float
+        return math.inf
 
 
 def _lengthened(operator: RuleOperator, seen: Any, wanted: Any) -> Iterator[Any]:

@@ -38,7 +38,7 @@ from circuit_breaker.workflow.events import Event, encode_event
 __all__ = ["SqliteJournal"]
 
 T = TypeVar("T")
-INLINE_AT_MOST = 0.002  # seconds of waiting for the disk, as a moving average
+INLINE_AT_MOST = 0.001  # seconds of waiting for the disk, as a moving average
 WORK = 0.000_02  # seconds that an append costs on whichever thread
 SMOOTHING = 0.2
 SHORT_PAGE = 200
@@ -66,7 +66,7 @@ class _Open:
     listing: ThreadPoolExecutor
 
     def close(self) -> None:
-        """Closes the files when nobody reads any more; called on the writer's thread, after all that it had to write."""
+        """Closes the files when nobody reads any more; called on the writer's thread, when all is written."""
         self.listing.shutdown()
         self.files.close()
 
@@ -203,8 +203,10 @@ class SqliteJournal:
 
     def _written(self, here: _Open, batch: list[Unit], written: asyncio.Future[Verdicts | None]) -> None:
         """Tells those who wait, and lets them append again before the next batch begins."""
-        self._job_done(here)
-        self._settle(here, batch, written.result)
+        try:
+            self._settle(here, batch, written.result)
+        finally:
+            self._job_done(here)
 
     def _job_done(self, here: _Open, *_: object) -> None:
         """Lets the next batch begin when the writer thread has nothing to do any more."""

@@ -2,9 +2,9 @@
 
 ``journal`` holds the events of all cases in the order of writing, so that a commit touches the end of the table and
 not a page for each case. The row of a case in ``cases`` knows its last event (``head``), and each event the one before
-(``previous``); every 64th is also found in ``marks``, so that each page of a long history is near one. ``number`` stands
-for tenant and id together; ``grown`` counts the bytes since the last snapshot. The documents are JSON in UTF-8, the
-times microseconds since 1970 in UTC.
+(``previous``); every 64th is also found in ``marks``, so that each page of a long history is near one. ``number`` is
+short for tenant and id together; ``grown`` counts the bytes since the last snapshot. The documents are JSON in UTF-8,
+the times microseconds since 1970 in UTC.
 """
 
 from __future__ import annotations

@@ -73,6 +73,16 @@ def _roles(flow: Flow, cursor: Cursor, _: Scope) -> Flow | None:
     return None if names is None else flow.roles(*names)
 
 
+def _counts(flow: Flow, cursor: Cursor, _: Scope) -> Flow | None:
+    keys = _texts(cursor)
+    return None if keys is None else flow.counts(*keys)
+
+
+def _restarts(flow: Flow, cursor: Cursor, _: Scope) -> Flow | None:
+    keys = _texts(cursor)
+    return None if keys is None else flow.restarts(*keys)
+
+
 def _reads(flow: Flow, cursor: Cursor, scope: Scope) -> Flow | None:
     bundle = scope.bundle(cursor)
     return None if bundle is None else flow.reads(bundle)
@@ -166,6 +176,8 @@ CLAUSES: Final[Mapping[str, Clause]] = {
     "reads": _reads,
     "unless": _unless,
     "clears": _clears,
+    "counts": _counts,
+    "restarts": _restarts,
     "guard": lambda flow, cursor, _: flow.guard(as_rule(cursor.value)),
     "policy": _policy,
     "steps": _steps,

@@ -86,6 +86,8 @@ def _compile(
         ),
         trigger=flow.trigger or Automatic(),
         stamps={state: states[state].timestamp for state in entered if states[state].timestamp},
+        counts=flow.counted,
+        restarts=flow.restarted,
         guard=None if flow.condition is None else flow.condition.resolve(rulebook),
         validations=None if policy is None else policy.before,
         rules=None if policy is None else policy.after,

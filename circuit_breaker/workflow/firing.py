@@ -168,10 +168,12 @@ def refusal(
     else:
         route = transition.otherwise if _routes(workflow, choice) else None
     moves = _moves(case, choice, (route,)) if route is not None else ()
-    stamps = _stamps(transition, moves, at) if moves else EMPTY
+    kept = _united(choice) if len(moves) == 1 and len(choice.binding) > 1 else {}
+    if stamps := _stamps(transition, moves, at):
+        kept["metadata"] = Data({**kept.get("metadata", EMPTY), **stamps})
     return TransitionRefused(
         case.id, case.sequence + 1, at, by, transition.id, choice.moves, moves,
-        key=key, verdict=freeze_mapping(reasons.to_document(), where="verdict"), metadata=stamps,
+        key=key, verdict=freeze_mapping(reasons.to_document(), where="verdict"), **kept,
     )  # fmt: skip
 
 
@@ -208,6 +210,17 @@ def _stamps(transition: Transition, moves: tuple[Move, ...], at: datetime) -> Da
     return Data({stamps[state]: at.isoformat() for _, state in moves if state in stamps}) if stamps else EMPTY
 
 
+def _facts(choice: Choice, moves: tuple[Move, ...], at: datetime) -> Data:
+    """What a firing itself writes into the metadata: when states were entered, and how often it happened."""
+    transition = choice.transition
+    stamps = _stamps(transition, moves, at)
+    if not transition.counts and not transition.restarts:
+        return stamps
+    seen = {key: choice.view.metadata.get(key) for key in transition.counts}
+    counts = {key: count + 1 if type(count) is int else 1 for key, count in seen.items()}
+    return Data({**stamps, **dict.fromkeys(transition.restarts, 0), **counts})
+
+
 def fired(
     case: Case,
     choice: Choice,
@@ -239,7 +252,7 @@ def fired(
         metadata, more = _joined_change(binding[0], choice.view, "metadata", metadata)
         results, most = _joined_change(binding[0], choice.view, "results", results)
         removed = (*removed, *more, *most)
-    stamps = _stamps(transition, moves, at)
+    facts = _facts(choice, moves, at)
     taken = {token.id for token in binding}
     cleared = tuple(
         (token.id, place)
@@ -249,8 +262,15 @@ def fired(
     )
     return TransitionFired(
         case.id, case.sequence + 1, at, by, transition.id, choice.moves, moves, data,
-        Data({**metadata, **stamps}) if stamps else metadata, results, removed, EMPTY, cleared, key, signal,
+        Data({**metadata, **facts}) if facts else metadata, results, removed, EMPTY, cleared, key, signal,
     )  # fmt: skip
+
+
+def _united(choice: Choice) -> dict[str, Any]:
+    """The fields of an event that make of the first token of a join the union of all."""
+    parts = {part: _joined_change(choice.binding[0], choice.view, part, EMPTY) for part in ("data", "metadata", "results")}
+    removed = tuple(name for _, names in parts.values() for name in names)
+    return {part: changed for part, (changed, _) in parts.items()} | {"removed": removed}
 
 
 def _joined_change(first: Token, view: Token, part: str, added: Data) -> tuple[Data, tuple[str, ...]]:
@@ -332,7 +352,10 @@ def fail(workflow: Workflow, case: Case, pending: Pending, *, at: datetime, erro
     transition = choice.transition
     moves = _moves(case, choice, (transition.on_failure,)) if transition.on_failure is not None else ()
     frozen = freeze_mapping(error, where="error")
-    facts = Data({**_stamps(transition, moves, at), "failure": frozen}) if moves else EMPTY
+    kept = _united(choice) if len(moves) == 1 and len(choice.binding) > 1 else {}
+    if moves:
+        stamps = _stamps(transition, moves, at)
+        kept["metadata"] = Data({**kept.get("metadata", EMPTY), **stamps, "failure": frozen})
     return ActionFailed(
         case.id,
         case.sequence + 1,
@@ -343,7 +366,7 @@ def fail(workflow: Workflow, case: Case, pending: Pending, *, at: datetime, erro
         moves,
         key=pending.key,
         error=frozen,
-        metadata=facts,
+        **kept,
     )
 
 

@@ -49,7 +49,7 @@ class Call:
         return cls(action, name or (own if own != "<lambda>" else "action"))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Execution:
     """A step that runs an executor with parameters, of which references are read from the token.
 
@@ -72,7 +72,7 @@ class Execution:
 Step = Call | Execution
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Flow:
     """A transition in the making. See :func:`flow`."""
 
@@ -98,6 +98,8 @@ class Flow:
     merging: Callable[..., Any] | None = None
     correlation: Field | None = None
     facts: Mapping[str, Any] = attrs.field(factory=dict)
+    counted: tuple[str, ...] = ()
+    restarted: tuple[str, ...] = ()
 
     def _once(self, step: str, attribute: str, value: Any) -> Flow:
         if getattr(self, attribute) is not None:
@@ -240,6 +242,14 @@ class Flow:
     def clears(self, *states: State) -> Flow:
         """Withdraws every token from these states, and cancels the actions that hold them."""
         return attrs.evolve(self, cleared=(*self.cleared, *map(_state, states)))
+
+    def counts(self, *keys: str) -> Flow:
+        """Every firing adds one to these keys of the metadata, so that a rule can bound how often it happens."""
+        return attrs.evolve(self, counted=(*self.counted, *keys))
+
+    def restarts(self, *keys: str) -> Flow:
+        """Every firing sets these keys of the metadata to 0."""
+        return attrs.evolve(self, restarted=(*self.restarted, *keys))
 
     def merge(self, function: Callable[..., Any]) -> Flow:
         """How the data of joining tokens becomes one: called with the tokens, returns the data."""

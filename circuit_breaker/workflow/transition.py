@@ -25,6 +25,8 @@ class Transition:
         index: Its place in the order of definition.
         net: Its arcs.
         stamps: For each state entered that records the time, the metadata key.
+        counts: Metadata keys to which a firing adds one.
+        restarts: Metadata keys that a firing sets to 0.
         guard: Judged before; while it is false, the transition is not possible.
         validations: Judged before the action.
         rules: Judged after the action, on its result.
@@ -44,6 +46,8 @@ class Transition:
     net: NetTransition
     trigger: Trigger
     stamps: Mapping[str, str] = attrs.field(factory=dict)
+    counts: tuple[str, ...] = ()
+    restarts: tuple[str, ...] = ()
     guard: Rule | None = None
     validations: Rule | None = None
     rules: Rule | None = None
@@ -75,7 +79,8 @@ class Transition:
         object.__setattr__(self, "gate", gate)
         object.__setattr__(self, "admits", None if gate is None else gate.test)
         gives = self.net.gives
-        simple = len(gives) == 1 and gives[0].weight == 1 and not (self.net.resets or self.stamps or self.merge)
+        writes = self.stamps or self.counts or self.restarts
+        simple = len(gives) == 1 and gives[0].weight == 1 and not (self.net.resets or writes or self.merge)
         object.__setattr__(self, "target", gives[0].place if simple else None)
         object.__setattr__(self, "signal", self.trigger.name if isinstance(self.trigger, OnSignal) else "")
         object.__setattr__(self, "delay", self._delay())

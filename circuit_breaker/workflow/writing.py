@@ -93,6 +93,8 @@ class _Writer:
             "reads": _joined(flow.read),
             "unless": _joined(flow.inhibited),
             "clears": list(dict.fromkeys(state.name for state in flow.cleared)) or None,
+            "counts": list(dict.fromkeys(flow.counted)) or None,
+            "restarts": list(dict.fromkeys(flow.restarted)) or None,
             "guard": None if flow.condition is None else self._rule(flow.condition, place),
             "policy": None if flow.checked is None else self._policy(flow.checked, place),
             "steps": [self._step(step, place) for step in flow.steps] or None,

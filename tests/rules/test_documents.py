@@ -160,6 +160,7 @@ def test_a_text_is_a_name_or_an_expression():
         {"field": "a", "op": "~~", "value": 1},
         {"field": "a b", "op": "exists"},
         {"cel": "1 +"},
+        {"cel": 7},
         {"cel": "true", "all": []},
         {"not": 7},
         {"all": [7]},

@@ -20,6 +20,7 @@ TOKEN = Token(
         "empty": "",
         "null": None,
         "yes": True,
+        "huge": 10**400,
     },
     metadata={"source": {"name": "mail"}},
     results={"clarity": {"score": 70}},

@@ -28,7 +28,7 @@ from circuit_breaker.rules import (
 from circuit_breaker.rules.context import Subject
 from tests.rules.tokens import Token, json_values
 
-TOKEN = Token(data={"score": 8, "title": "Plan", "tags": ["a"]})
+TOKEN = Token(data={"score": 8, "title": "Plan", "tags": ["a"], "half": 0.5})
 good, bad, unknown = field("score") >= 8, field("score") > 8, field("nope") > 8
 
 
@@ -302,6 +302,8 @@ def test_what_cel_cannot_say_is_in_words():
         (field("score") > field("tags"), []),
         (field("score") > 10**400, [{"data.score": 10**400 + 1}]),
         (field("score") > 1.7976931348623157e308, []),
+        (field("score").between(9.5, 10**400), [{"data.score": 9.5}, {"data.score": 10**400}]),
+        (field("half").one_of(10**400, "x"), [{"data.half": "x"}, {"data.half": 10**400}]),
         (field("score").between(10**400, 10**400 + 1), [{"data.score": 10**400}, {"data.score": 10**400 + 1}]),
         (field("tags.0") == "b", [{"data.tags.0": "b"}]),
         (field("title.0") == "b", []),

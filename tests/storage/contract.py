@@ -364,12 +364,11 @@ class JournalContract:
 
     async def test_what_is_being_read_while_it_closes_is_read(self, place):
         """Who asked for a list before the journal closed still gets it."""
-        async with asyncio.TaskGroup() as group:
-            async with place() as journal:
-                case = started("a")
-                await journal.append(case, case.history)
-                task = group.create_task(journal.find())
-                await asyncio.sleep(0)
+        async with asyncio.TaskGroup() as group, place() as journal:
+            case = started("a")
+            await journal.append(case, case.history)
+            task = group.create_task(journal.find())
+            await asyncio.sleep(0)
         assert ["a"] == [summary.id for summary in task.result()]
 
     async def test_tenants_do_not_see_each_other(self, place):

@@ -268,7 +268,7 @@ async def test_a_reader_of_an_old_style_file_is_waited_for(file):
 
 def test_a_place_without_a_log_is_refused():
     """Where SQLite cannot keep a write-ahead log, nothing could be promised."""
-    with pytest.raises(StorageError, match="write-ahead log.*local disk"):
+    with pytest.raises(StorageError, match=r"write-ahead log.*local disk"):
         prepare(Path(":memory:"), busy_timeout=0.0)
 
 
