@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-__all__ = ["lazily"]
+__all__ = ["deferred", "lazily"]
 
 
 def lazily(package: str, homes: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
@@ -24,3 +24,16 @@ def lazily(package: str, homes: Mapping[str, tuple[str, ...]]) -> Callable[[str]
         return getattr(import_module(f"{package}.{home[name]}"), name)
 
     return load
+
+
+def deferred(module: str, name: str) -> Callable[..., Any]:
+    """A function of another module, which is imported when the function is first called.
+
+    For what is heavy to import and seldom needed, such as a parser or a converter.
+    """
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        return getattr(import_module(module), name)(*arguments, **options)
+
+    call.__name__ = name
+    return call

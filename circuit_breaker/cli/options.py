@@ -13,6 +13,7 @@ from circuit_breaker.cli.output import Output
 
 __all__ = [
     "DEFAULT_STORAGE",
+    "JsonObject",
     "by_option",
     "data_option",
     "definitions_option",
@@ -26,7 +27,7 @@ DEFAULT_STORAGE = "sqlite:///circuit_breaker.db"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class JsonObject(click.ParamType):
+class JsonObject(click.ParamType[dict[str, Any]]):
     """A JSON object on the command line, or in a file that is named after an ``@`` (``@-`` is standard input)."""
 
     name = "json"
@@ -40,12 +41,13 @@ class JsonObject(click.ParamType):
         if isinstance(value, dict):
             return value
         text, where = self._read(value, param, ctx) if value.startswith("@") else (value, "")
+        example = """write e.g. '{"title": "Plan"}'"""
         try:
             document = json.loads(text)
         except ValueError as error:
-            self.fail(f"{where}no JSON: {error}; write e.g. '{{\"title\": \"Plan\"}}'", param, ctx)
+            self.fail(f"{where}no JSON: {error}; {example}", param, ctx)
         if not isinstance(document, dict):
-            self.fail(f"{where}{text.strip()[:60]!r} is no JSON object; write e.g. '{{\"title\": \"Plan\"}}'", param, ctx)
+            self.fail(f"{where}{text.strip()[:60]!r} is no JSON object; {example}", param, ctx)
         return document
 
     def _read(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
@@ -94,7 +96,7 @@ def import_option(command: Command) -> Command:
         "modules",
         multiple=True,
         metavar="MODULE",
-        help="Module or file.py whose actions, executors and rules a definition in YAML or JSON names; may be repeated.",
+        help="Module or file.py with the actions, executors and rules that a document names; may be repeated.",
     )(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -15,6 +16,14 @@ from circuit_breaker.cli.exits import ExitCode, exit_code
 from circuit_breaker.errors import CircuitBreakerError, DefinitionError, Fault
 
 __all__ = ["Output"]
+
+PIPED = 160
+"""The width, in characters, of what is printed into a file or a pipe, unless COLUMNS says another."""
+
+
+def _console() -> Console:
+    wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=PIPED if wide else None)
 
 
 @attrs.define
@@ -30,7 +39,7 @@ class Output:
 
     json: bool = False
     debug: bool = False
-    console: Console = attrs.field(factory=lambda: Console(highlight=False))
+    console: Console = attrs.field(factory=_console)
     errors: Console = attrs.field(factory=lambda: Console(stderr=True, highlight=False))
 
     @property

@@ -70,7 +70,7 @@ class Program(click.Group):
         except (click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
-            output.note("interrupted; what was done is in the journal, and goes on from there when it is run again")
+            output.note("interrupted; what was done is in the journal, and goes on from there")
             sys.exit(ExitCode.INTERRUPTED)
         except Exception as error:
             if output.debug:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import wraps
 from importlib import import_module
+from typing import Any
 
 import attrs
+import click
 
 from circuit_breaker.cli.definitions import Registry, find_workflow
+from circuit_breaker.cli.output import Output
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import CircuitBreakerError, StorageError, WorkflowNotFound
 from circuit_breaker.storage import connect
@@ -17,7 +21,7 @@ from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.documents import load_workflow
 
-__all__ = ["Session"]
+__all__ = ["Session", "with_session"]
 
 INCLUDED = ("circuit_breaker.cli.demo.review:document_review",)
 """Definitions that come with the package; a case of one of these needs no ``--workflow``."""
@@ -28,24 +32,26 @@ class Session:
     """What a command works with.
 
     Attributes:
+        output: Where it writes.
         storage: The URL of the journal.
         workflows: The definitions that were named.
         registry: What definitions from documents can name.
     """
 
+    output: Output
     storage: str
     workflows: tuple[Workflow, ...] = ()
     registry: Registry = attrs.field(factory=Registry)
 
     @classmethod
-    def of(cls, storage: str, workflows: Iterable[str] = (), modules: Iterable[str] = ()) -> Session:
+    def of(cls, output: Output, *, storage: str, workflows: Iterable[str] = (), modules: Iterable[str] = ()) -> Session:
         """A session over the definitions and modules of these names.
 
         Raises:
             CircuitBreakerError: One of them cannot be found, or is wrong.
         """
         registry = Registry.of(modules)
-        return cls(storage, tuple(find_workflow(reference, registry) for reference in workflows), registry)
+        return cls(output, storage, tuple(find_workflow(reference, registry) for reference in workflows), registry)
 
     @asynccontextmanager
     async def engine(self, *, existing: bool = True) -> AsyncIterator[Engine]:
@@ -139,6 +145,25 @@ class Session:
             except WorkflowNotFound as error:
                 unknown.append(error)
         return unknown
+
+
+def with_session(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with its session as the first argument, made of what its options and its argument say."""
+
+    @wraps(command)
+    def called(
+        *,
+        storage: str = "",
+        workflow: str = "",
+        workflows: Sequence[str] = (),
+        modules: Sequence[str] = (),
+        **others: Any,
+    ) -> None:
+        output = click.get_current_context().ensure_object(Output)
+        named = (workflow,) if workflow else workflows
+        command(Session.of(output, storage=storage, workflows=named, modules=modules), **others)
+
+    return called
 
 
 def _included() -> Iterable[Workflow]:

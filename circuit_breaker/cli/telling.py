@@ -149,7 +149,7 @@ _TELLERS: dict[type[Event], Callable[[Any], Telling]] = {
     ActionInDoubt: lambda event: Telling("?", "magenta", _of(event.key), "interrupted, and may not be repeated"),
     ActionCompensated: lambda event: Telling("↶", "yellow", event.transition, "undone"),
     SignalReceived: lambda event: Telling("→", "cyan", event.name, "signal"),
-    CaseCompleted: lambda event: Telling("✓", "bold green", "completed"),
+    CaseCompleted: lambda _: Telling("✓", "bold green", "completed"),
     CaseCancelled: lambda event: Telling("✗", "bold", "cancelled", event.reason),
     CaseMigrated: lambda event: Telling("→", "cyan", "migrated", f"to version {event.definition}"),
 }

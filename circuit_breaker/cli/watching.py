@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 
 from rich.status import Status
 from rich.text import Text
 
+from circuit_breaker.cli.options import DEFAULT_STORAGE
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.records import case_record
 from circuit_breaker.cli.telling import status_text, tell
@@ -17,7 +19,9 @@ from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.running import only
 from circuit_breaker.errors import WorkflowNotFound
 from circuit_breaker.workflow.case import Case
+from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import ActionStarted
+from circuit_breaker.workflow.explain import Explanation
 
 __all__ = ["report", "watched"]
 
@@ -63,8 +67,8 @@ def _progress(event: Progress, output: Output, status: Status | None, prefix: st
         output.say(Text("  ").append_text(line), soft_wrap=True)
 
 
-def report(engine: Engine, output: Output, case: Case) -> None:
-    """Says how a case stands and who can bring it on."""
+def report(engine: Engine, output: Output, case: Case, *, storage: str) -> None:
+    """Says how a case stands, and what to type to bring it on."""
     if output.json:
         output.document(case_record(case))
         return
@@ -75,8 +79,20 @@ def report(engine: Engine, output: Output, case: Case) -> None:
         return
     if explanation.message:
         output.say(Text(f"  {explanation.message}", style="italic"))
-    waiting = [reason for reason in explanation.reasons if reason.enabled and reason.trigger == "manual"]
-    for name in dict.fromkeys(reason.transition for reason in waiting):
-        output.say(Text(f"  circuit-breaker fire {case.id} {name}", style="dim"), soft_wrap=True)
-    if case.status in ("stuck", "failed"):
-        output.say(Text(f"  circuit-breaker explain {case.id}", style="dim"), soft_wrap=True)
+    for line in _onward(explanation, engine.workflow(case)):
+        output.say(Text(f"  circuit-breaker {line}{_named(storage)}", style="dim"), soft_wrap=True)
+
+
+def _onward(explanation: Explanation, workflow: Workflow) -> Iterator[str]:
+    """The commands that bring a case on, or tell why nothing does."""
+    if explanation.status in ("waiting", "stuck", "failed"):
+        yield f"explain {explanation.case}"
+    manual = [reason for reason in explanation.reasons if reason.trigger == "manual" and not reason.missing]
+    for reason in manual:
+        roles = workflow.by_id[reason.id].roles
+        yield f"fire {explanation.case} {reason.transition}{f' --role {roles[0]}' if roles else ''}"
+
+
+def _named(storage: str) -> str:
+    usual = os.environ.get("CIRCUIT_BREAKER_STORAGE", DEFAULT_STORAGE)
+    return "" if storage == usual else f" --storage {storage}"

@@ -10,17 +10,19 @@ from typing import Any, Final
 import attrs
 
 from circuit_breaker.errors import EvaluationFailed, RuleInvalid
+from circuit_breaker.lazy import deferred
 from circuit_breaker.rules.comparing import against_constant, against_field
 from circuit_breaker.rules.condition import Condition, Test
 from circuit_breaker.rules.constant import exact, plain, spelled
 from circuit_breaker.rules.context import RuleContext
-from circuit_breaker.rules.expression import compile_expression
 from circuit_breaker.rules.javascript import compile_script
 from circuit_breaker.rules.operators import OPERATIONS, RuleOperator
 from circuit_breaker.rules.path import Path, Read
 from circuit_breaker.rules.verdict import MISSING, Verdict
 
 __all__ = ["CallableCondition", "ExpressionCondition", "FieldCondition", "JavascriptCondition"]
+
+compile_expression = deferred("circuit_breaker.rules.expression", "compile_expression")
 
 
 def _path(text: Any) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from circuit_breaker.errors import RuleInvalid, nearest
+from circuit_breaker.lazy import deferred
 from circuit_breaker.rules.constant import frozen, kind_of
-from circuit_breaker.rules.expression.pattern import compile_pattern
 
 __all__ = [
     "KINDS",
@@ -25,6 +25,8 @@ __all__ = [
     "text",
     "values",
 ]
+
+compile_pattern = deferred("circuit_breaker.rules.expression.pattern", "compile_pattern")
 
 
 def any_constant(value: Any, where: str) -> Any:

@@ -14,11 +14,13 @@ from typing import Any, Final
 import attrs
 
 from circuit_breaker.errors import RuleInvalid, nearest
+from circuit_breaker.lazy import deferred
 from circuit_breaker.rules import operands, schema
 from circuit_breaker.rules.constant import kind_of, same, spelled
-from circuit_breaker.rules.expression.pattern import compile_pattern
 
 __all__ = ["OPERATIONS", "Answer", "Operation", "RuleOperator"]
+
+compile_pattern = deferred("circuit_breaker.rules.expression.pattern", "compile_pattern")
 
 Answer = Callable[[Any], bool | None]
 """Judges the value that was seen: True, False, or None where it is not comparable."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from circuit_breaker.errors import StorageError
@@ -64,7 +65,11 @@ class Presence:
         return self._database.with_name(f"{self._database.name}-worker-{worker}")
 
     def alive(self, worker: str) -> bool:
-        """Whether the program of that name has the database open still; the file of a dead one is removed."""
+        """Whether the program of that name has the database open still; the file of a dead one is removed.
+
+        Raises:
+            StorageError: Its file is there, but cannot be opened.
+        """
         if worker == self.worker:
             return True
         if not WORKER.fullmatch(worker):
@@ -74,9 +79,15 @@ class Presence:
             probe = os.open(file, os.O_RDONLY)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise StorageError(
+                f"cannot tell whether worker '{worker}' lives: '{file}': {error.strerror}",
+                remedy="check the rights of the file, and how many files may be open",
+            ) from error
         try:
             fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            file.unlink(missing_ok=True)
+            with suppress(OSError):
+                file.unlink()
         except BlockingIOError:
             return True
         finally:
@@ -84,11 +95,12 @@ class Presence:
         return False
 
     def sweep(self) -> None:
-        """Removes what dead programs left."""
+        """Removes what dead programs left, as far as we may."""
         prefix = f"{self._database.name}-worker-"
         for file in self._database.parent.iterdir():
             if file.name.startswith(prefix):
-                self.alive(file.name.removeprefix(prefix))
+                with suppress(StorageError):
+                    self.alive(file.name.removeprefix(prefix))
 
     def leave(self) -> None:
         """Gives up the name."""

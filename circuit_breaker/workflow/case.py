@@ -9,8 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 from circuit_breaker.errors import TokenNotFound
+from circuit_breaker.lazy import deferred
 from circuit_breaker.net.marking import Marking
-from circuit_breaker.wire import structure
 from circuit_breaker.workflow.data import EMPTY, Data
 from circuit_breaker.workflow.events import (
     CaseStarted,
@@ -26,6 +26,7 @@ from circuit_breaker.workflow.token import Token
 __all__ = ["Block", "Case", "Pending", "Status"]
 
 Status = Literal["running", "waiting", "completed", "stuck", "failed", "cancelled", "in_doubt"]
+structure = deferred("circuit_breaker.wire", "structure")
 CLOSED = ("completed", "cancelled")
 
 

@@ -9,13 +9,15 @@ from itertools import chain
 import attrs
 
 from circuit_breaker.errors import Fault, nearest
+from circuit_breaker.lazy import deferred
 from circuit_breaker.rules import Field, Rule, Rulebook, Template
-from circuit_breaker.wire import field_names
 from circuit_breaker.workflow.compiling import starting_states
 from circuit_breaker.workflow.flow import Execution, Flow
 from circuit_breaker.workflow.state import Bundle, State
 
 __all__ = ["check"]
+
+field_names = deferred("circuit_breaker.wire", "field_names")
 
 
 def check(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from circuit_breaker.errors import CaseClosed, MergeConflict
+from circuit_breaker.lazy import deferred
 from circuit_breaker.net import bindings
 from circuit_breaker.rules import Verdict
-from circuit_breaker.wire import structure, unstructure
 from circuit_breaker.workflow.case import CLOSED, Case, Status
 from circuit_breaker.workflow.data import EMPTY, Data, freeze_mapping, merge
 from circuit_breaker.workflow.events import CaseCompleted, Event, Move
@@ -36,6 +36,8 @@ __all__ = [
     "verdict",
 ]
 
+structure = deferred("circuit_breaker.wire", "structure")
+unstructure = deferred("circuit_breaker.wire", "unstructure")
 UNKNOWN: frozenset[Token] = frozenset()
 
 
@@ -115,7 +117,7 @@ def choices(
 
 
 def choice_of(workflow: Workflow, transition: Transition, binding: tuple[Token, ...], data: Data) -> Choice:
-    if len(binding) == 1:
+    if len(binding) == 1 or not transition.net.gives:
         view = binding[0].updated(data=data) if data else binding[0]
         return Choice(transition, binding, view)
     try:

@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from circuit_breaker.errors import TransitionNotFound, WorkflowInvalid, nearest
+from circuit_breaker.lazy import deferred
 from circuit_breaker.net.structure import Net
 from circuit_breaker.rules import Rulebook
 from circuit_breaker.workflow import choosing, firing
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from circuit_breaker.workflow.picture import Form
 
 __all__ = ["Workflow"]
+
+_draw = deferred("circuit_breaker.workflow.picture", "draw")
 
 
 @attrs.frozen(slots=False, eq=False, init=False)
@@ -205,7 +207,7 @@ class Workflow:
         Raises:
             WorkflowInvalid: There is no such form.
         """
-        drawn: str = import_module("circuit_breaker.workflow.picture").draw(self, form, case=case)
+        drawn: str = _draw(self, form, case=case)
         return drawn
 
     def __repr__(self) -> str:

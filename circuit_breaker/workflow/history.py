@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from importlib import import_module
 from typing import Any, overload
 
 from circuit_breaker.errors import HistoryIncomplete
+from circuit_breaker.lazy import deferred
 from circuit_breaker.workflow.events import Event
 
 __all__ = ["History"]
+
+_export = deferred("circuit_breaker.workflow.export", "export")
 
 
 class History(Sequence[Event]):
@@ -133,4 +135,4 @@ class History(Sequence[Event]):
         Raises:
             ValueError: The form is another.
         """
-        return str(import_module("circuit_breaker.workflow.export").export(self, form))
+        return str(_export(self, form))

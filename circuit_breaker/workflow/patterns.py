@@ -11,16 +11,15 @@ others, "Workflow Control-Flow Patterns: A Revised View" (2006); WCP numbers ref
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import attrs
-
-from circuit_breaker.errors import Fault, WorkflowInvalid
+from circuit_breaker.errors import WorkflowInvalid
 from circuit_breaker.rules import Rule, all_of, any_of, as_rule, field
-from circuit_breaker.workflow.compiling import gather_states
 from circuit_breaker.workflow.flow import Flow, flow
-from circuit_breaker.workflow.state import Bundle, Path, State
+from circuit_breaker.workflow.inlining import sub_workflow
+from circuit_breaker.workflow.joins import LAST, Flows, discriminator, instances, n_of_m, or_join, parallel
+from circuit_breaker.workflow.state import State
 from circuit_breaker.workflow.timing import Duration
 
 __all__ = [
@@ -37,13 +36,10 @@ __all__ = [
     "or_join",
     "parallel",
     "retry_path",
+    "rounds_key",
     "sequence",
     "sub_workflow",
 ]
-
-Flows = tuple[Flow, ...]
-LAST = -1
-"""The priority of a way that is taken only where no other is."""
 
 
 def sequence(*states: State) -> Flows:
@@ -72,21 +68,6 @@ def branch(source: State, *ways: tuple[Any, State], otherwise: State | None = No
     if otherwise is not None:
         flows.append(_step(source, otherwise, name=f"{source}-otherwise-{otherwise}").priority(LAST))
     return tuple(flows)
-
-
-def parallel(source: State, *branches: Any, into: State) -> Flows:
-    """All branches at once (WCP-2), and on when each has ended (WCP-3).
-
-    Args:
-        source: Where it splits.
-        *branches: For each the state where it begins, or ``(begin, end)``; what lies between is written apart.
-        into: Where the branches join.
-    """
-    ends = [_ends(each) for each in branches]
-    return (
-        flow(source >> tuple(begin for begin, _ in ends)).transition(f"{source}-splits"),
-        flow(tuple(end for _, end in ends) >> into).transition(f"{into}-joins"),
-    )
 
 
 def loop(
@@ -127,26 +108,95 @@ def rounds_key(head: State | str) -> str:
     return f"{re.sub(r'[^0-9A-Za-z_]', '_', str(head))}_rounds"
 
 
-def n_of_m(ends: Sequence[State], needed: int, *, into: State, late: State) -> Flows:
-    """On when so many branches have ended; the others end without effect (WCP-30, structured partial join).
+def retry_path(failed: State, work: State, *, attempts: int, delay: Duration, give_up: State) -> Flows:
+    """From a failure back to work after a while, so many times; then on to where it is given up.
 
     Args:
-        ends: The states in which the branches end.
-        needed: How many of them it takes.
-        into: Where it goes on.
-        late: The final state in which the tokens of the other branches are gathered.
-
-    Raises:
-        WorkflowInvalid: ``needed`` is not from 1 to the number of branches, or a branch comes twice.
+        failed: Where a failed action leads, by ``.on_failure(failed)``.
+        work: Where the action is tried again.
+        attempts: How often it is tried again.
+        delay: How long it waits before each: seconds, a timedelta, or a text such as ``"5m"``.
+        give_up: Where it goes when none is left.
     """
-    names = [state.name for state in ends]
-    if not 1 <= needed <= len(names) or len(set(names)) < len(names):
-        raise WorkflowInvalid(f"n_of_m() of {', '.join(names)}: needed={needed!r} of {len(set(names))} branches")
-    arrived, closed = State(f"{into}/arrived"), State(f"{into}/closed").ends()
-    arrivals = tuple(_step(end, arrived).unless(closed) for end in ends)
-    passing = flow(arrived * needed >> (into, closed)).transition(f"{into}-joins").merge(first_of).priority(1)
-    rest = tuple(flow(end >> late).transition(f"{end}-is-late").reads(closed) for end in ends)
-    if needed == len(names):
-        return (*arrivals, passing.clears(closed)) if False else _whole_join(ends, into)
-    extra = flow(arrived >> late).transition(f"{into}-ignores").reads(closed)
-    return (*arrivals, passing, *rest, *((extra,) if len(names) > needed else ()))
+    key = rounds_key(failed)
+    count = field(f"metadata.{key}")
+    left = any_of(count.missing(), count < attempts)
+    return (
+        _step(failed, work, name=f"{failed}-retries").after(delay).guard(left).counts(key),
+        _step(failed, give_up, name=f"{failed}-gives-up").guard(count >= attempts).restarts(key),
+    )
+
+
+def cancel_region(source: State, target: State, *region: State) -> Flows:
+    """On from ``source``, and every token in the region is withdrawn with the actions that hold it (WCP-25)."""
+    return (_step(source, target, name=f"{source}-cancels").clears(*region),)
+
+
+def compensation(failed: State, *marks: Any, into: State) -> Flows:
+    """Undoes what was done, the last first, and then goes on.
+
+    What is done leaves a token in a mark: ``flow(booking >> (paying, booked))``. Where all went well, let the last
+    transition clear the marks: ``.clears(booked, paid)``.
+
+    Args:
+        failed: Where a failure leads.
+        *marks: In the order in which things are done: a mark, or a mark and the action that undoes it.
+        into: Where it goes on when every mark is gone.
+    """
+    given = [mark if isinstance(mark, tuple) else (mark, None) for mark in marks]
+    states = [state for state, _ in given]
+    flows = []
+    for number, (mark, action) in enumerate(given):
+        undo = flow((failed, mark) >> failed).transition(f"undo-{mark}").unless(*states[number + 1 :])
+        flows.append(undo if action is None else undo.action(action))
+    return (*flows, _step(failed, into, name=f"{failed}-is-undone").unless(*states))
+
+
+def critical_section(*sections: Sequence[State]) -> Flows:
+    """Only one branch at a time is inside of a section (WCP-39).
+
+    Args:
+        *sections: For each the state before it, and the states inside of it. The flows into the first state inside are
+            given; what leads on is written apart.
+    """
+    inside = list(dict.fromkeys(state for _, *states in sections for state in states))
+    return tuple(_step(before, states[0], name=f"{before}-enters").unless(*inside) for before, *states in sections)
+
+
+def milestone(source: State, target: State, *, reached: State) -> Flows:
+    """On only while there is a token in the state ``reached``, which stays there (WCP-18)."""
+    return (_step(source, target).reads(reached),)
+
+
+def deferred_choice(
+    source: State,
+    ways: Mapping[str, State],
+    *,
+    signals: bool = False,
+    timeout: tuple[Duration, State] | None = None,
+) -> Flows:
+    """The first thing that happens decides the way (WCP-16).
+
+    Args:
+        source: Where it waits.
+        ways: By the name of the transition, where it leads.
+        signals: Whether these are signals; otherwise somebody fires them.
+        timeout: After what time it goes where by itself.
+    """
+    chosen = [flow(source >> target).transition(name) for name, target in ways.items()]
+    flows = [each.on_signal(str(each.name)) if signals else each.manual() for each in chosen]
+    if timeout is not None:
+        delay, target = timeout
+        flows.append(flow(source >> target).transition(f"{source}-times-out").after(delay))
+    return tuple(flows)
+
+
+def _step(source: State, target: State, *, name: str = "") -> Flow:
+    return flow(source >> target).transition(name or f"{source}-to-{target}")
+
+
+def _any(rules: Iterable[Any]) -> Rule:
+    made = [as_rule(rule) for rule in rules]
+    return made[0] if len(made) == 1 else any_of(*made)
+
+

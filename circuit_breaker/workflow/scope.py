@@ -69,7 +69,7 @@ class Scope:
     def path(self, sources: Cursor | None, targets: Cursor | None) -> Path | None:
         """The path from one value to the other, where both can be read."""
         left = None if sources is None else self._sources(sources)
-        right = None if targets is None else self.bundle(targets)
+        right = None if targets is None else Bundle(()) if targets.value == [] else self.bundle(targets)
         return None if left is None or right is None else Path(left, right)
 
     def _sources(self, cursor: Cursor) -> tuple[Bundle, ...] | None:

@@ -171,7 +171,7 @@ class Path:
 
     @classmethod
     def between(cls, sources: Any, targets: Any) -> Path:
-        """The path from one or several states to one or several."""
+        """The path from one or several states to one or several; to ``()``, where the tokens end without a trace."""
         if isinstance(targets, Path):
             targets._chained()
         if isinstance(targets, Alternatives):
@@ -179,7 +179,7 @@ class Path:
                 "a path leads to all of its targets, not to any of them",
                 remedy="write one flow for each target and let guards choose",
             )
-        return cls((Bundle.of(sources),), Bundle.of(targets))
+        return cls((Bundle.of(sources),), Bundle(()) if targets == () else Bundle.of(targets))
 
     def _chained(self, *_: object) -> NoReturn:
         raise WorkflowInvalid(

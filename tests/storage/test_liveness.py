@@ -70,6 +70,23 @@ def test_without_posix_locks_it_says_so(file, monkeypatch):
         Presence(file)
 
 
+def test_a_file_that_cannot_be_opened_is_an_error(file, monkeypatch):
+    """Where it cannot be told whether a worker lives, nobody is taken for dead; sweeping passes over its file."""
+    other, presence = Presence(file), Presence(file)
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(liveness.os, "open", refused)
+        with pytest.raises(StorageError, match=f"whether worker '{other.worker}' lives.*Permission denied"):
+            presence.alive(other.worker)
+        presence.sweep()
+    assert presence.alive(other.worker)
+    other.leave()
+    presence.leave()
+
+
 async def test_a_directory_that_cannot_be_written_is_an_error(file, monkeypatch):
     """The error names the file that could not be made."""
 

@@ -10,9 +10,15 @@ import attrs
 import click
 
 from circuit_breaker.cli.exits import exit_code_of_case
-from circuit_breaker.cli.options import by_option, data_option, definitions_option, output_options, storage_option
-from circuit_breaker.cli.output import Output
-from circuit_breaker.cli.session import Session
+from circuit_breaker.cli.options import (
+    JsonObject,
+    by_option,
+    data_option,
+    definitions_option,
+    output_options,
+    storage_option,
+)
+from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.watching import report, watched
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import ActionError, CircuitBreakerError
@@ -21,7 +27,7 @@ from circuit_breaker.workflow.case import Case
 __all__ = ["cancel", "fire", "resolve", "signal"]
 
 Deed = Callable[[Engine, Case], Awaitable[Case]]
-run_option = click.option("--run/--no-run", default=True, help="Run on afterwards until the case rests (so by default).")
+run_option = click.option("--run/--no-run", default=True, help="Run on afterwards until the case rests; so by default.")
 
 
 @attrs.frozen
@@ -29,7 +35,6 @@ class Change:
     """One change of one case, and whether the case runs on afterwards."""
 
     session: Session
-    output: Output
     case: str
     runs_on: bool
 
@@ -41,11 +46,11 @@ class Change:
     async def _made(self, deed: Deed) -> Case:
         async with self.session.engine() as engine:
             case = await self.session.case(engine, self.case)
-            async with watched(engine, self.output, case=case.id):
+            async with watched(engine, self.session.output, case=case.id):
                 case = await deed(engine, case)
                 if self.runs_on:
                     case = await engine.run(case)
-            report(engine, self.output, case)
+            report(engine, self.session.output, case, storage=self.session.storage)
             return case
 
 
@@ -59,18 +64,16 @@ class Change:
 @definitions_option
 @storage_option
 @output_options
-@click.pass_obj
+@with_session
 def fire(
-    output: Output,
+    session: Session,
+    *,
     case: str,
     transition: str,
     data: dict[str, Any] | None,
     roles: Sequence[str],
     by: str,
     run: bool,
-    workflows: Sequence[str],
-    modules: Sequence[str],
-    storage: str,
 ) -> None:
     """Fire TRANSITION of CASE, and run the case on until it rests.
 
@@ -82,10 +85,10 @@ def fire(
             return await engine.fire(before, transition, data=data, roles=roles, by=by)
         except CircuitBreakerError:
             raise
-        except Exception as error:  # noqa: BLE001 - the boundary of the command line: whatever an action raises
+        except Exception as error:
             raise ActionError(f"the action of '{transition}' failed: {type(error).__name__}: {error}") from error
 
-    Change(Session.of(storage, workflows, modules), output, case, run).make(deed)
+    Change(session, case, run).make(deed)
 
 
 @click.command(short_help="Send a signal to a case.")
@@ -97,24 +100,22 @@ def fire(
 @definitions_option
 @storage_option
 @output_options
-@click.pass_obj
+@with_session
 def signal(
-    output: Output,
+    session: Session,
+    *,
     case: str,
     name: str,
     data: dict[str, Any] | None,
     by: str,
     run: bool,
-    workflows: Sequence[str],
-    modules: Sequence[str],
-    storage: str,
 ) -> None:
     """Send the signal NAME to CASE. It is kept until a transition uses it up."""
 
     async def deed(engine: Engine, before: Case) -> Case:
         return await engine.signal(before, name, data=data, by=by)
 
-    Change(Session.of(storage, workflows, modules), output, case, run).make(deed)
+    Change(session, case, run).make(deed)
 
 
 @click.command(short_help="Cancel a case.")
@@ -125,60 +126,54 @@ def signal(
 @definitions_option
 @storage_option
 @output_options
-@click.pass_obj
+@with_session
 def cancel(
-    output: Output,
+    session: Session,
+    *,
     case: str,
     reason: str,
     compensate: bool,
     by: str,
-    workflows: Sequence[str],
-    modules: Sequence[str],
-    storage: str,
 ) -> None:
     """Cancel CASE: nothing can happen to it any more."""
 
     async def deed(engine: Engine, before: Case) -> Case:
         return await engine.cancel(before, reason=reason, by=by, compensate=compensate)
 
-    Change(Session.of(storage, workflows, modules), output, case, runs_on=False).make(deed)
+    Change(session, case, runs_on=False).make(deed)
 
 
 @click.command(short_help="Say what became of an action in doubt.")
 @click.argument("case")
 @click.argument("transition")
-@click.option("--outcome", is_flag=True, help="It was done; what it returned is given by --data.")
+@click.option("--outcome", type=JsonObject(), metavar="JSON|@FILE", help="It was done, and this is what it returned.")
 @click.option("--failed", metavar="REASON", help="It was not done, for this reason.")
 @click.option("--again", is_flag=True, help="It was not done, and shall be done now.")
-@data_option("What the action returned, with --outcome.")
 @by_option
 @run_option
 @definitions_option
 @storage_option
 @output_options
-@click.pass_obj
+@with_session
 def resolve(
-    output: Output,
+    session: Session,
+    *,
     case: str,
     transition: str,
-    outcome: bool,
+    outcome: dict[str, Any] | None,
     failed: str | None,
     again: bool,
-    data: dict[str, Any] | None,
     by: str,
     run: bool,
-    workflows: Sequence[str],
-    modules: Sequence[str],
-    storage: str,
 ) -> None:
     """Say what became of the action of TRANSITION, which was interrupted and may not be repeated by itself.
 
     Exactly one of --outcome, --failed and --again says it.
     """
-    if [outcome, failed is not None, again].count(True) != 1:
-        raise click.UsageError("say what became of it: one of --outcome, --failed REASON and --again")
+    if [outcome is not None, failed is not None, again].count(True) != 1:
+        raise click.UsageError("say what became of it: one of --outcome JSON, --failed REASON and --again")
 
     async def deed(engine: Engine, before: Case) -> Case:
-        return await engine.resolve(before, transition, outcome=data, failed=failed, again=again, by=by)
+        return await engine.resolve(before, transition, outcome=outcome, failed=failed, again=again, by=by)
 
-    Change(Session.of(storage, workflows, modules), output, case, run).make(deed)
+    Change(session, case, run).make(deed)

@@ -20,7 +20,7 @@ SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComple
 @output_options
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that makes SHELL complete the commands and options of circuit-breaker.
+    r"""Print the script that makes SHELL complete the commands and options of circuit-breaker.
 
     \b
     bash:  eval "$(circuit-breaker completion bash)"    in ~/.bashrc

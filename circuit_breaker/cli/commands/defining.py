@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 from rich.text import Text
 
-from circuit_breaker.cli.definitions import Registry, find_workflow
 from circuit_breaker.cli.doubts import doubts_about
 from circuit_breaker.cli.exits import ExitCode
 from circuit_breaker.cli.options import output_options, storage_option, workflow_argument
 from circuit_breaker.cli.output import Output
-from circuit_breaker.cli.session import Session
+from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.documents import dump_workflow, workflow_schema, workflow_to_document
 
 __all__ = ["check", "draw", "export", "schema"]
 
-SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot", ".svg": "svg"}
+PictureForm = Literal["mermaid", "dot", "svg", "terminal"]
+TextForm = Literal["yaml", "json"]
+SUFFIXES: dict[str, PictureForm] = {
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".svg": "svg",
+}
 output_file = click.option(
     "-o", "--output", "file", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write to this file."
 )
@@ -32,15 +38,14 @@ output_file = click.option(
 @workflow_argument
 @click.option("--strict", is_flag=True, help="A warning is a fault too.")
 @output_options
-@click.pass_obj
-def check(output: Output, workflow: str, modules: Sequence[str], strict: bool) -> None:
+@with_session
+def check(session: Session, *, strict: bool) -> None:
     """Check the definition WORKFLOW: every fault is reported, in a document with its line and column.
 
     Warnings tell what is possible and probably not meant.
     """
-    registry = Registry.of(modules)
-    definition = find_workflow(workflow, registry)
-    warnings = doubts_about(definition, registry.executors)
+    output, (definition,) = session.output, session.workflows
+    warnings = doubts_about(definition, session.registry.executors)
     if output.json:
         output.document({"ok": True, **_summary(definition), "warnings": warnings})
     else:
@@ -76,22 +81,13 @@ def _summary_line(workflow: Workflow) -> Text:
 @output_file
 @storage_option
 @output_options
-@click.pass_obj
-def draw(
-    output: Output,
-    workflow: str,
-    modules: Sequence[str],
-    form: Literal["mermaid", "dot", "svg", "terminal"] | None,
-    case_id: str | None,
-    file: Path | None,
-    storage: str,
-) -> None:
+@with_session
+def draw(session: Session, *, form: PictureForm | None, case_id: str | None, file: Path | None) -> None:
     """Draw the definition WORKFLOW as a picture for a terminal, as Mermaid, DOT or SVG."""
-    session = Session.of(storage, [workflow], modules)
+    (workflow,) = session.workflows
     case = asyncio.run(_case(session, case_id)) if case_id else None
     chosen = form or (SUFFIXES.get(file.suffix.lower(), "terminal") if file else "terminal")
-    picture = session.workflows[0].draw(chosen, case=case)
-    _deliver(output, picture, file, {"workflow": session.workflows[0].name, "format": chosen})
+    _deliver(session.output, workflow.draw(chosen, case=case), file, {"workflow": workflow.name, "format": chosen})
 
 
 async def _case(session: Session, case_id: str) -> Case:
@@ -125,20 +121,18 @@ def _write(file: Path, text: str) -> None:
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), help="By default what the suffix says, or yaml.")
 @output_file
 @output_options
-@click.pass_obj
-def export(
-    output: Output, workflow: str, modules: Sequence[str], form: Literal["yaml", "json"] | None, file: Path | None
-) -> None:
+@with_session
+def export(session: Session, *, form: TextForm | None, file: Path | None) -> None:
     """Print the definition WORKFLOW as a document that `run`, `check` and the others read.
 
     Functions and executors are written by their names; --import makes them known again.
     """
-    definition = find_workflow(workflow, Registry.of(modules))
+    output, (definition,) = session.output, session.workflows
     if output.json and file is None:
         output.document(workflow_to_document(definition))
         return
-    chosen: Literal["yaml", "json"] = form or ("json" if file and file.suffix.lower() == ".json" else "yaml")
-    _deliver(output, dump_workflow(definition, chosen), file, {"workflow": definition.name, "format": chosen})
+    chosen: TextForm = form or ("json" if file and file.suffix.lower() == ".json" else "yaml")
+    _deliver(output, dump_workflow(definition, form=chosen), file, {"workflow": definition.name, "format": chosen})
 
 
 @click.command(short_help="Print the JSON Schema of definitions.")

@@ -14,12 +14,12 @@ from rich.text import Text
 from circuit_breaker.cli.options import definitions_option, output_options, storage_option
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.records import case_record, summary_record
-from circuit_breaker.cli.session import Session
+from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.telling import STATUS_STYLES, tell
 from circuit_breaker.cli.tokens import case_panel
 from circuit_breaker.engine.ports import CaseSummary
 from circuit_breaker.errors import CaseNotFound
-from circuit_breaker.workflow.case import Case, Status
+from circuit_breaker.workflow.case import CLOSED, Case, Status
 from circuit_breaker.workflow.explain import Explanation, Reason
 from circuit_breaker.workflow.history import History
 
@@ -29,24 +29,19 @@ __all__ = ["cases", "explain", "history", "show"]
 @click.command(short_help="List the cases of a journal.")
 @click.option("--status", "statuses", multiple=True, type=click.Choice(get_args(Status)), help="May be repeated.")
 @click.option("--state", help="Only cases with a token in this state.")
-@click.option("-w", "--workflow", metavar="NAME", help="Only cases of the workflow of this name.")
+@click.option("-w", "--workflow", "name", metavar="NAME", help="Only cases of the workflow of this name.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="The most to list.")
 @click.option("--after", default="", metavar="CASE", help="Begin after this case: the next page.")
 @storage_option
 @output_options
-@click.pass_obj
+@with_session
 def cases(
-    output: Output,
-    statuses: Sequence[Status],
-    state: str | None,
-    workflow: str | None,
-    limit: int,
-    after: str,
-    storage: str,
+    session: Session, *, statuses: Sequence[Status], state: str | None, name: str | None, limit: int, after: str
 ) -> None:
     """List cases, ordered by id, a page at a time. With --json one object a line."""
-    filters = {"workflow": workflow, "status": statuses or None, "state": state, "after": after}
-    found = asyncio.run(_cases(Session(storage), limit=limit + 1, **filters))
+    output = session.output
+    filters = {"workflow": name, "status": statuses or None, "state": state, "after": after}
+    found = asyncio.run(_cases(session, limit=limit + 1, **filters))
     page = found[:limit]
     if output.json:
         for summary in page:
@@ -65,7 +60,7 @@ async def _cases(session: Session, **filters: Any) -> list[CaseSummary]:
 def _cases_table(page: Iterable[CaseSummary]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("case", "workflow", "status", "state"):
-        table.add_column(name, overflow="fold", no_wrap=name == "status")
+        table.add_column(name, overflow="fold", no_wrap=name in ("case", "status"))
     table.add_column("events", justify="right")
     table.add_column("changed (UTC)", no_wrap=True)
     for summary in page:
@@ -86,13 +81,16 @@ def _moment(moment: datetime) -> str:
 
 @click.command(short_help="Show a case: its tokens, data and history.")
 @click.argument("case")
-@click.option("--events", "most", default=50, show_default=True, type=click.IntRange(min=0), help="The most events to show.")
+@click.option(
+    "--events", "most", default=50, show_default=True, type=click.IntRange(0), help="The most events to show."
+)
 @storage_option
 @output_options
-@click.pass_obj
-def show(output: Output, case: str, most: int, storage: str) -> None:
+@with_session
+def show(session: Session, *, case: str, most: int) -> None:
     """Show CASE: where its tokens are, what they carry, what is going on, and what happened."""
-    found, events = asyncio.run(_read(Session(storage), case))
+    output = session.output
+    found, events = asyncio.run(_read(session, case))
     if output.json:
         shown = events.to_documents()[max(0, len(events) - most) :]
         output.document(case_record(found) | {"history": shown})
@@ -133,10 +131,11 @@ def _history_table(events: History, most: int) -> Table:
 @click.option("--format", "form", type=click.Choice(["json", "yaml", "csv"]), default="json", show_default=True)
 @storage_option
 @output_options
-@click.pass_obj
-def history(output: Output, case: str, form: str, storage: str) -> None:
+@with_session
+def history(session: Session, *, case: str, form: str) -> None:
     """Print every event of CASE. With --json one object a line, otherwise one document in the --format."""
-    _, events = asyncio.run(_read(Session(storage), case))
+    output = session.output
+    _, events = asyncio.run(_read(session, case))
     if not output.json:
         output.text(events.export(form))
         return
@@ -150,12 +149,11 @@ def history(output: Output, case: str, form: str, storage: str) -> None:
 @definitions_option
 @storage_option
 @output_options
-@click.pass_obj
-def explain(
-    output: Output, case: str, roles: Sequence[str], workflows: Sequence[str], modules: Sequence[str], storage: str
-) -> None:
+@with_session
+def explain(session: Session, *, case: str, roles: Sequence[str]) -> None:
     """Say of every transition of CASE whether it can fire, and if not, exactly why, and what would change that."""
-    explanation = asyncio.run(_explain(Session.of(storage, workflows, modules), case, roles or None))
+    output = session.output
+    explanation = asyncio.run(_explain(session, case, roles or None))
     if output.json:
         output.document(explanation.to_document())
         return
@@ -168,6 +166,9 @@ def explain(
     )  # fmt: skip
     if explanation.message:
         output.say(Text(f"  {explanation.message}", style="italic"))
+    if explanation.status in CLOSED:
+        output.say(Text("  nothing can happen to it any more", style="dim"))
+        return
     for reason in explanation.reasons:
         _say_reason(output, reason)
 

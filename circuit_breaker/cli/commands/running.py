@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -17,9 +16,8 @@ from circuit_breaker.cli.options import (
     storage_option,
     workflow_argument,
 )
-from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.records import case_record
-from circuit_breaker.cli.session import Session
+from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.watching import report, watched
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ids import new_id
@@ -27,7 +25,9 @@ from circuit_breaker.workflow.case import Case, Status
 
 __all__ = ["run", "start", "work"]
 
-id_option = click.option("--id", "case_id", metavar="CASE", help="The id of the new case; made from the time if not given.")
+id_option = click.option(
+    "--id", "case_id", metavar="CASE", help="The id of the new case; made from the time unless given."
+)
 OPEN: tuple[Status, ...] = ("running", "waiting", "stuck", "failed", "in_doubt")
 
 
@@ -38,30 +38,21 @@ OPEN: tuple[Status, ...] = ("running", "waiting", "stuck", "failed", "in_doubt")
 @by_option
 @storage_option
 @output_options
-@click.pass_obj
-def run(
-    output: Output,
-    workflow: str,
-    modules: Sequence[str],
-    data: dict[str, Any] | None,
-    case_id: str | None,
-    by: str,
-    storage: str,
-) -> None:
+@with_session
+def run(session: Session, *, data: dict[str, Any] | None, case_id: str | None, by: str) -> None:
     """Start a case of WORKFLOW and run it until it rests: completed, or waiting for somebody.
 
     What happens is told line by line. A run that is interrupted is taken up by `circuit-breaker work`.
     """
-    session = Session.of(storage, [workflow], modules)
-    case = asyncio.run(_run(session, output, {"data": data, "id": case_id or new_id(), "by": by}))
+    case = asyncio.run(_run(session, {"data": data, "id": case_id or new_id(), "by": by}))
     raise click.exceptions.Exit(exit_code_of_case(case))
 
 
-async def _run(session: Session, output: Output, options: dict[str, Any]) -> Case:
+async def _run(session: Session, options: dict[str, Any]) -> Case:
     async with session.engine(existing=False) as engine:
-        async with watched(engine, output, case=options["id"]):
+        async with watched(engine, session.output, case=options["id"]):
             case = await engine.run(await engine.start(session.workflows[0], **options))
-        report(engine, output, case)
+        report(engine, session.output, case, storage=session.storage)
         return case
 
 
@@ -72,23 +63,14 @@ async def _run(session: Session, output: Output, options: dict[str, Any]) -> Cas
 @by_option
 @storage_option
 @output_options
-@click.pass_obj
-def start(
-    output: Output,
-    workflow: str,
-    modules: Sequence[str],
-    data: dict[str, Any] | None,
-    case_id: str | None,
-    by: str,
-    storage: str,
-) -> None:
+@with_session
+def start(session: Session, *, data: dict[str, Any] | None, case_id: str | None, by: str) -> None:
     """Start a case of WORKFLOW and print its id. Nothing fires yet: see `fire`, `signal` and `work`."""
-    session = Session.of(storage, [workflow], modules)
     case = asyncio.run(_start(session, {"data": data, "id": case_id, "by": by}))
-    if output.json:
-        output.document(case_record(case))
+    if session.output.json:
+        session.output.document(case_record(case))
     else:
-        output.text(case.id)
+        session.output.text(case.id)
 
 
 async def _start(session: Session, options: dict[str, Any]) -> Case:
@@ -109,19 +91,17 @@ async def _start(session: Session, options: dict[str, Any]) -> Case:
 @definitions_option
 @storage_option
 @output_options
-@click.pass_obj
-def work(
-    output: Output, until_idle: bool, poll: float, workflows: Sequence[str], modules: Sequence[str], storage: str
-) -> None:
+@with_session
+def work(session: Session, *, until_idle: bool, poll: float) -> None:
     """Keep the cases of a journal going, until it is stopped: take up what was interrupted, fire timers when due.
 
     Cases whose definition is not known are left alone, and named.
     """
-    session = Session.of(storage, workflows, modules)
-    asyncio.run(_work(session, output, until_idle=until_idle, poll=poll))
+    asyncio.run(_work(session, until_idle=until_idle, poll=poll))
 
 
-async def _work(session: Session, output: Output, *, until_idle: bool, poll: float) -> None:
+async def _work(session: Session, *, until_idle: bool, poll: float) -> None:
+    output = session.output
     async with session.engine(existing=not session.workflows) as engine:
         for unknown in await session.know_all(engine, await _definitions(engine)):
             output.warn(str(unknown))

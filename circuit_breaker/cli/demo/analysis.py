@@ -18,7 +18,9 @@ SECTIONS: Final = ("introduction", "background", "conclusion")
 LONG: Final = 8
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_HEADING: Final = {name: re.compile(rf"^[ \t#*=\d.]*{name}s?[ \t#*=:.]*$", re.I | re.M) for name in SECTIONS}
+_HEADING: Final = {
+    name: re.compile(rf"^[ \t#*=\d.]*{name}s?[ \t#*=:.]*$", re.IGNORECASE | re.MULTILINE) for name in SECTIONS
+}
 
 
 def words(text: str) -> list[str]:

@@ -115,12 +115,13 @@ class Board:
     def table(self, most: int) -> Table:
         """The pages, at most so many: those that something is going on with before the others."""
         table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column("file", overflow="ellipsis", no_wrap=True, max_width=40)
-        table.add_column("state", no_wrap=True)
+        table.add_column("file", overflow="ellipsis", no_wrap=True, max_width=32)
+        table.add_column("state", overflow="ellipsis", no_wrap=True, min_width=19, max_width=19)
         for name, _, least in MEASURED:
-            table.add_column(f"{name} ≥{least}", justify="right", no_wrap=True)
-        table.add_column("events", justify="right", no_wrap=True)
-        table.add_column("", overflow="ellipsis", no_wrap=True, ratio=1)
+            title = f"{name} ≥{least}"
+            table.add_column(title, justify="right", no_wrap=True, min_width=len(title))
+        table.add_column("events", justify="right", no_wrap=True, min_width=6)
+        table.add_column("", overflow="ellipsis", no_wrap=True)
         shown = self._shown(most)
         for row in shown:
             table.add_row(*row.cells())

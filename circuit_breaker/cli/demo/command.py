@@ -31,6 +31,8 @@ from circuit_breaker.workflow.case import Case
 __all__ = ["demo"]
 
 LONGEST_TABLE = 40
+DEFINITION = "circuit_breaker.cli.demo.review:document_review"
+MINE = '{"title": "Plan", "content": "We should.", "author": "ann", "priority": 3, "revisions": 0}'
 
 
 @click.command(short_help="Watch a workflow review real files; kill it, and start it again.")
@@ -48,12 +50,12 @@ LONGEST_TABLE = 40
 @click.option("--fresh", is_flag=True, help="Forget earlier demos in this journal, and begin anew.")
 @output_options
 @click.pass_obj
-def demo(output: Output, paths: Sequence[Path], db: Path | None, at_once: int, pace: float, fresh: bool) -> None:
+def demo(output: Output, *, paths: Sequence[Path], db: Path | None, at_once: int, pace: float, fresh: bool) -> None:
     """Review text files (.md, .rst, .txt) at PATHS, or the project's own pages, from draft to approval.
 
-    Each file is measured for real: its words, its clarity (the share of short words) and its completeness (introduction,
-    background, conclusion). What scores low goes to a reviewer; what is declined goes back to its author. These people
-    are played by a script, so that the demo ends by itself.
+    Each file is measured for real: its words, its clarity (the share of short words) and its completeness
+    (introduction, background, conclusion). What scores low goes to a reviewer; what is declined goes back to its
+    author. These people are played by a script, so that the demo ends by itself.
 
     Everything that happens is written to a journal in SQLite. Kill the demo at any moment, with kill -9 if you like,
     and start it again: it goes on where it was.
@@ -119,7 +121,8 @@ class Performance:
         for name, reason in self.found.skipped:
             self.output.warn(f"'{name}' is left out: {reason}")
         total = len(board.rows)
-        if not total or board.arrived == total:
+        if board.arrived == total:
+            self.output.say(Text(f"{_files(total)} reviewed before, and nothing left to do", style="cyan"))
             return
         self.output.say(Text.assemble(("Reviewing ", "bold"), _files(total), f", {self.at_once} at a time"))
         if known:
@@ -170,12 +173,13 @@ class Performance:
         if not cases:
             return
         longest = max(cases, key=lambda case: case.sequence)
-        where = f"--storage {self.url}"
-        say(Text("Look at what happened, and why:", style="dim"))
-        say(Text(f"  circuit-breaker show {longest.id} {where}"), soft_wrap=True)
-        say(Text(f"  circuit-breaker explain {longest.id} {where}"), soft_wrap=True)
-        say(Text(f"  circuit-breaker cases {where}"), soft_wrap=True)
-        say(Text("The people were played by a script. Run it again with --fresh to begin anew.", style="dim"))
+        say(Text("\nWhat happened to a page, and the definition that it followed:", style="dim"))
+        say(Text(f"  circuit-breaker show {longest.id} --storage {self.url}"), soft_wrap=True)
+        say(Text(f"  circuit-breaker draw {DEFINITION}"), soft_wrap=True)
+        say(Text("The people were played by a script. To be the reviewer yourself, and to ask why:", style="dim"))
+        say(Text(f"  circuit-breaker run {DEFINITION} --id mine --data '{MINE}'"), soft_wrap=True)
+        say(Text("  circuit-breaker explain mine"), soft_wrap=True)
+        say(Text("\nRun the demo again with --fresh to begin anew.", style="dim"))
 
     def _record(self, board: Board, seconds: float) -> dict[str, Any]:
         rows = [(row.page, row.case) for row in board.rows.values() if row.case is not None]
@@ -186,8 +190,8 @@ class Performance:
             "counts": dict(board.counts()),
             "skipped": [{"file": name, "reason": reason} for name, reason in self.found.skipped],
             "files": [
-                {"file": page.name, "case": case.id, "state": case.state, "status": case.status, "events": case.sequence}
-                | scores_of(case)
+                {"file": page.name, "case": case.id, "state": case.state, "status": case.status}
+                | {"events": case.sequence, **scores_of(case)}
                 for page, case in rows
             ],
         }

@@ -1,7 +1,7 @@
 """The review of a document: a workflow to watch, to read and to copy.
 
-A draft is submitted and measured in two ways at once. What is long enough, clear and complete is reviewed by that alone;
-anything else is put before a person. What is declined goes back to its author, at most twice.
+A draft is submitted and measured in two ways at once. What is long enough, clear and complete is reviewed by that
+alone; anything else is put before a person. What is declined goes back to its author, at most twice.
 """
 
 from __future__ import annotations
