@@ -14,7 +14,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from circuit_breaker import BaseExecutor, Engine, Rulebook, Workflow, connect, field, flow, parameter, states, validate
+from circuit_breaker import (
+    BaseExecutor,
+    Case,
+    Engine,
+    Rulebook,
+    Workflow,
+    connect,
+    field,
+    flow,
+    parameter,
+    states,
+    validate,
+)
 from circuit_breaker.rules import has_confidence, has_error, meets_quality, requires
 
 READINGS = Path(__file__).with_name("readings")
@@ -86,12 +98,14 @@ data_pipeline = Workflow(
     .transition("process")
     .policy(validations={"all": ["input_file"]}, rules={"all": ["has_processed_data"], "none": ["processing_error"]})
     .execute(DataProcessor, input_file=field("input_file"), folder=field("folder"))
-    .otherwise(human_review),
+    .otherwise(human_review)
+    .on_failure(human_review),
     flow(processed >> analyzed)
     .transition("analyze")
     .policy(validations={"all": ["processed_output"]}, rules={"all": ["meets_quality_threshold"]})
     .execute(Analyst, readings_file=field("processed_output"), raw_count=field("raw_count"))
-    .otherwise(human_review),
+    .otherwise(human_review)
+    .on_failure(human_review),
     flow(analyzed >> completed).transition("complete").guard({"all": ["has_analysis_results", "high_confidence"]}),
     flow(analyzed >> human_review).transition("request_review").guard(~has_confidence(0.9)),
     flow(human_review >> completed).transition("accept").manual(),
@@ -100,25 +114,27 @@ data_pipeline = Workflow(
 
 
 async def main() -> None:
+    files = [Path(name) for name in sys.argv[1:]] or [*sorted(READINGS.glob("*.json")), READINGS / "lost.json"]
     with tempfile.TemporaryDirectory() as folder:
         async with Engine(data_pipeline, storage=connect("memory://")) as engine:
-            for path in map(Path, sys.argv[1:] or sorted(READINGS.glob("*.json"))):
+            for file in files:
                 case = await engine.start(
-                    "data_pipeline", id=path.stem, data={"input_file": str(path), "folder": folder}
+                    "data_pipeline", id=file.stem, data={"input_file": str(file), "folder": folder}
                 )
                 case = await engine.run(case)
-                print(f"{case.id}: {case.state}, {case.data.get('analysis_results', 'no results')}")
+                print(f"{case.id}: {case.state}")
+                print("  scores", {key: value for key, value in case.data.items() if key.endswith("_score")})
                 if case.state == human_review:
-                    print(f"  {why(case.history)}")
+                    print(f"  {reason(case)}")
                     case = await engine.fire(case, "accept", by="ann", data={"comment": "seen"})
                     print(f"  {case.state}, after {case.history.by_actor('ann')[0].by} looked at it")
 
 
-def why(history: Any) -> str:
-    refusals = history.by_type("TransitionRefused")
-    if not refusals:
-        return "the analysis is not confident enough"
-    return f"{refusals[-1].transition} was refused: {refusals[-1].verdict['text']}"
+def reason(case: Case) -> str:
+    """What led the case to a person."""
+    arrival = case.history.by_type("TransitionFired", "TransitionRefused", "ActionFailed")[-1]
+    words = {"TransitionFired": "led here", "TransitionRefused": "was refused", "ActionFailed": "failed"}
+    return f"'{arrival.transition}' {words[arrival.type]}"
 
 
 if __name__ == "__main__":

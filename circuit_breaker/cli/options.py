@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,7 +55,7 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         name = value[1:]
         try:
             if name == "-":
-                return click.get_text_stream("stdin").read(), "standard input: "
+                return sys.stdin.read(), "standard input: "
             return Path(name).read_text(encoding="utf-8"), f"'{name}': "
         except (OSError, UnicodeDecodeError) as error:
             self.fail(f"'{name}' cannot be read: {error}", param, ctx)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -89,6 +90,21 @@ class Address:
     def option(self, name: str, default: Any) -> str:
         """What the URL says for an option, or the default."""
         return self.options.get(name, str(default))
+
+    def seconds(self, name: str, default: float) -> float:
+        """What the URL says for an option that is a time in seconds, or the default.
+
+        Raises:
+            StorageError: It is no number, negative or without end.
+        """
+        text = self.option(name, default)
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = math.nan
+        if not 0 <= seconds < math.inf:
+            raise StorageError(f"{name}={text} is no number of seconds", remedy=f"write e.g. ?{name}={default:g}")
+        return seconds
 
     def check_options(self, *known: str) -> None:
         """Nothing, when every option is known.

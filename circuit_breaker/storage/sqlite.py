@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import math
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -26,11 +23,9 @@ from circuit_breaker.engine.ports import CaseSummary
 from circuit_breaker.errors import DataInvalid, StorageClosed, StorageError
 from circuit_breaker.storage.address import Address
 from circuit_breaker.storage.conflict import expected_version
-from circuit_breaker.storage.liveness import Presence
 from circuit_breaker.storage.sqlite_columns import to_microseconds
-from circuit_breaker.storage.sqlite_faults import translation
+from circuit_breaker.storage.sqlite_files import Files
 from circuit_breaker.storage.sqlite_reader import Reader
-from circuit_breaker.storage.sqlite_schema import open_connection, prepare
 from circuit_breaker.storage.sqlite_writer import Unit, Verdicts, Writer
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.events import Event, encode_event
@@ -46,22 +41,11 @@ LEVELS = ("FULL", "NORMAL", "EXTRA")
 
 
 @attrs.frozen(eq=False)
-class _Files:
-    """What an open journal holds: a writer, a reader on the loop's thread, and one on a thread for long lists."""
-
-    presence: Presence
-    writer: Writer
-    reader: Reader
-    lister: Reader
-    close: Callable[[], None]
-
-
-@attrs.frozen(eq=False)
 class _Open:
     """An open journal: its files, its loop and its two threads."""
 
     loop: asyncio.AbstractEventLoop
-    files: _Files
+    files: Files
     writing: ThreadPoolExecutor
     listing: ThreadPoolExecutor
 
@@ -104,7 +88,10 @@ class SqliteJournal:
         if synchronous not in LEVELS:
             raise StorageError(f"no synchronous={synchronous}", remedy=f"one of: {', '.join(LEVELS)}")
         return cls(
-            address.file, tenant=address.tenant, synchronous=synchronous, busy_timeout=_seconds(address, "busy_timeout")
+            address.file,
+            tenant=address.tenant,
+            synchronous=synchronous,
+            busy_timeout=address.seconds("busy_timeout", 5.0),
         )
 
     def __repr__(self) -> str:
@@ -125,7 +112,10 @@ class SqliteJournal:
             raise StorageError(f"the journal '{self.path}' is open already", remedy="connect a second one")
         loop = asyncio.get_running_loop()
         writing, listing = (ThreadPoolExecutor(1, f"sqlite-{name}") for name in ("writer", "lister"))
-        opening = loop.run_in_executor(writing, self._open_files)
+        opening = loop.run_in_executor(
+            writing,
+            partial(Files.open, self.path, self._tenant, synchronous=self._synchronous, patience=self._patience),
+        )
         try:
             files = await asyncio.shield(opening)
         except BaseException:
@@ -134,24 +124,6 @@ class SqliteJournal:
             raise
         self._open = _Open(loop, files, writing, listing)
         return self
-
-    def _open_files(self) -> _Files:
-        """Opens everything, or nothing; the name is given up last, so that nobody takes us for dead while we write."""
-        prepare(self.path, busy_timeout=self._patience)
-        with ExitStack() as stack, translation(self.path):
-            presence = Presence(self.path)
-            stack.callback(presence.leave)
-            presence.sweep()
-            writer = Writer(self._connection(stack), self.path, tenant=self._tenant)
-            reader, lister = (
-                Reader(self._connection(stack, self._patience), self.path, tenant=self._tenant) for _ in range(2)
-            )
-            return _Files(presence, writer, reader, lister, stack.pop_all().close)
-
-    def _connection(self, stack: ExitStack, busy_timeout: float = 0.0) -> sqlite3.Connection:
-        connection = open_connection(self.path, busy_timeout=busy_timeout, synchronous=self._synchronous)
-        stack.callback(connection.close)
-        return connection
 
     async def __aexit__(self, *exc: object) -> None:
         here = self._opened()
@@ -299,7 +271,7 @@ class SqliteJournal:
         return await here.loop.run_in_executor(here.listing, read, here.files.lister)
 
 
-def _close_again(opening: asyncio.Future[_Files]) -> None:
+def _close_again(opening: asyncio.Future[Files]) -> None:
     """Closes what was opened for somebody who did not wait."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
@@ -313,14 +285,3 @@ def _tell(batch: list[Unit], verdicts: Verdicts) -> None:
             unit.told.set_result(None)
         else:
             unit.told.set_exception(verdict)
-
-
-def _seconds(address: Address, option: str) -> float:
-    text = address.option(option, 5.0)
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise StorageError(f"{option}={text} is no number of seconds", remedy=f"write e.g. ?{option}=5")
-    return seconds

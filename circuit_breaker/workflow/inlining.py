@@ -31,7 +31,9 @@ def sub_workflow(workflow: Workflow, *, prefix: str, source: State, into: State)
         for state in workflow.states
     }
     inner = [_inlined(each, states, prefix, workflow.rules) for each in workflow.flows]
-    ends = [flow(state >> into).transition(f"{state}-to-{into}") for name, state in states.items() if name in workflow.final]
+    ends = [
+        flow(state >> into).transition(f"{state}-to-{into}") for name, state in states.items() if name in workflow.final
+    ]
     first = states[workflow.initial]
     enter = flow(source >> first).transition(f"{source}-to-{first}")
     return (enter, *inner, *ends)

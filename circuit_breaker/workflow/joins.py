@@ -31,9 +31,7 @@ def parallel(source: State, *branches: Any, into: State) -> Flows:
     )
 
 
-def n_of_m(
-    ends: Sequence[State], needed: int, *, into: State, merge: Callable[..., Any] | None = None
-) -> Flows:
+def n_of_m(ends: Sequence[State], needed: int, *, into: State, merge: Callable[..., Any] | None = None) -> Flows:
     """On when so many branches have ended; the others end without effect (WCP-30, structured partial join).
 
     Args:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from circuit_breaker.errors import WorkflowInvalid
@@ -50,7 +51,7 @@ def sequence(*states: State) -> Flows:
     """
     if len(states) < 2:
         raise WorkflowInvalid("sequence() joins two states or more")
-    return tuple(_step(one, other) for one, other in zip(states, states[1:], strict=False))
+    return tuple(_step(one, other) for one, other in pairwise(states))
 
 
 def branch(source: State, *ways: tuple[Any, State], otherwise: State | None = None) -> Flows:
@@ -92,7 +93,7 @@ def loop(
     leave = _step(head, exit_to, name=f"{head}-ends").priority(LAST)
     if max_iterations is None:
         return again.guard(condition), _step(end, head, name=f"{head}-returns"), leave
-    if isinstance(max_iterations, bool) or not isinstance(max_iterations, int) or max_iterations < 1:
+    if type(max_iterations) is not int or max_iterations < 1:
         raise WorkflowInvalid(f"max_iterations={max_iterations!r} is not a whole number from 1")
     count = field(f"metadata.{key}")
     bounded = all_of(as_rule(condition), any_of(count.missing(), count < max_iterations))
@@ -198,5 +199,3 @@ def _step(source: State, target: State, *, name: str = "") -> Flow:
 def _any(rules: Iterable[Any]) -> Rule:
     made = [as_rule(rule) for rule in rules]
     return made[0] if len(made) == 1 else any_of(*made)
-
-

@@ -1,0 +1,213 @@
+"""Definitions from the command line: named, checked, drawn, written, and known to cases in the journal."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema_rs
+import pytest
+import yaml
+
+VALID = """\
+circuit_breaker: 1
+name: tickets
+states: [open, solved]
+transitions:
+- name: solve
+  from: open
+  to: solved
+  guard: {rule: worth_sending}
+  steps: [{action: wrap}, {execute: Label, parameters: {name: {field: data.name}}}]
+"""
+FAULTY = """\
+circuit_breaker: 1
+name: tickets
+states: [open, solved]
+transitions:
+- name: solve
+  from: opne
+  to: solved
+- name: close
+  from: open
+  to: solved
+  manul: true
+"""
+
+
+@pytest.fixture
+def tickets(here):
+    (here / "tickets.yaml").write_text(VALID)
+    return "tickets.yaml"
+
+
+@pytest.mark.parametrize("reference", ["orders:plain", "orders.py:plain", "./orders.py:plain"])
+def test_a_workflow_is_named_by_module_or_file(cb, reference):
+    """A module in the working directory and a path to a file both lead to the workflow."""
+    assert "✓ plain is valid: 3 states, 2 transitions" in cb("check", reference).out
+
+
+def test_the_only_workflow_of_a_module_needs_no_name(cb, here):
+    """Where a module holds one workflow its attribute may be left out; where it holds several they are named."""
+    (here / "single.py").write_text("from orders import plain\n")
+
+    assert "plain" in cb("check", "single.py").out
+    assert "it holds orders, plain" in cb("check", "orders.py", code=4).err
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("nowhere:plain", "there is no module 'nowhere'"),
+        ("nowhere.inside:plain", "there is no module 'nowhere.inside'"),
+        ("nowhere.py:plain", "there is no file 'nowhere.py'"),
+        ("nowhere.yaml", "'nowhere.yaml' cannot be read: No such file"),
+        ("..x:plain", "'..x' names no module"),
+        ("orders.py:plian", "has no 'plian'"),
+        ("json", "which workflow of module 'json'?"),
+    ],
+)
+def test_what_is_not_there_is_named(cb, reference, message):
+    """A module, file or attribute that does not exist is an error of its own, with exit code 4."""
+    assert message in cb("check", reference, code=4).err
+
+
+def test_the_nearest_name_is_suggested(cb):
+    """A misspelt attribute is answered with the name that was meant."""
+    assert "did you mean 'plain'?" in cb("check", "orders.py:plian", code=4).err
+
+
+def test_something_else_than_a_workflow_is_invalid(cb):
+    """An attribute that is no workflow is an invalid definition."""
+    assert "is a int, no Workflow" in cb("check", "orders.py:other", code=3).err
+
+
+def test_a_module_that_lacks_another_says_so_itself(cb, here):
+    """When a module fails because it imports what is not installed, that is what is told, not that it is missing."""
+    (here / "needy.py").write_text("import not_installed_anywhere\n")
+
+    assert "No module named 'not_installed_anywhere'" in cb("check", "needy:w", code=70).err
+
+
+def test_faults_of_a_document_have_line_and_column(cb, here):
+    """``check`` reports every fault of a YAML file at once, each with its place and the nearest right word."""
+    (here / "faulty.yaml").write_text(FAULTY)
+    done = cb("check", "faulty.yaml", code=3)
+    faults = cb("check", "faulty.yaml", "--json", code=3).error["faults"]
+
+    assert "6:9" in done.err
+    assert "open" in done.err
+    assert {6, 11} == {fault["line"] for fault in faults}
+    assert all(fault["column"] for fault in faults)
+
+
+def test_faults_of_a_module_are_reported_together(cb, here):
+    """A wrong definition in Python is an invalid definition too, with all its faults."""
+    (here / "wrong.py").write_text(
+        "from circuit_breaker import Workflow, flow, states\n"
+        "a, b = states('a', 'b')\n"
+        "w = Workflow('w', flow(a >> b).transition('x').guard('no_rule'), flow(a >> b).transition('y').guard('none'))\n"
+    )
+    done = cb("check", "wrong.py:w", code=3)
+
+    assert "no_rule" in done.err
+    assert "none" in done.err
+
+
+def test_a_document_that_is_no_text_is_invalid(cb, here):
+    """A file in another encoding is told as such."""
+    (here / "latin.yaml").write_bytes(b"name: caf\xe9\n")
+
+    assert "is no text in UTF-8" in cb("check", "latin.yaml", code=3).err
+
+
+def test_import_makes_names_known_to_a_document(cb, tickets):
+    """Actions, executors and rules of an imported module are found by the names that a document uses."""
+    assert "worth_sending" in cb("check", tickets, code=3).err
+    assert "✓ tickets is valid" in cb("check", tickets, "--import", "orders").out
+    options = ["--import", "orders.py", "--data", '{"name": "Ann", "amount": 1}', "--json"]
+    (token,) = cb("run", tickets, *options).document["tokens"]
+    assert {"wrapped": True, "label": "to Ann"}.items() <= token["data"].items()
+
+
+def test_a_case_of_a_document_needs_its_module_again(cb, tickets):
+    """What the journal keeps of a document is enough with the same --import."""
+    cb("start", tickets, "--import", "orders", "--id", "t1", "--data", '{"name": "Ann", "amount": 1}')
+
+    assert 4 == cb("explain", "t1", code=4).code
+    assert "✓ solve: can fire by itself" in cb("explain", "t1", "--import", "orders").out
+
+
+def test_doubts_are_warnings_unless_strict(cb, here):
+    """What is probably not meant is a warning; with --strict it is a fault."""
+    (here / "odd.py").write_text(
+        "from circuit_breaker import Workflow, flow, states\n"
+        "a, b = states('a', 'b')\n"
+        "w = Workflow('w', flow(a >> b).transition('x'), flow(a >> b).transition('y'), flow(b >> a).transition('z')\n"
+        "    .execute('Unknown').effect('at_most_once').retry(2), final=())\n"
+    )
+    done = cb("check", "odd.py:w")
+
+    assert "no state is final" in done.err
+    assert "in state 'a' 'x' always fires, and never 'y'" in done.err
+    assert "executes 'Unknown'" in done.err
+    assert "done at most once" in done.err
+    assert 4 == len(cb("check", "odd.py:w", "--strict", "--json", code=3).document["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("form", "part"), [("mermaid", "flowchart LR"), ("dot", "digraph"), ("svg", "<svg"), ("terminal", "── send ──")]
+)
+def test_a_workflow_is_drawn_in_four_forms(cb, form, part):
+    """``draw`` prints Mermaid, DOT, SVG or a picture for the terminal."""
+    assert part in cb("draw", "orders.py:plain", "--format", form).out
+    assert part in cb("draw", "orders.py:plain", "--format", form, "--json").document["text"]
+
+
+def test_the_suffix_of_the_file_says_the_form(cb, here):
+    """``draw -o picture.svg`` writes SVG; the form of an unknown suffix is the terminal's."""
+    assert "written to p.svg" in cb("draw", "orders.py:plain", "-o", "p.svg").err
+    cb("draw", "orders.py:plain", "-o", "p.txt", "--json")
+
+    assert "<svg" in (here / "p.svg").read_text()
+    assert "── send ──" in (here / "p.txt").read_text()
+
+
+def test_a_picture_shows_where_a_case_is(cb):
+    """``draw --case`` marks the states that hold tokens."""
+    cb("start", "orders.py:plain", "--id", "a")
+
+    assert "● new" in cb("draw", "orders.py:plain", "--case", "a").out
+    assert "○ new" in cb("draw", "orders.py:plain").out
+
+
+def test_a_file_that_cannot_be_written_is_a_wrong_command(cb, here):
+    """Writing into a directory that does not exist says which file and why."""
+    done = cb("draw", "orders.py:plain", "-o", "no/p.svg", code=1)
+
+    assert "no/p.svg" in done.err
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_what_is_exported_can_be_read_again(cb, here, form):
+    """``export`` writes a document of the same version as the definition."""
+    cb("export", "orders.py:plain", "-o", f"plain.{form}")
+    version = cb("check", "orders.py:plain", "--json").document["version"]
+
+    assert version == cb("check", f"plain.{form}", "--json").document["version"]
+
+
+def test_a_document_may_be_printed(cb):
+    """``export`` prints YAML, or JSON with --format json and with --json."""
+    as_yaml = yaml.safe_load(cb("export", "orders.py:plain").out)
+
+    assert "plain" == as_yaml["name"]
+    assert as_yaml == json.loads(cb("export", "orders.py:plain", "--format", "json").out)
+    assert as_yaml == cb("export", "orders.py:plain", "--json").document
+
+
+def test_the_schema_accepts_what_is_exported(cb):
+    """``schema`` prints a JSON Schema that the exported documents fit."""
+    schema = cb("schema").document
+
+    assert jsonschema_rs.is_valid(schema, cb("export", "orders.py:plain", "--json").document)
+    assert not jsonschema_rs.is_valid(schema, {"name": 1})

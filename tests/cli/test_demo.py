@@ -1,0 +1,221 @@
+"""The demo: what it makes of each kind of text, and that it goes on where it was."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circuit_breaker import Engine, connect
+from circuit_breaker.cli.demo.analysis import Clarity, Completeness, WordCount
+from circuit_breaker.cli.demo.pages import find_pages, included_pages
+from circuit_breaker.cli.demo.review import document_review
+from circuit_breaker.errors import Refused
+
+PLAIN = "we say it in short words " * 12
+SECTIONS = "# A page\n\n## Introduction\n\n{0}\n\n## Background\n\n{0}\n\n## Conclusion\n\nDone.\n"
+
+
+@pytest.fixture
+def demo(cb, here):
+    """Runs the demo over texts, each under its name, and gives what it says of each."""
+
+    def run(texts: dict[str, str], *options: str) -> dict:
+        (here / "pages").mkdir(exist_ok=True)
+        for name, text in texts.items():
+            (here / "pages" / name).write_text(text)
+        done = cb("demo", "pages", "--db", "demo.db", "--pace", "0", "--json", *options)
+        return {each["file"]: each for each in done.document["files"]}
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "completeness"),
+    [
+        (SECTIONS.format(PLAIN), "approved", 100),
+        (SECTIONS.format(PLAIN + "urgent"), "approved", 100),
+        (SECTIONS.format(PLAIN).replace("## Conclusion", ""), "approved", 67),
+        (PLAIN * 2, "approved", 67),
+        ("too short", "rejected_for_good", 67),
+        (SECTIONS.format("documentation implementation " * 30), "rejected_for_good", 100),
+    ],
+    ids=["good", "urgent", "nearly complete", "without sections", "short", "unclear"],
+)
+def test_a_text_gets_what_it_deserves(demo, text, state, completeness):
+    """What is good is approved; what is incomplete is revised; what stays short or unclear is rejected for good."""
+    found = demo({"a.md": text})["a.md"]
+
+    assert (state, "completed", completeness) == (found["state"], found["status"], found["completeness"])
+
+
+def test_an_empty_text_is_not_submitted(demo, cb):
+    """Without a text there is nothing to review: the page is stuck in draft, and explain says why."""
+    found = demo({"a.md": ""})["a.md"]
+
+    assert ("draft", "stuck", None) == (found["state"], found["status"], found["words"])
+    assert "data.content is present" in cb("explain", found["case"], "--storage", "sqlite:///demo.db").out
+
+
+def test_a_reviewer_is_never_the_author(demo, cb):
+    """Whoever wrote a page neither reviews nor signs it."""
+    found = demo({"a.md": "author: rita\n\nurgent\n\n" + PLAIN * 2, "b.md": "author: alex\n\nurgent\n\n" + PLAIN * 2})
+    data = [
+        cb("show", each["case"], "--storage", "sqlite:///demo.db", "--json").document["tokens"][0]["data"]
+        for each in found.values()
+    ]
+
+    assert [("rita", "ravi", "alex"), ("alex", "rita", "amira")] == [
+        (each["author"], each["reviewer"], each["approver"]) for each in data
+    ]
+
+
+def test_a_second_run_has_nothing_to_do(demo, cb):
+    """Run again, it says so, adds no event, and shows the same."""
+    first = demo({"a.md": PLAIN, "b.md": "short"})
+
+    assert first == demo({})
+    assert "2 files reviewed before, and nothing left to do" in cb("demo", "pages", "--db", "demo.db").out
+
+
+def test_a_changed_or_new_file_is_reviewed_anew(demo, cb, here):
+    """A file whose content changed is another case; the others are not touched."""
+    first = demo({"a.md": PLAIN, "b.md": "short"})
+    (here / "pages" / "b.md").write_text("no longer so short")
+    done = cb("demo", "pages", "--db", "demo.db", "--pace", "0")
+    second = demo({})
+
+    assert "going on where it was: 1 reviewed before, 0 under way, 1 new" in done.out
+    assert first["a.md"] == second["a.md"]
+    assert first["b.md"]["case"] != second["b.md"]["case"]
+
+
+def test_fresh_begins_anew_but_only_over_demos(demo, cb):
+    """``--fresh`` forgets earlier demos; a journal with other cases in it is left as it is."""
+    demo({"a.md": PLAIN})
+    assert ["a.md"] == list(demo({}, "--fresh"))
+    cb("start", "orders.py:plain", "--storage", "sqlite:///demo.db")
+
+    assert "cases of other workflows" in cb("demo", "pages", "--db", "demo.db", "--fresh", code=5).err.replace("(s)", "s")
+
+
+def test_its_own_pages_are_the_default(cb, here, monkeypatch):
+    """Without a path the project's own pages are reviewed, with the journal under the user's state directory."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(here / "state"))
+    done = cb("demo", "--pace", "0")
+
+    assert len(list(included_pages().iterdir())) == len(find_pages([included_pages()]).pages)
+    assert "why-a-net.md: approved" in done.out
+    assert (here / "state" / "circuit-breaker" / "demo.db").exists()
+    assert "circuit-breaker show " in done.out
+
+
+def test_files_that_are_no_text_are_left_out(cb, here):
+    """What cannot be read is named with the reason; hidden files and other kinds are not looked at; doubles count once."""
+    pages = here / "pages"
+    (pages / ".hidden").mkdir(parents=True)
+    (pages / ".hidden" / "x.md").write_text(PLAIN)
+    (pages / "code.py").write_text(PLAIN)
+    (pages / "latin.txt").write_bytes(b"caf\xe9")
+    (pages / "big.rst").write_text("x" * 1_000_001)
+    (pages / "a.md").write_text(PLAIN)
+    (pages / "link.md").symlink_to("a.md")
+    document = cb("demo", "pages", "pages/a.md", "--db", "demo.db", "--pace", "0", "--json").document
+
+    assert ["a.md"] == [each["file"] for each in document["files"]]
+    assert {"latin.txt": "no text in UTF-8", "big.rst": "1,000,001 bytes are too many; the most is 1,000,000"} == {
+        each["file"]: each["reason"] for each in document["skipped"]
+    }
+    assert "'latin.txt' is left out" in cb("demo", "pages/latin.txt", "--db", "demo.db").err
+
+
+def test_a_directory_without_texts_is_a_wrong_command(cb, here):
+    """Where there is nothing to review, the command says so."""
+    (here / "empty").mkdir()
+
+    assert "there are no text files" in cb("demo", "empty", code=2).err
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_a_table_is_drawn_while_it_works(here, count):
+    """On a terminal the table changes while the review goes on, and stands there at the end."""
+    (here / "pages").mkdir()
+    for number in range(count):
+        (here / "pages" / f"page-{number}.md").write_text(f"{PLAIN * 2} {number}")
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "circuit_breaker.cli", "demo", "pages", "--db", "demo.db", "--pace", "0.02"]
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "20"}
+    with subprocess.Popen(command, stdout=follower, stderr=follower, env=environment, cwd=here) as process:
+        os.close(follower)
+        screen = "".join(chunk.decode(errors="replace") for chunk in _chunks(leader))
+
+    assert 0 == process.returncode
+    assert "completeness ≥80" in screen
+    assert f"of {count} reviewed" in screen
+    assert "approved" in screen
+    assert (count > 14) == ("more" in screen)
+
+
+def _chunks(leader: int):
+    """What arrives at a terminal until nobody writes to it any more."""
+    while True:
+        try:
+            chunk = os.read(leader, 4096)
+        except OSError:
+            break
+        if not chunk:
+            break
+        yield chunk
+    os.close(leader)
+
+
+async def test_the_rules_bind_people_too():
+    """A reviewer who is the author is refused, whoever tells the engine so; the verdict names the rule."""
+    async with Engine(document_review, storage=connect("memory://")) as engine:
+        data = {"title": "Plan", "content": "We should.", "author": "ann", "priority": 3, "revisions": 0}
+        case = await engine.run(await engine.start(document_review, data=data))
+        assert "human_review" == case.state
+        with pytest.raises(Refused) as refused:
+            await engine.fire(case, "accept", by="ann", roles=["reviewer"], data={"reviewer": "ann"})
+
+    assert "other_reviewer" == refused.value.verdict.name
+
+
+async def test_a_refused_join_keeps_what_its_branches_found():
+    """Low scores lead to a person, who sees the results of both branches."""
+    async with Engine(document_review, storage=connect("memory://")) as engine:
+        data = {"title": "Plan", "content": "We should.", "author": "ann", "priority": 3, "revisions": 0}
+        case = await engine.run(await engine.start(document_review, data=data))
+
+    assert {"words", "clarity", "completeness"} == set(case.token.results)
+
+
+TEXTS = st.text(st.sampled_from("abcdefghijklm \n'-#ÄÖé0"), max_size=200)
+
+
+@given(TEXTS)
+def test_scores_stay_within_their_bounds(text):
+    """Of any text there is a count, a clarity from 0 to 100 and a completeness in thirds."""
+    count = WordCount(text=text).execute_sync()["count"]
+
+    assert 0 <= count <= len(text)
+    assert 0 <= Clarity(text=text).execute_sync()["score"] <= 100
+    assert Completeness(text=text).execute_sync()["score"] in (0, 33, 67, 100)
+
+
+def test_clarity_is_the_share_of_short_words():
+    """Clarity is 100 less the percentage of words of more than eight letters."""
+    assert 75.0 == Clarity(text="one two three wonderful").execute_sync()["score"]
+    assert 100.0 == Clarity(text="one two three eightltr").execute_sync()["score"]
+
+
+def test_completeness_looks_for_headings():
+    """A section counts where its name is a heading, in Markdown, in reStructuredText or alone on a line."""
+    text = "# 1. Introduction\n\nBackground\n==========\n\nthe conclusion is elsewhere\n"
+
+    assert ["conclusion"] == Completeness(text=text).execute_sync()["missing"]
