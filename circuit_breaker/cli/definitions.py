@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -112,17 +113,28 @@ def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise WorkflowNotFound(f"there is no file '{path}'", remedy=HOW)
     path = path.resolve()
-    known = sys.modules.get(path.stem)
-    if known is not None and getattr(known, "__file__", None) == str(path):
-        return known
+    name = _free_name(path)
+    if name in sys.modules:
+        return sys.modules[name]
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
-    spec = spec_from_file_location(path.stem, path)
+    spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise WorkflowNotFound(f"'{path}' is no module of Python", remedy=HOW)
-    module = sys.modules[path.stem] = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = sys.modules[name] = module_from_spec(spec)
+    with ExitStack() as unless_it_works:
+        unless_it_works.callback(sys.modules.pop, name, None)
+        spec.loader.exec_module(module)
+        unless_it_works.pop_all()
     return module
+
+
+def _free_name(path: Path) -> str:
+    """The name of the module of a file: its own, unless a module that lies elsewhere has that name already."""
+    name = path.stem
+    while name in sys.modules and getattr(sys.modules[name], "__file__", None) != str(path):
+        name += "_"
+    return name
 
 
 def _attribute(module: ModuleType, name: str) -> Workflow:

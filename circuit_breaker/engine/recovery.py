@@ -63,10 +63,10 @@ async def work(engine: Engine, *, until_idle: bool, poll: float) -> None:
         engine.timer_set.clear()
         await recover(engine)
         now = engine.clock.now()
-        if due := await engine.storage.due(now, limit=AT_ONCE):
-            await run_all(engine, [summary.id for summary in due])
+        due = await engine.storage.due(now, limit=AT_ONCE)
+        if due and await run_all(engine, [summary.id for summary in due]):
             continue
-        earliest = await engine.storage.next_due()
+        earliest = await engine.storage.next_due() if not due else None
         if earliest is None and until_idle:
             return
         latest = now + timedelta(seconds=poll)

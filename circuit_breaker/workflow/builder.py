@@ -193,7 +193,7 @@ class WorkflowBuilder:
         Raises:
             RuleInvalid: A rule of an activity is none.
         """
-        return draft_definition(self.name, self.draft)
+        return draft_definition(self.name, self.draft, Rulebook.of(self.rules))
 
     def build(self) -> Workflow:
         """The workflow.
@@ -206,7 +206,7 @@ class WorkflowBuilder:
         flows = self.draft.compiled(faults)
         rulebook = self._rulebook(flows)
         faults += _unknown_rules(flows, rulebook)
-        faults += self._engine_faults()
+        faults = faults or self._engine_faults()
         if faults:
             raise WorkflowInvalid(f"Workflow '{self.name}' has {len(faults)} fault(s)", faults=faults)
         return Workflow(self.name, *flows, rules=rulebook, initial=self.draft.initial)

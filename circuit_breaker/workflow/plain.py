@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from circuit_breaker.errors import Fault, WorkflowInvalid
-from circuit_breaker.rules import as_rule
+from circuit_breaker.rules import Rulebook, as_rule
 from circuit_breaker.workflow.activities import ActivityDefinition, WorkflowDefinition
 from circuit_breaker.workflow.draft import Draft, Edge
 from circuit_breaker.workflow.flow import Flow
@@ -64,27 +64,30 @@ def _says(value: object) -> bool:
     return not (value is None or (isinstance(value, (tuple, Mapping, int)) and not value))
 
 
-def draft_definition(name: str, draft: Draft) -> WorkflowDefinition:
-    """The states and activities of a draft in the plain form; what patterns added has no place in it."""
+def draft_definition(name: str, draft: Draft, rulebook: Rulebook) -> WorkflowDefinition:
+    """The states and activities of a draft in the plain form; what patterns added has no place in it.
+
+    Names of rules are looked up as far as the rulebook has them.
+    """
     grouped: dict[tuple[str, str], list[Edge]] = {}
     for edge in draft.edges:
         grouped.setdefault((edge.activity, edge.target), []).append(edge)
     return WorkflowDefinition(
         name=name,
         states=draft.names,
-        activities=[_activity(draft, edges) for edges in grouped.values()],
+        activities=[_activity(draft, edges, rulebook) for edges in grouped.values()],
         initial_state=draft.initial,
     )
 
 
-def _activity(draft: Draft, edges: list[Edge]) -> ActivityDefinition:
+def _activity(draft: Draft, edges: list[Edge], rulebook: Rulebook) -> ActivityDefinition:
     first = edges[0]
     rules, require_all = draft.required(first.activity)
     return ActivityDefinition(
         id=first.activity,
         from_states=tuple(dict.fromkeys(edge.source for edge in edges)),
         to_state=first.target,
-        rules=rules or None,
+        rules=[each.resolve(rulebook, strict=False) for each in rules] or None,
         requires_all_rules=require_all,
     )
 

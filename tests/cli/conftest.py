@@ -55,6 +55,7 @@ plain = Workflow(
     flow(new >> paid).transition("pay").guard(field("amount") > 10).manual(),
     flow(paid >> sent).transition("send"),
 )
+timed = Workflow("timed", flow(new >> paid).transition("remind").after(0).action(wrap))
 other = 3
 '''
 

@@ -17,7 +17,9 @@ def draft(dice: random.Random) -> str:
     sections = [name for name in SECTIONS if dice.random() < 0.6]
     parts = [f"# Page {dice.randrange(10_000)}"]
     for name in sections or [""]:
-        body = [dice.choice(LONG if dice.random() < long_share else SHORT) for _ in range(words // max(1, len(sections)))]
+        body = [
+            dice.choice(LONG if dice.random() < long_share else SHORT) for _ in range(words // max(1, len(sections)))
+        ]
         parts.append(f"## {name}\n\n{' '.join(body)}." if name else " ".join(body))
     return "\n\n".join([*parts, *(["This is urgent."] if dice.random() < 0.2 else [])])
 

@@ -208,3 +208,13 @@ def test_work_names_the_definitions_that_it_does_not_know(cb):
 
     assert "the definition of workflow 'orders'" in cb("work", "--until-idle").err
     assert "" == cb("work", "--until-idle", "-w", "orders.py:orders").err
+
+
+def test_timers_of_unknown_definitions_are_left_alone(cb):
+    """A timer that is due but whose definition is not known neither fires nor keeps ``work`` from ending."""
+    cb("start", "orders.py:timed", "--id", "a")
+    done = cb("work", "--until-idle")
+
+    assert "the definition of workflow 'timed'" in done.err
+    assert 1 == cb("show", "a", "--json").document["sequence"]
+    assert "a  ● remind  new → paid" in cb("work", "--until-idle", "-w", "orders.py:timed").out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import jsonschema_rs
 import pytest
@@ -51,7 +52,7 @@ def test_the_only_workflow_of_a_module_needs_no_name(cb, here):
     (here / "single.py").write_text("from orders import plain\n")
 
     assert "plain" in cb("check", "single.py").out
-    assert "it holds orders, plain" in cb("check", "orders.py", code=4).err
+    assert "it holds orders, plain, timed" in cb("check", "orders.py", code=4).err
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_a_document_that_is_no_text_is_invalid(cb, here):
 
 def test_import_makes_names_known_to_a_document(cb, tickets):
     """Actions, executors and rules of an imported module are found by the names that a document uses."""
-    assert "worth_sending" in cb("check", tickets, code=3).err
+    assert "there is no action 'wrap'" in cb("check", tickets, code=3).err
     assert "✓ tickets is valid" in cb("check", tickets, "--import", "orders").out
     options = ["--import", "orders.py", "--data", '{"name": "Ann", "amount": 1}', "--json"]
     (token,) = cb("run", tickets, *options).document["tokens"]
@@ -182,9 +183,17 @@ def test_a_picture_shows_where_a_case_is(cb):
 
 def test_a_file_that_cannot_be_written_is_a_wrong_command(cb, here):
     """Writing into a directory that does not exist says which file and why."""
-    done = cb("draw", "orders.py:plain", "-o", "no/p.svg", code=1)
+    done = cb("draw", "orders.py:plain", "-o", "no/p.svg", code=2)
 
-    assert "no/p.svg" in done.err
+    assert "'no/p.svg' cannot be written: No such file" in done.err
+
+
+def test_a_file_may_have_the_name_of_another_module(cb, here):
+    """A file of the user that is named like a known module does not take its place."""
+    (here / "json.py").write_text("from orders import plain\n")
+
+    assert "plain" in cb("check", "json.py:plain").out
+    assert json is sys.modules["json"]
 
 
 @pytest.mark.parametrize("form", ["yaml", "json"])

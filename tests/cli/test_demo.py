@@ -101,7 +101,9 @@ def test_fresh_begins_anew_but_only_over_demos(demo, cb):
     assert ["a.md"] == list(demo({}, "--fresh"))
     cb("start", "orders.py:plain", "--storage", "sqlite:///demo.db")
 
-    assert "cases of other workflows" in cb("demo", "pages", "--db", "demo.db", "--fresh", code=5).err.replace("(s)", "s")
+    assert "cases of other workflows" in cb("demo", "pages", "--db", "demo.db", "--fresh", code=5).err.replace(
+        "(s)", "s"
+    )
 
 
 def test_its_own_pages_are_the_default(cb, here, monkeypatch):

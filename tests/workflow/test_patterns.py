@@ -272,11 +272,48 @@ def test_a_deferred_choice_may_wait_for_signals_and_for_a_time() -> None:
     assert "paid" == workflow.named("paid")[0].signal
 
 
-inner = Workflow(
-    "inner",
-    flow(a >> b).transition("check").guard("good").otherwise(c) if False else flow(a >> b).transition("check").guard("good"),
-    flow(a >> c).transition("drop").guard(~(field("score") >= 5)).clears(b).reads(a * 1) if False else flow(a >> c)
-    .transition("drop")
-    .guard(field("score") < 5),
-    rules={"good": field("score") >= 5},
-)
+def reviewed() -> Workflow:
+    """A workflow that is used inside of another: with a rulebook, and every kind of arc."""
+    x, y, z, out = states("x", "y", "z", "out")
+    return Workflow(
+        "reviewed",
+        flow(x >> (y, z)).transition("split"),
+        manual(y, out, "accept").policy(rules="good").otherwise(z).reads(z),
+        manual(z, out, "drop").unless(out).clears(y).guard("good"),
+        rules={"good": field("score") >= 5},
+    )
+
+
+def test_a_sub_workflow_runs_inside_of_another() -> None:
+    """States and transitions get the prefix, rules are those of the inner rulebook, and its ends lead on."""
+    workflow = Workflow("outer", *sub_workflow(reviewed(), prefix="check", source=a, into=b))
+    case = begin(workflow, score=3)
+    assert {"check/y", "check/z"} == set(case.states)
+    with pytest.raises(Refused, match=r"data.score"):
+        fire(workflow, case, "check/drop")
+    case = fire(workflow, case, "check/drop", score=5)
+    assert ("b", "completed") == (case.state, case.status)
+
+
+def test_a_sub_workflow_keeps_where_refusals_lead() -> None:
+    """Read arcs and the way out of a refusal are inside of the part too."""
+    flows = sub_workflow(reviewed(), prefix="check", source=a, into=b)
+    accept = next(each for each in flows if each.name == "check/accept")
+    assert ("check/z", "check/z") == (accept.refused_to, accept.read[0].states[0])
+
+
+PATTERNS = {
+    "branch": branch(a, (field("x") == 1, b), otherwise=c),
+    "critical_section": (flow(a >> (b, c)).transition("split"), *critical_section([b, d], [c, e])),
+    "discriminator": (flow(a >> (b, c)).transition("split"), *discriminator([b, c], into=d)),
+    "loop": loop(a, b, b, condition=field("x") == 1, exit_to=c, max_iterations=3),
+    "or_join": or_join(a, (field("x") == 1, b), (field("y") == 1, c), into=d),
+    "sub_workflow": sub_workflow(reviewed(), prefix="check", source=a, into=b),
+}
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_patterns_are_written_and_read(name: str) -> None:
+    """Patterns are ordinary flows, so a workflow of them can be written as a document and read back."""
+    workflow = Workflow(name, *PATTERNS[name])
+    assert workflow.version == load_workflow(dump_workflow(workflow)).version

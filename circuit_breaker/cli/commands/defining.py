@@ -113,7 +113,7 @@ def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise click.FileError(str(file), error.strerror or str(error)) from error
+        raise click.UsageError(f"'{file}' cannot be written: {error.strerror}") from error
 
 
 @click.command(short_help="Print a definition as YAML or JSON.")
