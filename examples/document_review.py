@@ -34,7 +34,6 @@ async def main() -> None:
 
         case = await engine.fire(case, "sign_off", by="alex", roles=["approver"], data={"approver": "alex"})
         print(f"{case.state} at {case.token.metadata['approved_at']}")
-        assert case.status == "completed"
 
 
 asyncio.run(main())

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuit_breaker import Engine, connect
@@ -118,7 +118,7 @@ def test_its_own_pages_are_the_default(cb, here, monkeypatch):
 
 
 def test_files_that_are_no_text_are_left_out(cb, here):
-    """What cannot be read is named with the reason; hidden files and other kinds are not looked at; doubles count once."""
+    """What cannot be read is named with the reason; hidden files and other kinds are passed over; doubles count once."""
     pages = here / "pages"
     (pages / ".hidden").mkdir(parents=True)
     (pages / ".hidden" / "x.md").write_text(PLAIN)
@@ -200,6 +200,7 @@ async def test_a_refused_join_keeps_what_its_branches_found():
 TEXTS = st.text(st.sampled_from("abcdefghijklm \n'-#ÄÖé0"), max_size=200)
 
 
+@settings(deadline=None, max_examples=50)
 @given(TEXTS)
 def test_scores_stay_within_their_bounds(text):
     """Of any text there is a count, a clarity from 0 to 100 and a completeness in thirds."""

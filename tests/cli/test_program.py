@@ -137,7 +137,7 @@ def test_an_unexpected_error_is_told_without_its_traceback(cb, here):
 
     assert "error: ZeroDivisionError: division by zero" in cb("check", "bad.py", code=70).err
     assert "internal" == cb("check", "bad.py", "--json", code=70).error["code"]
-    out, err = command("check", "bad.py", "--debug", cwd=here).communicate(timeout=30)
+    _, err = command("check", "bad.py", "--debug", cwd=here).communicate(timeout=30)
     assert "Traceback" in err
 
 
@@ -192,7 +192,7 @@ w = Workflow("w", flow(here >> there).transition("pay").action(pay).effect("at_m
     [(["--outcome", '{"paid": true}'], "there"), (["--failed", "no money"], "failed"), (["--again"], "there")],
 )
 def test_an_action_in_doubt_is_resolved(cb, here, said, state):
-    """An action that a crash interrupted and that must not be repeated waits until ``resolve`` says what became of it."""
+    """An interrupted action that must not be repeated waits until ``resolve`` says what became of it."""
     (here / "doubtful.py").write_text(DOUBTFUL)
     run = command("run", "doubtful.py:w", "--id", "d", "--data", '{"deadly": true}', cwd=here)
     run.communicate(timeout=30)

@@ -78,7 +78,7 @@ def test_a_pattern_finds_what_python_finds(pattern: str, text: str):
         ("the named set has no", 3, "[[:alpha"),
         ("the range counts backwards", 1, "[b-a]"),
         ("unknown flag 'q'", 0, "(?q)"),
-        ("is no name for a group", 0, "(?P<1>a)"),
+        ("is no name for a group", 0, "(?P<a-b>a)"),
         ("unknown escape", 0, r"\y"),
         ("is no code of a character", 0, r"\x{110000}"),
         ("ends too early", 1, "\\"),

@@ -191,7 +191,7 @@ class _Parser(PatternCursor):
         if not (self.take("P<") or self.take("<")):
             return False
         name = self.until(">", what="the name of the group")
-        if not f"_{name}".isidentifier() or not name:  # a name may begin with a digit, as RE2 has it
+        if not name or not f"_{name}".isidentifier():  # it may begin with a digit
             raise self.fault(f"'{name}' is no name for a group", position=start)
         return True
 
