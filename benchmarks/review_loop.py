@@ -76,7 +76,7 @@ def durable(cases: int, loops: int) -> float:
                 group.create_task(one(engine))
         return cases * (loops * len(STEPS) + 1)
 
-    return _on_disk(lambda engine: work(engine))
+    return _on_disk(work)
 
 
 def _on_disk(work: Callable[[Engine], Awaitable[int]]) -> float:

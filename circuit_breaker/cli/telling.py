@@ -120,12 +120,12 @@ def _failed(event: ActionFailed) -> Telling:
 def _retried(event: ActionRetried) -> Telling:
     reason = event.error.get("message", "")
     detail = f"attempt {event.attempt} failed: {reason}; the next in {event.wait:g} s"
-    return Telling("↻", "yellow", _of(event.key), detail)
+    return Telling("↻", "yellow", _transition(event), detail)
 
 
-def _of(key: str) -> str:
-    """An action in words: the last part of its key is what tells it from the others of its case."""
-    return f"action {key.rpartition(':')[2] or key}"
+def _transition(event: ActionRetried | ActionInDoubt) -> str:
+    """The transition that an action belongs to, read from its key: case, transition and number."""
+    return event.key.removeprefix(f"{event.case}:").rpartition(":")[0] or event.key
 
 
 def _started(event: CaseStarted) -> Telling:
@@ -146,7 +146,7 @@ _TELLERS: dict[type[Event], Callable[[Any], Telling]] = {
     ActionRetried: _retried,
     StepFinished: lambda event: Telling("·", "dim", event.name, "step done"),
     ActionFailed: _failed,
-    ActionInDoubt: lambda event: Telling("?", "magenta", _of(event.key), "interrupted, and may not be repeated"),
+    ActionInDoubt: lambda event: Telling("?", "magenta", _transition(event), "interrupted, and may not be repeated"),
     ActionCompensated: lambda event: Telling("↶", "yellow", event.transition, "undone"),
     SignalReceived: lambda event: Telling("→", "cyan", event.name, "signal"),
     CaseCompleted: lambda _: Telling("✓", "bold green", "completed"),

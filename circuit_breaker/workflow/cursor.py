@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -120,21 +120,29 @@ class Cursor:
 
     def _note(self, error: DefinitionError) -> None:
         if not error.faults:
-            self.fault(" ".join(error.message.partition("\n  ")[0].split()), error.remedy)
+            text = " ".join(error.message.partition("\n  ")[0].split()).rstrip(":")
+            self.fault(text, error.remedy)
         for fault in error.faults:
-            self.seek(fault.message).fault(f"{fault.place}: {fault.message}", fault.remedy)
+            message = f"{fault.place}: {fault.message}"
+            self.fault_where(message, message, fault.remedy)
 
-    def seek(self, message: str) -> Cursor:
-        """The first text below this value that the message quotes, or the value itself."""
-        for word in _QUOTED.findall(message):
-            for cursor in self._leaves():
-                if cursor.value == word:
-                    return cursor
-        return self
+    def fault_where(self, hint: str, message: str, remedy: str) -> None:
+        """Notes a fault of the first key or text in this value that the hint quotes; otherwise of this value."""
+        quoted = _QUOTED.findall(hint)
+        found = (place for word in quoted for place in self._places() if place[0] == word)
+        _, path, key = next(found, ("", self.path, False))
+        self.findings.add(path, message, remedy, key=key)
 
-    def _leaves(self) -> Iterator[Cursor]:
-        if isinstance(self.value, (Mapping, list)):
-            for step in self.value if isinstance(self.value, Mapping) else range(len(self.value)):
-                yield from self.at(step)._leaves()
-        else:
-            yield self
+    def _places(self) -> Iterator[tuple[Any, Path, bool]]:
+        """Every key and plain value in this one, with its path; True for a key."""
+        if isinstance(self.value, Mapping):
+            yield from ((key, (*self.path, key), True) for key in self.value)
+        elif not isinstance(self.value, list):
+            yield self.value, self.path, False
+        for step in self._steps():
+            yield from self.at(step)._places()
+
+    def _steps(self) -> Iterable[Any]:
+        if isinstance(self.value, Mapping):
+            return self.value
+        return range(len(self.value)) if isinstance(self.value, list) else ()

@@ -22,7 +22,6 @@ from circuit_breaker.workflow.compiling import compile_flows, gather_states, mer
 from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.state import State, checked_name
 from circuit_breaker.workflow.transition import Transition
-from circuit_breaker.workflow.writing import workflow_to_document
 
 if TYPE_CHECKING:
     from circuit_breaker.workflow.picture import Form
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Workflow"]
 
 _draw = deferred("circuit_breaker.workflow.picture", "draw")
+_written = deferred("circuit_breaker.workflow.writing", "workflow_to_document")
 
 
 @attrs.frozen(slots=False, eq=False, init=False)
@@ -195,7 +195,8 @@ class Workflow:
         Args:
             named: Refuse rules and actions that have no name to be found by.
         """
-        return workflow_to_document(self, named=named)
+        document: dict[str, Any] = _written(self, named=named)
+        return document
 
     def draw(self, form: Form = "mermaid", *, case: Case | None = None) -> str:
         """The picture of the workflow as text; with a case, its tokens are in it, and what could fire stands out.

@@ -35,8 +35,7 @@ def read_workflow(root: Cursor, library: Library) -> Workflow | None:
     said = {key: fields[key].text() for key in ("name", "description") if key in fields}
     metadata = dict(fields["metadata"].entries()) if "metadata" in fields else {}
     schema = _schema(fields.get("data"), library)
-    findings = root.findings
-    if any(findings.within((part,)) for part in ("name", "states")) or not all(each.whole for each in drawn):
+    if not _is_whole(root, drawn):
         _unknown_rules(drawn, rules, library)
         return None
     flows = [each.flow for each in drawn]
@@ -52,7 +51,15 @@ def read_workflow(root: Cursor, library: Library) -> Workflow | None:
     except DefinitionError as error:
         _note(root, drawn, error)
         return None
-    return None if findings.found else workflow
+    _unused_states(root, workflow)
+    return None if root.findings.found else workflow
+
+
+def _is_whole(root: Cursor, drawn: list[_Drawn]) -> bool:
+    """Whether the states and transitions could all be read, so that the workflow can look for faults itself."""
+    if any(root.findings.within((part,)) for part in ("name", "states", "initial")):
+        return False
+    return bool(drawn) and all(each.whole for each in drawn) and {"name", "states"} <= root.value.keys()
 
 
 def _check_format(cursor: Cursor | None) -> None:
@@ -98,9 +105,8 @@ def _unknown_rules(drawn: Iterable[_Drawn], rules: Mapping[str, Rule], library: 
     for each in drawn:
         for name in dict.fromkeys(name for rule in each.flow.rules for name in rule.resolve(rules, strict=False).names):
             if name not in rules and name not in library.rules:
-                each.cursor.seek(f"'{name}'").fault(
-                    f"there is no rule '{name}'", nearest(name, (*rules, *library.rules))
-                )
+                hint = nearest(name, (*rules, *library.rules))
+                each.cursor.fault_where(f"'{name}'", f"there is no rule '{name}'", hint)
 
 
 def _states(fields: Mapping[str, Cursor]) -> dict[str, State]:
@@ -170,10 +176,19 @@ def _note(root: Cursor, drawn: Iterable[_Drawn], error: DefinitionError) -> None
     places = {each.flow.title: each.cursor for each in drawn} | _state_places(root)
     if not error.faults:
         root.fault(error.message, error.remedy)
+    faulty = [title for title, cursor in places.items() if root.findings.within(cursor.path)]
     for fault in error.faults:
-        cursor = places.get(fault.place.partition(", ")[0], root)
-        if cursor is root or not root.findings.within(cursor.path):
-            cursor.seek(fault.message).fault(f"{fault.place} {fault.message}", fault.remedy)
+        title, _, part = fault.place.partition(", ")
+        if title not in faulty:
+            message = f"{fault.place} {fault.message}"
+            places.get(title, root).fault_where(f"{part} {fault.message}", message, fault.remedy)
+
+
+def _unused_states(root: Cursor, workflow: Workflow) -> None:
+    used = [f"state '{state.name}'" for state in workflow.states]
+    for title, cursor in _state_places(root).items():
+        if title not in used:
+            cursor.fault("no transition leads to it or from it", "add one, or remove the state")
 
 
 def _state_places(root: Cursor) -> dict[str, Cursor]:

@@ -218,3 +218,41 @@ def test_timers_of_unknown_definitions_are_left_alone(cb):
     assert "the definition of workflow 'timed'" in done.err
     assert 1 == cb("show", "a", "--json").document["sequence"]
     assert "a  ● remind  new → paid" in cb("work", "--until-idle", "-w", "orders.py:timed").out
+
+
+def test_a_case_of_the_demo_needs_no_definition(cb, here):
+    """The definition that comes with the package is known."""
+    data = '{"title": "Plan", "content": "We should.", "author": "ann", "priority": 3, "revisions": 0}'
+    cb("run", "circuit_breaker.cli.demo.review", "--id", "mine", "--data", data)
+    fire = ["fire", "mine", "accept", "--role", "reviewer", "--data", '{"reviewer": "rita"}', "--json"]
+
+    assert "approved" == cb(*fire).document["state"]
+
+
+def test_show_tells_what_blocks_a_case_and_what_has_come(cb, here, packed):
+    """A failed action and a signal that nothing has used are shown."""
+    cb("signal", packed, "payment", "-w", "orders.py:orders")
+    cb("fire", packed, "squeeze", "-w", "orders.py:orders", code=1)
+    text = cb("show", packed).out
+
+    assert "squeeze: failed: the box is too small" in text
+    assert "signal payment has come" in text
+
+
+def test_a_case_that_is_stuck_says_how_to_ask_why(cb):
+    """A case that cannot go on ends the command with 1, and the hint is ``explain``."""
+    done = cb("run", "orders.py:orders", "--id", "o1", "--data", '{"amount": 0}')
+    done = cb("signal", "o1", "payment", "-w", "orders.py:orders", code=1)
+
+    assert "case o1 is stuck in paid" in done.out
+    assert "circuit-breaker explain o1" in done.out
+    assert "✗ worth_sending: worth sending" in cb("explain", "o1", "-w", "orders.py:orders").out
+
+
+def test_versions_that_do_not_match_are_named(cb, here):
+    """When the named definition has another version, and the journal's uses functions, the error tells both."""
+    cb("start", "orders.py:orders", "--id", "o1")
+    (here / "later.py").write_text((here / "orders.py").read_text().replace('"1h"', '"2h"'))
+    error = cb("explain", "o1", "-w", "later.py:orders", "--json", code=4).error
+
+    assert "of those named 'orders' has version" in error["message"]

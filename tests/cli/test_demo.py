@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-import sys
+import asyncio
+from contextlib import AsyncExitStack
+from io import StringIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from circuit_breaker import Engine, connect
-from circuit_breaker.cli.demo.analysis import Clarity, Completeness, WordCount
+from circuit_breaker.cli.demo.analysis import PACE, Clarity, Completeness, WordCount
+from circuit_breaker.cli.demo.command import Performance
+from circuit_breaker.cli.demo.journey import review_all
 from circuit_breaker.cli.demo.pages import find_pages, included_pages
 from circuit_breaker.cli.demo.review import document_review
+from circuit_breaker.cli.output import Output
 from circuit_breaker.errors import Refused
+from tests.cli.drafts import write_drafts
 
 PLAIN = "we say it in short words " * 12
 SECTIONS = "# A page\n\n## Introduction\n\n{0}\n\n## Background\n\n{0}\n\n## Conclusion\n\nDone.\n"
@@ -118,7 +122,7 @@ def test_its_own_pages_are_the_default(cb, here, monkeypatch):
 
 
 def test_files_that_are_no_text_are_left_out(cb, here):
-    """What cannot be read is named with the reason; hidden files and other kinds are passed over; doubles count once."""
+    """What cannot be read is named with the reason; hidden and other files are passed over; doubles count once."""
     pages = here / "pages"
     (pages / ".hidden").mkdir(parents=True)
     (pages / ".hidden" / "x.md").write_text(PLAIN)
@@ -144,36 +148,59 @@ def test_a_directory_without_texts_is_a_wrong_command(cb, here):
 
 
 @pytest.mark.parametrize("count", [3, 30])
-def test_a_table_is_drawn_while_it_works(here, count):
+async def test_a_table_is_drawn_while_it_works(here, count):
     """On a terminal the table changes while the review goes on, and stands there at the end."""
-    (here / "pages").mkdir()
-    for number in range(count):
-        (here / "pages" / f"page-{number}.md").write_text(f"{PLAIN * 2} {number}")
-    leader, follower = pty.openpty()
-    command = [sys.executable, "-m", "circuit_breaker.cli", "demo", "pages", "--db", "demo.db", "--pace", "0.02"]
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "20"}
-    with subprocess.Popen(command, stdout=follower, stderr=follower, env=environment, cwd=here) as process:
-        os.close(follower)
-        screen = "".join(chunk.decode(errors="replace") for chunk in _chunks(leader))
+    write_drafts(here / "pages", count)
+    screen = StringIO()
+    console = Console(force_terminal=True, file=screen, width=120, height=20)
+    PACE.set(0.02)
+    found = find_pages([here / "pages"])
+    await Performance(Output(console=console), found, here / "demo.db", at_once=4).give(fresh=False)
 
-    assert 0 == process.returncode
-    assert "completeness ≥80" in screen
-    assert f"of {count} reviewed" in screen
-    assert "approved" in screen
-    assert (count > 14) == ("more" in screen)
+    for part in ("Reviewing", "completeness ≥80", f"of {count} reviewed", "measure_clarity", "approved"):
+        assert part in screen.getvalue()
+    assert (count == 30) == ("more" in screen.getvalue())
 
 
-def _chunks(leader: int):
-    """What arrives at a terminal until nobody writes to it any more."""
-    while True:
-        try:
-            chunk = os.read(leader, 4096)
-        except OSError:
-            break
-        if not chunk:
-            break
-        yield chunk
-    os.close(leader)
+async def test_a_terminal_sees_that_nothing_is_left_to_do(here):
+    """Run again on a terminal, the finished table is shown at once."""
+    write_drafts(here / "pages", 2)
+    screen = StringIO()
+    output = Output(console=Console(force_terminal=True, file=screen, width=120, height=20))
+    for _ in range(2):
+        await Performance(output, find_pages([here / "pages"]), here / "demo.db", at_once=4).give(fresh=False)
+
+    assert "nothing left to do" in screen.getvalue()
+
+
+async def test_two_demos_at_once_share_the_work(here):
+    """Two processes over one journal bring every page to its end, and do no action twice."""
+    write_drafts(here / "pages", 6)
+    pages = find_pages([here / "pages"]).pages
+    PACE.set(0.01)
+    async with connect("sqlite:///demo.db") as journal, AsyncExitStack() as stack:
+        engines = [
+            await stack.enter_async_context(Engine(document_review, storage=connect("sqlite:///demo.db"))) for _ in "ab"
+        ]
+        journeys = [review_all(engine, pages, at_once=3, arrived=lambda page, case: None) for engine in engines]
+        await asyncio.gather(*journeys)
+        histories = [await journal.events(page.case) for page in pages]
+
+    assert {"CaseCompleted"} == {events[-1].type for events in histories}
+    keys = [event.key for events in histories for event in events if event.type == "TransitionFired" and event.key]
+    assert sorted(set(keys)) == sorted(keys)
+
+
+async def test_what_goes_wrong_is_told_as_itself(here):
+    """An error in the middle of the journey reaches the caller without a wrapping."""
+    write_drafts(here / "pages", 2)
+
+    def arrived(page, case):
+        raise ZeroDivisionError(page.name)
+
+    async with Engine(document_review, storage=connect("memory://")) as engine:
+        with pytest.raises(ZeroDivisionError, match="page-00"):
+            await review_all(engine, find_pages([here / "pages"]).pages, at_once=1, arrived=arrived)
 
 
 async def test_the_rules_bind_people_too():
@@ -200,15 +227,16 @@ async def test_a_refused_join_keeps_what_its_branches_found():
 TEXTS = st.text(st.sampled_from("abcdefghijklm \n'-#ÄÖé0"), max_size=200)
 
 
-@settings(deadline=None, max_examples=50)
 @given(TEXTS)
 def test_scores_stay_within_their_bounds(text):
     """Of any text there is a count, a clarity from 0 to 100 and a completeness in thirds."""
-    count = WordCount(text=text).execute_sync()["count"]
+    count, clarity, completeness = (
+        kind(text=text).execute_internal({"text": text}) for kind in (WordCount, Clarity, Completeness)
+    )
 
-    assert 0 <= count <= len(text)
-    assert 0 <= Clarity(text=text).execute_sync()["score"] <= 100
-    assert Completeness(text=text).execute_sync()["score"] in (0, 33, 67, 100)
+    assert 0 <= count["count"] <= len(text)
+    assert 0 <= clarity["score"] <= 100
+    assert completeness["score"] in (0, 33, 67, 100)
 
 
 def test_clarity_is_the_share_of_short_words():
