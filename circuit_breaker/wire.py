@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import attrs
 import cattrs
+from cattrs.v import format_exception
 
 from circuit_breaker.errors import DataInvalid, nearest
 
@@ -46,9 +47,14 @@ def structure(document: Any, kind: type[T]) -> T:
     try:
         return _converter().structure(document, kind)
     except cattrs.BaseValidationError as error:
-        faults = "; ".join(cattrs.transform_error(error, path="data"))
+        faults = "; ".join(cattrs.transform_error(error, path="data", format_exception=_in_words))
         hint = _nearest_field(error, kind)
         raise DataInvalid(f"the data is no {kind.__name__}: {faults}", remedy=hint) from error
+
+
+def _in_words(error: BaseException, kind: type | None) -> str:
+    """One fault of a document, with the value that is wrong."""
+    return str(error) if isinstance(error, TypeError) else format_exception(error, kind)
 
 
 def _nearest_field(error: cattrs.BaseValidationError, kind: type) -> str:

@@ -39,8 +39,6 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         Raises:
             click.BadParameter: The file cannot be read, or the text is no JSON object.
         """
-        if isinstance(value, dict):
-            return value
         text, where = self._read(value, param, ctx) if value.startswith("@") else (value, "")
         example = """write e.g. '{"title": "Plan"}'"""
         try:

@@ -76,23 +76,16 @@ class Session:
                 f"there is no journal '{address.file}'", remedy="name another with --storage, or start a case first"
             )
 
-    async def case(self, engine: Engine, case_id: str, *, definition: bool = True) -> Case:
+    async def case(self, engine: Engine, case_id: str) -> Case:
         """The case of that id, its definition known to the engine.
-
-        Args:
-            engine: The engine.
-            case_id: The case.
-            definition: Whether the definition is needed.
 
         Raises:
             CaseNotFound: There is none.
             WorkflowNotFound: Its definition was not named, and cannot be read from the journal.
         """
         case = await engine.get(case_id)
-        if definition:
-            await self.know(engine, case.definition, name=case.workflow)
-            case = await engine.get(case_id)
-        return case
+        await self.know(engine, case.definition, name=case.workflow)
+        return await engine.get(case_id)
 
     async def know(self, engine: Engine, version: str, *, name: str) -> Workflow:
         """The definition of that version, which the engine knows from now on.

@@ -17,7 +17,6 @@ from circuit_breaker.cli.telling import status_text, tell
 from circuit_breaker.engine.bus import Progress, Subscription
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.running import only
-from circuit_breaker.errors import WorkflowNotFound
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import ActionStarted
@@ -73,10 +72,7 @@ def report(engine: Engine, output: Output, case: Case, *, storage: str) -> None:
         output.document(case_record(case))
         return
     output.say(Text.assemble("case ", (case.id, "bold"), " is ", status_text(case)), soft_wrap=True)
-    try:
-        explanation = engine.explain(case)
-    except WorkflowNotFound:
-        return
+    explanation = engine.explain(case)
     if explanation.message:
         output.say(Text(f"  {explanation.message}", style="italic"))
     for line in _onward(explanation, engine.workflow(case)):

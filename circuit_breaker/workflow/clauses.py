@@ -37,7 +37,7 @@ def with_clauses(flow: Flow, fields: Mapping[str, Cursor], scope: Scope) -> Flow
 def _texts(cursor: Cursor) -> list[str] | None:
     """The value as a list of texts; one text is a list of one."""
     items = [cursor] if isinstance(cursor.value, str) else list(cursor.items())
-    if not items:
+    if cursor.value == []:
         cursor.fault("names nothing", "write at least one name, or remove it")
     texts = [text for item in items if (text := item.text()) is not None]
     return texts if texts and len(texts) == len(items) else None

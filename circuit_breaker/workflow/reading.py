@@ -175,7 +175,7 @@ def _note(root: Cursor, drawn: Iterable[_Drawn], error: DefinitionError) -> None
     """
     places = {each.flow.title: each.cursor for each in drawn} | _state_places(root)
     if not error.faults:
-        root.fault(error.message, error.remedy)
+        root.fault_where(error.message, error.message, error.remedy)
     faulty = [title for title, cursor in places.items() if root.findings.within(cursor.path)]
     for fault in error.faults:
         title, _, part = fault.place.partition(", ")

@@ -27,6 +27,8 @@ STYLES = {
     "reviewed": "green",
 }
 MEASURED = (("words", "count", 50), ("clarity", "score", 70), ("completeness", "score", 80))
+WIDE = 105
+"""Columns of a terminal from which on there is room for what is going on."""
 
 
 def scores_of(case: Case) -> dict[str, Any]:
@@ -112,8 +114,13 @@ class Board:
         """How many reviews are over."""
         return sum(row.arrived for row in self.rows.values())
 
-    def table(self, most: int) -> Table:
-        """The pages, at most so many: those that something is going on with before the others."""
+    def table(self, most: int, *, wide: bool = False) -> Table:
+        """The pages, at most so many: those that something is going on with before the others.
+
+        Args:
+            most: How many to show.
+            wide: Whether to say what happened last to each.
+        """
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("file", overflow="ellipsis", no_wrap=True, max_width=32)
         table.add_column("state", overflow="ellipsis", no_wrap=True, min_width=19, max_width=19)
@@ -121,10 +128,11 @@ class Board:
             title = f"{name} ≥{least}"
             table.add_column(title, justify="right", no_wrap=True, min_width=len(title))
         table.add_column("events", justify="right", no_wrap=True, min_width=6)
-        table.add_column("", overflow="ellipsis", no_wrap=True)
+        if wide:
+            table.add_column("", overflow="ellipsis", no_wrap=True)
         shown = self._shown(most)
         for row in shown:
-            table.add_row(*row.cells())
+            table.add_row(*row.cells()[: len(table.columns)])
         if left_out := len(self.rows) - len(shown):
             table.add_row(Text(f"... and {left_out} more", style="dim"))
         return table
@@ -139,5 +147,5 @@ class Board:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = (options.height or console.height) - 6
-        yield self.table(max(3, height))
+        yield self.table(max(3, height), wide=options.max_width >= WIDE)
         yield Text(f"\n{self.arrived} of {len(self.rows)} reviewed", style="bold")
