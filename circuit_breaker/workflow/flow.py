@@ -49,7 +49,7 @@ class Call:
         return cls(action, name or (own if own != "<lambda>" else "action"))
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen
 class Execution:
     """A step that runs an executor with parameters, of which references are read from the token.
 
@@ -60,7 +60,7 @@ class Execution:
     """
 
     executor: Any
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Any] = attrs.field(eq=repr)  # a comparison of fields is a rule
     result: str | None = None
 
     @property
@@ -72,7 +72,7 @@ class Execution:
 Step = Call | Execution
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen
 class Flow:
     """A transition in the making. See :func:`flow`."""
 
@@ -96,7 +96,7 @@ class Flow:
     allowed: tuple[str, ...] | None = None
     description: str | None = None
     merging: Callable[..., Any] | None = None
-    correlation: Field | None = None
+    correlation: Field | None = attrs.field(default=None, eq=repr)
     facts: Mapping[str, Any] = attrs.field(factory=dict)
     counted: tuple[str, ...] = ()
     restarted: tuple[str, ...] = ()
@@ -187,7 +187,7 @@ class Flow:
         if policy is not None and settings:
             raise WorkflowInvalid(f"{self.title}: .retry() takes a policy or settings, not both")
         if isinstance(policy, int):
-            policy = RetryPolicy(max_attempts=policy)
+            policy, settings = None, {"max_attempts": policy}
         try:
             made = policy or RetryPolicy(**settings)
         except (TypeError, ValueError) as error:

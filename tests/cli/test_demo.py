@@ -13,8 +13,9 @@ from rich.console import Console
 
 from circuit_breaker import Engine, connect
 from circuit_breaker.cli.demo.analysis import PACE, Clarity, Completeness, WordCount
+from circuit_breaker.cli.demo.board import Board
 from circuit_breaker.cli.demo.command import Performance
-from circuit_breaker.cli.demo.journey import review_all
+from circuit_breaker.cli.demo.journey import review_all, review_page
 from circuit_breaker.cli.demo.pages import find_pages, included_pages
 from circuit_breaker.cli.demo.review import document_review
 from circuit_breaker.cli.output import Output
@@ -157,9 +158,35 @@ async def test_a_table_is_drawn_while_it_works(here, count):
     found = find_pages([here / "pages"])
     await Performance(Output(console=console), found, here / "demo.db", at_once=4).give(fresh=False)
 
-    for part in ("Reviewing", "completeness ≥80", f"of {count} reviewed", "measure_clarity", "approved"):
+    for part in ("Reviewing", "completeness ≥80", f"of {count} reviewed", "approved"):
         assert part in screen.getvalue()
     assert (count == 30) == ("more" in screen.getvalue())
+
+
+def frame(board, width):
+    """What a terminal of that width shows of a board."""
+    screen = StringIO()
+    Console(file=screen, width=width, height=20).print(board)
+    return screen.getvalue()
+
+
+async def test_the_board_follows_what_happens(here):
+    """Each event changes the row of its page: its state, its scores, and where there is room what is going on."""
+    write_drafts(here / "pages", 1)
+    (page,) = find_pages([here / "pages"]).pages
+    board = Board([page], {})
+    async with Engine(document_review, storage=connect("memory://")) as engine:
+        with engine.subscribe() as events:
+            await review_page(engine, page)
+            await engine.start(document_review, id="another", data=page.data)
+        frames = [frame(board, 140)]
+        while (notice := await events.take()) is not None:
+            board.see(notice)
+            frames.append(frame(board, 140))
+
+    assert "waiting" in frames[0]
+    assert any("measure_completeness" in text for text in frames)
+    assert "1 of 1 reviewed" in frames[-1]
 
 
 async def test_a_terminal_sees_that_nothing_is_left_to_do(here):

@@ -84,7 +84,8 @@ def test_a_case_shows_its_tokens_and_what_could_fire() -> None:
 
 def test_nothing_stands_out_in_a_closed_case() -> None:
     """A case that has ended can fire nothing."""
-    workflow = Workflow("w", flow(draft >> done).transition("go"), flow(done.ends() >> draft).transition("again").manual())
+    again = flow(done.ends() >> draft).transition("again").manual()
+    workflow = Workflow("w", flow(draft >> done).transition("go"), again)
     case = begin(workflow)
     assert "completed" == case.status
     assert not any(node.emphasis for node in picture(workflow, case).nodes)
