@@ -163,7 +163,7 @@ def _correlate(flow: Flow, cursor: Cursor, _: Scope) -> Flow | None:
 
 
 def _metadata(flow: Flow, cursor: Cursor, _: Scope) -> Flow:
-    return flow.metadata(**{name: inner.value for name, inner in cursor.entries()})
+    return attrs.evolve(flow, facts={name: inner.value for name, inner in cursor.entries()})
 
 
 CLAUSES: Final[Mapping[str, Clause]] = {

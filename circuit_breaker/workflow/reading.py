@@ -103,7 +103,8 @@ def _rulebook(rules: Mapping[str, Rule], flows: Iterable[Flow], library: Library
 def _unknown_rules(drawn: Iterable[_Drawn], rules: Mapping[str, Rule], library: Library) -> None:
     """Notes the names of rules that nothing knows, where the workflow is too broken to say so itself."""
     for each in drawn:
-        for name in dict.fromkeys(name for rule in each.flow.rules for name in rule.resolve(rules, strict=False).names):
+        found = [each.cursor.attempt(rule.resolved, rules, ()) for rule in each.flow.rules]
+        for name in dict.fromkeys(name for rule in found if rule is not None for name in rule.names):
             if name not in rules and name not in library.rules:
                 hint = nearest(name, (*rules, *library.rules))
                 each.cursor.fault_where(f"'{name}'", f"there is no rule '{name}'", hint)

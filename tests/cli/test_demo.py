@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from circuit_breaker import Engine, connect
+from circuit_breaker import Engine, Workflow, connect, flow, states
 from circuit_breaker.cli.demo.analysis import PACE, Clarity, Completeness, WordCount
 from circuit_breaker.cli.demo.board import Board
 from circuit_breaker.cli.demo.command import Performance
@@ -19,7 +19,7 @@ from circuit_breaker.cli.demo.journey import review_all, review_page
 from circuit_breaker.cli.demo.pages import find_pages, included_pages
 from circuit_breaker.cli.demo.review import document_review
 from circuit_breaker.cli.output import Output
-from circuit_breaker.errors import Refused
+from circuit_breaker.errors import Refused, WorkflowNotFound
 from tests.cli.drafts import write_drafts
 
 PLAIN = "we say it in short words " * 12
@@ -198,6 +198,20 @@ async def test_a_terminal_sees_that_nothing_is_left_to_do(here):
         await Performance(output, find_pages([here / "pages"]), here / "demo.db", at_once=4).give(fresh=False)
 
     assert "nothing left to do" in screen.getvalue()
+
+
+async def test_an_error_takes_the_table_away_and_is_told_as_itself(here):
+    """A page whose case belongs to another workflow stops the demo, on a terminal too, with the reason alone."""
+    write_drafts(here / "pages", 1)
+    found = find_pages([here / "pages"])
+    a, b = states("a", "b")
+    other = Workflow("other", flow(a >> b).transition("t").manual())
+    async with Engine(other, storage=connect("sqlite:///demo.db")) as engine:
+        await engine.start(other, id=found.pages[0].case)
+    output = Output(console=Console(force_terminal=True, file=StringIO(), width=120, height=20))
+
+    with pytest.raises(WorkflowNotFound, match="'other'"):
+        await Performance(output, found, here / "demo.db", at_once=4).give(fresh=False)
 
 
 async def test_two_demos_at_once_share_the_work(here):

@@ -52,7 +52,7 @@ class Runner(BaseExecutor):
 
 
 def faults(*flows: Any, **options: Any) -> list[str]:
-    with pytest.raises(WorkflowInvalid, match="has [0-9]+ fault") as caught:
+    with pytest.raises(WorkflowInvalid, match=r"has [0-9]+ fault") as caught:
         Workflow("w", *flows, **options)
     return [str(fault) for fault in caught.value.faults]
 
@@ -64,11 +64,11 @@ def faults(*flows: Any, **options: Any) -> list[str]:
         (["go"], {}, "'go': is no flow"),
         ([flow(a >> b)], {}, "flow(a >> b): has no name"),
         ([go, flow(b >> c).transition("go")], {}, "transition 'go': is defined 2 times"),
-        ([go.guard("goood")], {"rules": {"good": field("x") > 1}}, "names a rule 'goood' that is not in the rulebook (did"),
+        ([go.guard("goood")], {"rules": {"good": field("x") > 1}}, "names a rule 'goood' that is not"),
         ([go.reads(c)], {}, ".reads() names state 'c', which no transition enters"),
         ([go.unless(c)], {}, ".unless() names state 'c'"),
         ([go.clears(c)], {}, ".clears() names state 'c'"),
-        ([go.unless(a)], {}, ".unless(a) forbids the token that it takes from 'a' itself"),
+        ([go.unless(a)], {}, ".unless(a) forbids the very token that it takes from 'a'"),
         ([go.merge(act)], {}, "has .merge(), but takes only one token"),
         ([go.correlate(field("x"))], {}, "has .correlate(), but takes only one token"),
         ([go.timeout(1)], {}, "has .timeout(), but no action"),
@@ -86,7 +86,7 @@ def faults(*flows: Any, **options: Any) -> list[str]:
         ([go], {"initial": "x"}, "initial='x' is none of its states"),
         ([go], {"final": ["x"]}, "final='x' is none of its states"),
         ([go, flow(c >> d).transition("x")], {}, "state 'c': cannot be reached from 'a'"),
-        ([flow(a >> State("b", initial=True)).transition("x")], {}, "has several first states"),
+        ([go, flow(State("x", initial=True) >> b).transition("x")], {}, "has several first states: a, x"),
     ],
 )  # fmt: skip
 def test_a_wrong_definition_is_refused(flows: list[Any], options: dict[str, Any], message: str) -> None:
@@ -117,7 +117,6 @@ def test_a_workflow_needs_a_name() -> None:
     ("flows", "options", "initial", "final"),
     [
         ([go], {}, "a", {"b"}),
-        ([flow(b >> a).transition("x")], {}, "a", {"a"}),
         ([flow(c >> d).transition("x")], {}, "c", {"d"}),
         ([go, flow(b >> a).transition("x")], {"initial": b}, "b", set()),
         ([go, flow(b >> a).transition("x")], {"final": [b]}, "a", {"b"}),
@@ -127,9 +126,7 @@ def test_a_workflow_needs_a_name() -> None:
 )
 def test_where_cases_start_and_end(flows: list[Any], options: Any, initial: str, final: set[str]) -> None:
     """D6, D17: cases start in the first state, and end in those that nothing leaves, unless something else is said."""
-    workflow = Workflow(
-        "w", *flows[::-1] if initial == "a" and len(flows) == 1 and flows[0] is not go else flows, **options
-    )
+    workflow = Workflow("w", *flows, **options)
     assert (initial, final) == (workflow.initial, set(workflow.final))
 
 
@@ -389,8 +386,7 @@ def test_a_merge_agrees_with_both_branches_or_names_the_conflict(base: Any, one:
         merged = merge(base, [one, other])
     except MergeConflict as conflict:
         keys = {key.removeprefix("data.") for key in conflict.conflicts}
-        assert keys
-        assert all(one.get(key, "gone") != other.get(key, "gone") or True for key in keys)
+        assert keys <= base.keys() | one.keys() | other.keys()
     else:
         for key, value in merged.items():
             assert value in (one.get(key), other.get(key))

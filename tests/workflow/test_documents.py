@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import functools
 import json
 from itertools import pairwise
@@ -284,6 +286,39 @@ def test_any_workflow_is_the_same_after_a_round_trip(workflow: Workflow, form: A
     assert workflow_to_document(workflow) == workflow_to_document(workflow_from_document(json.loads(json.dumps(
         workflow_to_document(workflow))), rules=[clear_enough], actions=ACTIONS))  # fmt: skip
     validator.validate(workflow_to_document(workflow))
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of everything in a plain value."""
+    steps = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return [path, *(inner for step in steps for inner in places(value[step], (*path, step)))]
+
+
+PLAIN = workflow_to_document(full())
+ANYTHING = st.recursive(
+    st.one_of(LEAVES, st.sampled_from(["a", "b", "clear_enough", "", "1h"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=2),
+        st.dictionaries(
+            st.sampled_from(["name", "a", "any", "field", "rule", "not", "action", "self", "all"]), inner, max_size=2
+        ),
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(path=st.sampled_from(places(PLAIN)[1:]), value=ANYTHING)
+def test_whatever_stands_in_a_document_it_is_read_or_refused(path: tuple[Any, ...], value: Any) -> None:
+    """D15: any JSON anywhere in a document gives a workflow or the one error, and never another."""
+    document = copy.deepcopy(PLAIN)
+    inner: Any = document
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    with contextlib.suppress(DocumentInvalid):
+        workflow = workflow_from_document(document, rules=[clear_enough], actions=ACTIONS)
+        assert path == ("name",) or "full" == workflow.name
 
 
 def messages(text: str, **library: Any) -> list[str]:

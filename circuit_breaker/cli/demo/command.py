@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +24,7 @@ from circuit_breaker.cli.options import output_options
 from circuit_breaker.cli.output import Output
 from circuit_breaker.engine.bus import Subscription
 from circuit_breaker.engine.engine import Engine
+from circuit_breaker.engine.running import only
 from circuit_breaker.errors import StorageForeign
 from circuit_breaker.storage import connect
 from circuit_breaker.workflow.case import Case
@@ -136,6 +137,12 @@ class Performance:
         if not self.output.live:
             await review_all(engine, ahead, at_once=self.at_once, arrived=self._arrived(board))
             return
+        try:
+            await self._review_live(engine, board, ahead)
+        except BaseExceptionGroup as errors:
+            raise only(errors) from None
+
+    async def _review_live(self, engine: Engine, board: Board, ahead: Sequence[Page]) -> None:
         async with asyncio.TaskGroup() as group:
             with (
                 Live(board, console=self.output.console, refresh_per_second=12, transient=True),
@@ -144,7 +151,7 @@ class Performance:
                 group.create_task(_watch(events, board))
                 await review_all(engine, ahead, at_once=self.at_once, arrived=board.arrive)
 
-    def _arrived(self, board: Board) -> Any:
+    def _arrived(self, board: Board) -> Callable[[Page, Case], None]:
         def arrived(page: Page, case: Case) -> None:
             board.arrive(page, case)
             scores = ", ".join(f"{name} {value:g}" for name, value in scores_of(case).items() if value is not None)

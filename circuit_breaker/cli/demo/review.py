@@ -59,14 +59,12 @@ def count_revision(token: Token) -> dict[str, int]:
     return {"revisions": token.data["revisions"] + 1}
 
 
-document_review = Workflow(
-    "document_review",
+# Two measurements at once, and a join that waits for both.
+measuring = (
     flow(draft >> pending_review)
     .transition("submit")
     .policy(validations=has_text)
     .execute(WordCount, text=field("content"), result="words"),
-    #
-    # Two measurements at once, and a join that waits for both.
     flow(pending_review >> (wording, structure)).transition("analyse"),
     flow(wording >> clarity_known)
     .transition("measure_clarity")
@@ -78,16 +76,20 @@ document_review = Workflow(
     .transition("review")
     .policy(rules=long_enough & clear & complete)
     .otherwise(human_review),
-    #
-    # What a machine should not decide.
+)
+
+# What a machine should not decide.
+human_deciding = (
     flow(human_review >> reviewed).transition("accept").roles("reviewer").policy(validations=other_reviewer).manual(),
     flow(human_review >> rejected)
     .transition("decline")
     .roles("reviewer")
     .policy(validations=[other_reviewer, presence("comment")])
     .manual(),
-    #
-    # Two pairs of eyes for what is urgent.
+)
+
+# Two pairs of eyes for what is urgent.
+approving = (
     flow(reviewed >> approved).transition("approve").guard(~high_priority),
     flow(reviewed >> approved)
     .transition("sign_off")
@@ -95,8 +97,10 @@ document_review = Workflow(
     .roles("approver")
     .policy(validations=other_approver)
     .manual(),
-    #
-    # Back to the author, but not for ever.
+)
+
+# Back to the author, but not for ever.
+revising = (
     flow(rejected >> draft)
     .transition("revise")
     .roles("author")
@@ -104,5 +108,13 @@ document_review = Workflow(
     .action(count_revision)
     .manual(),
     flow(rejected >> rejected_for_good).transition("give_up").guard(field("revisions") >= REVISIONS),
+)
+
+document_review = Workflow(
+    "document_review",
+    *measuring,
+    *human_deciding,
+    *approving,
+    *revising,
     description="A document on its way from draft to approval",
 )

@@ -1,0 +1,131 @@
+"""Writes what the documentation takes from the code: pictures, help texts and tables. Run it after a change of these.
+
+A page says where such a text belongs: between ``<!-- from the code: NAME -->`` and ``<!-- end -->``.
+"""
+# ruff: noqa: INP001
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import click
+import msgspec
+from click.testing import CliRunner
+
+from circuit_breaker import COMMON, errors
+from circuit_breaker.cli.definitions import Registry, find_workflow
+from circuit_breaker.cli.exits import exit_code
+from circuit_breaker.cli.program import program
+from circuit_breaker.rules.operators import OPERATIONS, RuleOperator
+from circuit_breaker.workflow import events
+
+ROOT = Path(__file__).parent.parent
+PICTURES = ROOT / "docs" / "pictures"
+EXAMPLES = ROOT / "examples"
+PLACE = re.compile(r"(<!-- from the code: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Every file that holds something from the code, with the text that it should have."""
+    for picture in sorted(PICTURES.glob("*.svg")):
+        yield picture, find_workflow(str(EXAMPLES / f"{picture.stem}.py"), Registry()).draw("svg")
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = page.read_text(encoding="utf-8")
+        if PLACE.search(text):
+            yield page, PLACE.sub(lambda found: f"{found[1]}{TEXTS[found[2]]()}{found[3]}", text)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _first_line(thing: object) -> str:
+    return (thing.__doc__ or "").strip().partition("\n")[0].replace("``", "`")
+
+
+def _example() -> str:
+    program_text = (EXAMPLES / "article.py").read_text(encoding="utf-8")
+    return f"<!-- file: article.py -->\n```python\n{program_text}```\n"
+
+
+def _help() -> str:
+    names = ["", *program.list_commands(click.Context(program))]
+    return "\n".join(_help_of(name) for name in names)
+
+
+def _help_of(name: str) -> str:
+    words = [name, "--help"] if name else ["--help"]
+    runner = CliRunner(env={"COLUMNS": "100", "NO_COLOR": "1", "CIRCUIT_BREAKER_STORAGE": None})
+    text = runner.invoke(program, words, prog_name="circuit-breaker", catch_exceptions=False, terminal_width=100).output
+    return f"## {name or 'circuit-breaker'}\n\n```text\n{text.rstrip()}\n```\n"
+
+
+def _events() -> str:
+    shared = set(events.Event.__struct_fields__)
+    kinds = [getattr(events, name) for name in events.__all__]
+    facts = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, events.Event)]
+    told = [kind for kind in facts if kind not in (events.Event, events.Moved)]
+    return _table(("event", "what it says", "fields"), (_event(kind, shared) for kind in told))
+
+
+def _event(kind: type[msgspec.Struct], shared: set[str]) -> tuple[str, ...]:
+    fields = [f"`{name}`" for name in kind.__struct_fields__ if name not in shared]
+    return f"`{kind.__name__}`", _first_line(kind), ", ".join(fields)
+
+
+def _errors() -> str:
+    kinds = [getattr(errors, name) for name in errors.__all__]
+    tree = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, errors.CircuitBreakerError)]
+    head = ("error", "code", "what it says", "exit code")
+    return _table(head, ((f"`{kind.__name__}`", f"`{kind.code}`", _first_line(kind), _exit(kind)) for kind in tree))
+
+
+def _exit(kind: type[errors.CircuitBreakerError]) -> str:
+    return str(int(exit_code(kind.__new__(kind))))
+
+
+def _common_rules() -> str:
+    return _table(
+        ("rule", "holds where", "category"),
+        ((f"`{rule.name}`", f"`{rule.text}`", rule.category) for rule in COMMON.values()),
+    )
+
+
+def _operators() -> str:
+    return _table(("operator", "with another field", "as an expression"), map(_operator, RuleOperator))
+
+
+def _operator(operator: RuleOperator) -> tuple[str, ...]:
+    operation = OPERATIONS[operator]
+    text = operation.expression
+    return (
+        f"`{operator}`",
+        "yes" if operation.comparing else "",
+        f"`{text.format('a', 'b')}`" if isinstance(text, str) and text else "" if not text else "yes",
+    )
+
+
+TEXTS: Mapping[str, Callable[[], str]] = {
+    "common rules": _common_rules,
+    "errors": _errors,
+    "events": _events,
+    "example": _example,
+    "help": _help,
+    "operators": _operators,
+}
+
+
+def main() -> None:
+    """Writes every file that is not as it should be."""
+    os.environ["NO_COLOR"] = "1"
+    for path, text in pages():
+        if path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
