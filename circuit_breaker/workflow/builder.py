@@ -205,6 +205,7 @@ class WorkflowBuilder:
         faults = list(self.draft.faults())
         flows = self.draft.compiled(faults)
         rulebook = self._rulebook(flows)
+        faults += self.draft.lonely(flows)
         faults += _unknown_rules(flows, rulebook)
         faults = faults or self._engine_faults()
         if faults:

@@ -139,7 +139,7 @@ class Case(msgspec.Struct, frozen=True, gc=False, eq=False):
 
     @property
     def state(self) -> str:
-        """The state it is in; where tokens are in several, their names joined by `` + ``."""
+        """The state it is in; where tokens are in several, their names joined by a plus sign: ``"a + b"``."""
         return " + ".join(self.marking.places)
 
     @property

@@ -97,6 +97,8 @@ def _unless(flow: Flow, cursor: Cursor, scope: Scope) -> Flow | None:
 
 def _clears(flow: Flow, cursor: Cursor, scope: Scope) -> Flow:
     items = [cursor] if isinstance(cursor.value, str) else list(cursor.items())
+    if cursor.value == []:
+        cursor.fault("names no state", "write the name of a state, or remove it")
     return flow.clears(*(state for item in items if (state := scope.state(item)) is not None))
 
 

@@ -9,6 +9,7 @@ import attrs
 
 from circuit_breaker.errors import DefinitionError, Fault, WorkflowInvalid, nearest
 from circuit_breaker.rules import Rule, all_of, any_of, as_rule
+from circuit_breaker.workflow.compiling import gather_states
 from circuit_breaker.workflow.flow import Flow, flow
 from circuit_breaker.workflow.state import Bundle, Path, State
 
@@ -145,13 +146,11 @@ class Draft:
         for activity in dict.fromkeys((*(r.activity for r in self.requirements), *(name for name, _ in self.changes))):
             if activity not in activities:
                 yield Fault(f"activity '{activity}'", "is not in the workflow", nearest(activity, activities))
-        yield from self._lonely()
 
-    def _lonely(self) -> Iterator[Fault]:
+    def lonely(self, flows: Iterable[Flow]) -> Iterator[Fault]:
+        """The states that nothing leads to or from, neither an edge nor one of the flows."""
         touched = {name for edge in self.edges for name in (edge.source, edge.target)}
-        for each in self.flows:
-            bundles = (*each.path.sources, each.path.targets)
-            touched |= {state.name for bundle in bundles for state in bundle.states}
+        touched |= {state.name for state in gather_states(flows)}
         for name in self.names:
             if name not in touched:
                 yield Fault(f"state '{name}'", "has no transition to it or from it", "add one, or remove the state")

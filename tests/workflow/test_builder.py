@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from circuit_breaker import RulesEngine, Workflow, field, flow, rule, states
+from circuit_breaker import Engine, RulesEngine, Workflow, connect, field, flow, rule, states
 from circuit_breaker.errors import NotEnabled, Refused, RuleInvalid, WorkflowInvalid
 from circuit_breaker.workflow import WorkflowBuilder, choosing, declare, definition_of, firing
 from circuit_breaker.workflow.activities import ActivityDefinition, WorkflowDefinition
@@ -330,6 +330,24 @@ def test_an_engine_says_what_is_wrong_with_the_rules() -> None:
     result = builder.validate_rules(RulesEngine())
     assert (False, 1) == (result.valid, len(result.errors))
     assert any("no_such_rule" in fault for fault in faults(builder.with_rules_engine(RulesEngine())))
+
+
+async def test_a_built_workflow_runs_on_an_engine() -> None:
+    """E6, ZB1: resources are created, read and moved by an engine; loops and caught failures are the same there."""
+
+    def fail(token: Any) -> None:
+        raise OSError("no answer")
+
+    body = part("call", "answered").refine("to_answered", lambda each: each.action(fail)).automatic("to_answered")
+    rounds = part("edit", "edited").automatic("to_edited")
+    builder = part("draft").set_initial_state("draft")
+    builder = builder.loop_while("data.more", rounds, max_iterations=3, exit_to="checked").try_(body).catch("broken")
+    async with Engine(builder.build(), storage=connect("memory://")) as engine:
+        created = await engine.start("part", data={"more": True})
+        await engine.run(created)
+        case = await engine.get(created.id)
+    assert ("broken", "completed", 3) == (case.state, case.status, names(case).count("to_edited"))
+    assert "no answer" == case.token.metadata["failure"]["message"]
 
 
 def declared(**rules: Any) -> Workflow:

@@ -287,6 +287,18 @@ def test_the_end_of_a_history_knows_what_it_does_not_hold() -> None:
         with pytest.raises(HistoryIncomplete):
             ask()
     assert History(end[-1:], offset=2) == end
+    assert "History(3 events, the last 1 in memory)" == repr(end)
+
+
+def test_a_history_gives_what_came_after_a_number() -> None:
+    """E3: the events above a number, as far as they are in memory."""
+    workflow = Workflow("w", go.manual(), flow(b >> a).transition("back").manual())
+    history = fire(workflow, fire(workflow, begin(workflow), "go"), "back").history
+    assert [[1, 2, 3], [3], []] == [[event.sequence for event in history.after(number)] for number in (0, 2, 3)]
+    with pytest.raises(HistoryIncomplete):
+        history.last(1).after(0)
+    assert history != [*history]
+    assert "History(3 events)" == repr(history)
 
 
 JSON = st.recursive(

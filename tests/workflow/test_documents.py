@@ -333,6 +333,7 @@ GO = "- {name: go, from: a, to: b"
 FAULTS = [
     ("- 1", [(1, 1, "[1] is no mapping")]),
     ("name: w", [(1, 1, "has no 'circuit_breaker'"), (1, 1, "has no 'states'"), (1, 1, "has no 'transitions'")]),
+    (HEAD + f"transitions:\n{GO}, clears: []}}", [(5, 38, "names no state")]),
     (HEAD + "transitions: []", [(4, 14, "there are no transitions")]),
     (HEAD + "transitions: 3", [(4, 14, "3 is no list")]),
     (HEAD.replace("1", "2") + f"transitions:\n{GO}}}", [(1, 18, "the format 2 is not known here")]),
@@ -470,45 +471,14 @@ def test_every_fault_has_its_line_and_column(text: str, expected: list[tuple[int
     assert all(wanted in said for (_, _, wanted), (_, _, said) in zip(expected, found, strict=True)), found
 
 
-STRUCTURAL = [
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    8,
-    9,
-    12,
-    15,
-    16,
-    18,
-    19,
-    20,
-    21,
-    22,
-    23,
-    24,
-    25,
-    26,
-    27,
-    29,
-    30,
-    31,
-    32,
-    33,
-    34,
-    37,
-    38,
-    42,
-]
+ONLY_BY_MEANING = {36, 37, 8, 40, 41, 11, 12, 42, 14, 15, 44, 18, 29}
+"""The faults of names and rules, which no schema can see."""
 
 
-@pytest.mark.parametrize("number", STRUCTURAL)
+@pytest.mark.parametrize("number", range(len(FAULTS)))
 def test_the_published_schema_refuses_what_has_a_wrong_form(number: int) -> None:
     """D15: editors that know the schema see wrong keys and kinds while somebody writes."""
-    assert not validator.is_valid(read_source(FAULTS[number][0]).value)
+    assert (number in ONLY_BY_MEANING) == validator.is_valid(read_source(FAULTS[number][0]).value)
 
 
 def test_a_document_without_a_text_has_faults_without_lines() -> None:
