@@ -81,7 +81,8 @@ def keys_of(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("section", "part"), [("The document", None), ("States", "state"), ("Transitions", "transition"), ("Retry", "retry")]
+    ("section", "part"),
+    [("The document", None), ("States", "state"), ("Transitions", "transition"), ("Retry", "retry")],
 )
 def test_every_key_of_a_definition_is_documented(section, part):
     """The tables of the definition file have the keys of the schema, no more and no fewer."""

@@ -15,7 +15,6 @@ NOTHING: dict[str, asyncio.Task[Exception | None]] = {}
 """The actions of every case that has none: one empty dictionary, which is never written to."""
 
 
-
 class Turn:
     """Whose turn it is to decide about a case: a lock that costs next to nothing while nobody else wants it.
 

@@ -268,7 +268,9 @@ def fired(
 
 def _united(choice: Choice) -> dict[str, Any]:
     """The fields of an event that make of the first token of a join the union of all."""
-    parts = {part: _joined_change(choice.binding[0], choice.view, part, EMPTY) for part in ("data", "metadata", "results")}
+    parts = {
+        part: _joined_change(choice.binding[0], choice.view, part, EMPTY) for part in ("data", "metadata", "results")
+    }
     removed = tuple(name for _, names in parts.values() for name in names)
     return {part: changed for part, (changed, _) in parts.items()} | {"removed": removed}
 

@@ -74,7 +74,11 @@ ledger = Workflow(
     flow((measured_left, measured_right) >> joined).transition("join"),
     flow(joined >> paid).transition("pay").action(pay).effect("at_most_once"),
     flow(paid >> checked).transition("check").guard(field("paid").exists()).manual(),
-    flow(checked >> start).transition("again").guard(field("rounds").missing()).action(lambda token: {"rounds": 1}).manual(),
+    flow(checked >> start)
+    .transition("again")
+    .guard(field("rounds").missing())
+    .action(lambda token: {"rounds": 1})
+    .manual(),
     initial="start",
 )
 
@@ -137,7 +141,6 @@ async def choose(engine: Engine, case: Case, fired: int) -> Case | None:
 
 
 async def main() -> None:
-    Path(sys.argv[2]).touch()
     known = workflows()
     turns = asyncio.Semaphore(AT_ONCE)
 
@@ -146,11 +149,13 @@ async def main() -> None:
             await drive(engine, workflow, number)
 
     async with Engine(*known, storage=connect(f"sqlite:///{sys.argv[1]}")) as engine, asyncio.TaskGroup() as group:
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         for number in range(CASES):
             for workflow in known:
                 group.create_task(one(workflow, number))
 
 
 if __name__ == "__main__":
+    Path(sys.argv[2]).touch()
     asyncio.run(main())

@@ -54,7 +54,7 @@ async def test_an_outcome_is_merged_into_the_data(open_engine: Any) -> None:
 
 
 async def test_an_outcome_is_kept_under_its_name(open_engine: Any) -> None:
-    """With result= the outcome stays apart from the data, in the results of the token, for the policy and afterwards."""
+    """With result= the outcome stays apart from the data, in the results of the token, also for the policy."""
     judged = flow(a >> b).transition("measure").execute(Measure, text=template("{data.x} and more"), result="size")
     workflow = Workflow("w", judged.policy(rules=field("results.size.count") >= 3))
     case = await run(open_engine, workflow, {"x": "one"})
@@ -68,8 +68,10 @@ async def test_references_are_read_deep_inside(open_engine: Any) -> None:
     def keep(values: list[Any], more: dict[str, Any]) -> dict[str, Any]:
         return {"values": values, "more": more}
 
-    made = flow(a >> b).transition("keep").execute(
-        keep, values=[field("x"), template("<{data.x}>")], more={"x": field("x"), "none": field("nothing")}
+    made = (
+        flow(a >> b)
+        .transition("keep")
+        .execute(keep, values=[field("x"), template("<{data.x}>")], more={"x": field("x"), "none": field("nothing")})
     )
     case = await run(open_engine, Workflow("w", made), {"x": 1})
     assert ([1, "<1>"], {"x": 1}) == (case.data["values"], case.data["more"])

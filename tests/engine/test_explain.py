@@ -41,7 +41,8 @@ async def test_every_failed_condition_is_named_with_what_was_seen(open_engine: A
 
 async def test_a_remedy_is_the_smallest_change_that_works(open_engine: Any) -> None:
     """Where only field conditions fail, the change that would mend them is given, and it does."""
-    gated = Workflow("gated", flow(a >> b).transition("go").guard((field("score") >= 8) & field("title").exists()).manual())
+    guard = (field("score") >= 8) & field("title").exists()
+    gated = Workflow("gated", flow(a >> b).transition("go").guard(guard).manual())
     engine = await open_engine(gated)
     case = await engine.start("gated", data={"score": 7})
     (remedy,) = engine.explain(case)["go"].remedies
@@ -107,7 +108,8 @@ async def test_an_explanation_is_a_plain_document(open_engine: Any) -> None:
 
 async def test_a_join_whose_tokens_do_not_agree_says_so(open_engine: Any) -> None:
     """Correlated tokens that belong to different orders are there, but not together."""
-    joined = Workflow("w", flow((a, b) >> c).transition("match").correlate(field("order")), flow(a >> b).transition("x").manual())
+    match = flow((a, b) >> c).transition("match").correlate(field("order"))
+    joined = Workflow("w", match, flow(a >> b).transition("x").manual())
     engine = await open_engine(joined)
     case = await engine.add_token(await engine.start("w", data={"order": 1}), {"order": 2}, state="b")
     assert ("the tokens do not agree on the key that they are joined by",) == engine.explain(case)["match"].missing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -165,9 +166,7 @@ async def test_data_that_is_no_json_is_refused(open_engine: Any, data: Any) -> N
 
 def test_the_data_of_a_token_cannot_be_changed_in_place() -> None:
     """E2: whoever writes to the data of a token is told to return what to add instead."""
-    import datetime
-
-    case = document.start("c", at=datetime.datetime.now(datetime.UTC), data={"list": [1], "score": 1})
+    case = document.start("c", at=datetime.now(UTC), data={"list": [1], "score": 1})
     for write in (
         lambda: case.data.update(score=9),
         lambda: case.data["list"].append(2),

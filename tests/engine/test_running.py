@@ -10,7 +10,14 @@ import pytest
 
 from circuit_breaker import Engine, Plugin, SyncEngine, Workflow, connect, field, flow, rule, states
 from circuit_breaker.engine import Progress
-from circuit_breaker.errors import ActionError, NotEnabled, StorageClosed, VersionConflict, WorkflowNotFound
+from circuit_breaker.errors import (
+    ActionError,
+    NotEnabled,
+    StorageClosed,
+    StorageError,
+    VersionConflict,
+    WorkflowNotFound,
+)
 from circuit_breaker.testing import ManualClock
 from circuit_breaker.workflow.events import (
     ActionCompensated,
@@ -27,7 +34,7 @@ a, b, c, d = states("a", "b", "c", "d")
 
 
 async def test_a_signal_is_kept_until_it_is_used(open_engine: Any) -> None:
-    """A signal that comes before its transition waits for it, is used up once, and gives it its data."""
+    """A signal that comes too early waits for its transition, is used up once, and gives it its data."""
     paid = Workflow(
         "paid", flow(a >> b).transition("ready").manual(), flow(b >> c).transition("pay").on_signal("payment")
     )
@@ -53,7 +60,7 @@ async def test_a_transient_signal_is_lost_if_nothing_waits(open_engine: Any) -> 
 
 
 async def test_an_unknown_signal_and_a_missing_one_are_errors(open_engine: Any) -> None:
-    """A signal that nothing waits for is refused with the known names, and a transition does not fire without its own."""
+    """A signal that nothing waits for is refused, and a transition does not fire without its own."""
     engine = await open_engine(Workflow("w", flow(a >> b).transition("pay").on_signal("payment")))
     case = await engine.start("w")
     with pytest.raises(NotEnabled, match="known: payment"):
@@ -240,7 +247,7 @@ async def test_whoever_waits_for_a_withdrawn_action_is_told(open_engine: Any) ->
 async def capture(work: Any) -> Any:
     try:
         return await work
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it is what the test looks at
         return error
 
 
@@ -394,7 +401,7 @@ async def test_a_listener_that_raises_harms_nothing(open_engine: Any) -> None:
 
 async def until(holds: Any) -> None:
     async with asyncio.timeout(5):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - a listener has no event to wait for
             await asyncio.sleep(0.005)
 
 
@@ -543,7 +550,7 @@ async def test_a_long_life_keeps_only_the_end_of_its_history(open_engine: Any) -
         case = await engine.fire(case, "back")
     now = await engine.get(case)
     assert now.history.held < 300
-    with pytest.raises(LookupError, match="engine.history"):
+    with pytest.raises(LookupError, match=r"engine.history"):
         list(now.history)
     assert 401 == len(list(await engine.history(case)))
 
@@ -562,8 +569,6 @@ def test_plain_scripts_need_no_await(tmp_path: Any) -> None:
 
 def test_a_synchronous_engine_that_cannot_open_says_why(tmp_path: Any) -> None:
     """What goes wrong on opening is raised by the with statement."""
-    from circuit_breaker.errors import StorageError
-
     with pytest.raises(StorageError), SyncEngine(storage=connect(f"sqlite:///{tmp_path}/no/such/folder/j.db")):
         pass
 

@@ -1,4 +1,4 @@
-"""The three phases of firing (reserve, act, commit) as a state machine, held against a naive model of counted tokens."""
+"""The three phases of firing (reserve, act, commit) as a state machine, against a naive model of counted tokens."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -160,9 +161,6 @@ def test_a_refusal_by_name_leaves_no_reservation() -> None:
     """Firing what its policy refuses raises and reserves nothing."""
     gated = Workflow("gated", flow(a >> b).transition("go").policy(rules=ok).manual())
     case = gated.start("c", at=datetime(2030, 1, 1, tzinfo=UTC), data={"ok": False})
-    try:
+    with pytest.raises(Refused) as refused:
         gated.fire(case, "go", at=datetime(2030, 1, 1, tzinfo=UTC))
-    except Refused as refused:
-        assert [False] == [leaf.seen for leaf in refused.verdict.failures()]
-    else:
-        raise AssertionError("it fired")
+    assert [False] == [leaf.seen for leaf in refused.value.verdict.failures()]
