@@ -1,24 +1,17 @@
-"""An order on its way through a shop: pending, processing, completed, or cancelled on the way.
-
-The whole process is one value. A name that does not exist, a state that nothing reaches, a condition that cannot be
-read: all such faults are reported together when the value is made.
-"""
-
-from __future__ import annotations
-
-import asyncio
-
-from circuit_breaker import Engine, Workflow, connect, flow, states
-from circuit_breaker.errors import Refused
-
-pending, processing, completed, cancelled = states("pending", "processing", "completed", "cancelled")
-
-order_processing = Workflow(
+"""An order on its way through a shop: order_processing = declare(
     "order_processing",
-    flow(pending >> processing).transition("start_processing").guard("data.payment_verified == true").manual(),
-    flow(processing >> completed).transition("complete_order").guard("data.items_shipped == true").manual(),
-    flow((pending | processing) >> cancelled).transition("cancel_order").manual(),
-    description="An order from its payment to its delivery",
+    initial_state="pending",
+    states=["pending", "processing", "completed", "cancelled"],
+    transitions=[
+        ("pending", "processing", "start_processing"),
+        ("processing", "completed", "complete_order"),
+        ("pending", "cancelled", "cancel_order"),
+        ("processing", "cancelled", "cancel_order"),
+    ],
+    rules={
+        "start_processing": "data.payment_verified == true",
+        "complete_order": "data.items_shipped == true",
+    },
 )
 
 

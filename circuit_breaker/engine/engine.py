@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
 from datetime import datetime
 from typing import Any, Self
@@ -38,6 +38,9 @@ from circuit_breaker.workflow.history import History
 from circuit_breaker.workflow.state import State
 
 __all__ = ["Engine"]
+
+PATIENCE = 5.0
+"""Seconds that listeners have, when the engine closes, for what they have not yet heard."""
 
 KEPT = 128
 """How many events of a case stay in memory; the others are in the journal."""
@@ -81,17 +84,22 @@ class Engine:
         self._residents = Residents(resident)
         self._exit = AsyncExitStack()
         self._tasks: asyncio.TaskGroup | None = None
+        self._listening: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         await self._exit.enter_async_context(self.storage)
         self._tasks = await self._exit.enter_async_context(asyncio.TaskGroup())
-        self._exit.callback(self.bus.close)
         for plugin in self._plugins:
             await self._attach(plugin)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         self._tasks = None
+        self.bus.close()
+        if self._listening:
+            _, late = await asyncio.wait(self._listening, timeout=PATIENCE)
+            for task in late:
+                task.cancel()
         await self._exit.aclose()
 
     def _owner(self) -> asyncio.TaskGroup:
@@ -136,7 +144,12 @@ class Engine:
         async def tell(notice: Notice) -> None:
             await notify_plugin(plugin, notice)
 
-        self._owner().create_task(listen(subscription, tell, name=name), name=f"plugin {name}")
+        self._listen(listen(subscription, tell, name=name), name=f"plugin {name}")
+
+    def _listen(self, listening: Coroutine[Any, Any, None], *, name: str) -> None:
+        task = self._owner().create_task(listening, name=name)
+        self._listening.add(task)
+        task.add_done_callback(self._listening.discard)
 
     def subscribe(
         self, *, case: Case | str | None = None, types: tuple[type, ...] = (), size: int = 1000
@@ -152,7 +165,7 @@ class Engine:
         """Calls a function (plain or async) with every event of these kinds, or with all; until the engine closes."""
         subscription = self._exit.enter_context(self.bus.subscribe(types=types, size=size))
         name = getattr(listener, "__name__", repr(listener))
-        self._owner().create_task(listen(subscription, listener_call(listener), name=name), name=f"listener {name}")
+        self._listen(listen(subscription, listener_call(listener), name=name), name=f"listener {name}")
 
     # -- cases --------------------------------------------------------------------------------------------------------
 
@@ -322,6 +335,7 @@ class Engine:
         """
         if compensate:
             resident = await self.resident(case)
+            choosing.open_case(resident.case)
             await recovery.compensate(self, resident, self.workflow(resident.case), await self.history(case))
 
         def decide(now: Case) -> Case:

@@ -60,10 +60,10 @@ class FireRequest:
 
     def _event(self, workflow: Workflow, now: Case, data: Any, at: Any) -> Event:
         choice = self.choice
+        if workflow.schema is not None:
+            choosing.typed(workflow, choice.view)
         if choice.transition.steps:
             begun = firing.begin(now, choice, at=at, by=self.by, worker=self.engine.storage.worker, data=data)
             self.begun = begun.key
             return begun
-        if workflow.schema is not None:
-            choosing.typed(workflow, choice.view)
         return firing.fired(now, choice, at=at, by=self.by, data=data, signal=choice.transition.signal)

@@ -283,12 +283,14 @@ def status(workflow: Workflow, case: Case) -> Status:
     """What the case is about to do."""
     if case.closed:
         return case.status
-    if case.pending:
-        return "in_doubt" if all(pending.doubt for pending in case.pending) else "running"
-    if all(place in workflow.final for place in case.marking.places):
+    if any(not pending.doubt for pending in case.pending):
+        return "running"
+    if not case.pending and all(place in workflow.final for place in case.marking.places):
         return "completed"
     if next_automatic(workflow, case) is not None:
         return "running"
+    if case.pending:
+        return "in_doubt"
     if any(t.waits and any(bindings_of(t, case, UNKNOWN)) for t in _leaving(workflow, case)):
         return "waiting"
     return "failed" if any(block.kind == "failed" for block in case.blocked) else "stuck"

@@ -12,6 +12,7 @@ from circuit_breaker import Engine, Plugin, SyncEngine, Workflow, connect, field
 from circuit_breaker.engine import Progress
 from circuit_breaker.errors import (
     ActionError,
+    CaseClosed,
     NotEnabled,
     StorageClosed,
     StorageError,
@@ -605,3 +606,51 @@ async def test_a_rule_that_raises_says_no(open_engine: Any) -> None:
     case = await engine.start("w")
     assert "cannot say" in str(engine.explain(case))
     assert not engine.explain(case)["go"].enabled
+
+
+async def test_a_listener_that_hangs_does_not_keep_the_engine_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing waits a while for listeners to hear the rest, and then stops them."""
+    monkeypatch.setattr("circuit_breaker.engine.engine.PATIENCE", 0.05)
+    stopped = asyncio.Event()
+
+    async def hangs(event: Event) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stopped.set()
+
+    async with Engine(Workflow("w", flow(a >> b).transition("go")), storage=connect("memory://")) as engine:
+        engine.on(hangs)
+        await engine.run(await engine.start("w"))
+    assert stopped.is_set()
+
+
+async def test_doubt_in_one_branch_does_not_hold_up_another(tmp_path: Any) -> None:
+    """A case with an action in doubt goes on elsewhere, and is taken up by whoever recovers."""
+    calls: list[str] = []
+    workflow = Workflow(
+        "w",
+        flow(a >> (b, c)).transition("split"),
+        flow(b >> d).transition("pay").action(crashing(calls, crash=True), name="pay").effect("at_most_once"),
+        flow(c >> d).transition("go").on_signal("go"),
+        initial="a",
+    )
+    url = f"sqlite:///{tmp_path}/j.db"
+    await crashed_case(workflow, url)
+    async with Engine(workflow, storage=connect(url)) as engine:
+        await engine.recover()
+        case = await engine.signal("case-1", "go")
+        assert "running" == case.status
+        (case,) = await engine.recover()
+    assert ("in_doubt", {"b", "d"}) == (case.status, set(case.states))
+
+
+async def test_a_closed_case_is_not_compensated(open_engine: Any) -> None:
+    """cancel(compensate=True) on a case that has ended undoes nothing."""
+    undone: list[int] = []
+    made = flow(a >> b).transition("go").action(lambda token: None).compensate(lambda token: undone.append(1))
+    engine = await open_engine(Workflow("w", made))
+    case = await engine.run(await engine.start("w"))
+    with pytest.raises(CaseClosed):
+        await engine.cancel(case, compensate=True)
+    assert [] == undone
