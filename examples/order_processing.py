@@ -1,4 +1,18 @@
-"""An order on its way through a shop: order_processing = declare(
+"""An order on its way through a shop: pending, processing, completed, or cancelled on the way.
+
+The whole process is one declaration: the states, the transitions, and what each of them requires. A name that does not
+exist, a state that nothing reaches, a condition that cannot be read: all such faults are reported together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from circuit_breaker import Engine, connect
+from circuit_breaker.errors import Refused
+from circuit_breaker.workflow import declare
+
+order_processing = declare(
     "order_processing",
     initial_state="pending",
     states=["pending", "processing", "completed", "cancelled"],

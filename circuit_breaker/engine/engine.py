@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
 from datetime import datetime
 from typing import Any, Self
@@ -12,35 +12,31 @@ from typing import Any, Self
 import msgspec
 
 from circuit_breaker.engine import recovery, running
-from circuit_breaker.engine.bus import Bus, Notice, Subscription
+from circuit_breaker.engine.bus import Bus, Subscription
 from circuit_breaker.engine.definitions import Definitions
 from circuit_breaker.engine.ids import new_id
-from circuit_breaker.engine.listening import listen, listener_call, notify_plugin, shielded
 from circuit_breaker.engine.plugins import Plugin
 from circuit_breaker.engine.ports import CaseSummary, Clock, Journal, SystemClock
 from circuit_breaker.engine.request import FireRequest
 from circuit_breaker.engine.resident import Resident, Residents
+from circuit_breaker.engine.watching import Watchers
 from circuit_breaker.errors import (
     CaseExists,
     CaseNotFound,
     CircuitBreakerError,
     NotEnabled,
-    StorageClosed,
     VersionConflict,
 )
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.events import CaseCancelled, CaseMigrated, Event
+from circuit_breaker.workflow.events import CaseCancelled, CaseMigrated
 from circuit_breaker.workflow.evolution import evolve
 from circuit_breaker.workflow.explain import Explanation, explain
 from circuit_breaker.workflow.history import History
 from circuit_breaker.workflow.state import State
 
 __all__ = ["Engine"]
-
-PATIENCE = 5.0
-"""Seconds that listeners have, when the engine closes, for what they have not yet heard."""
 
 KEPT = 128
 """How many events of a case stay in memory; the others are in the journal."""
@@ -76,36 +72,28 @@ class Engine:
         self.storage = storage
         self.clock: Clock = clock or SystemClock()
         self.executors = dict(executors or {})
-        self.bus = Bus()
         self.timer_set = asyncio.Event()
-        self._plugins = list(plugins)
+        self._watchers = Watchers(plugins)
         self._definitions = Definitions(workflows)
         self._kept: set[str] = set()
         self._residents = Residents(resident)
         self._exit = AsyncExitStack()
-        self._tasks: asyncio.TaskGroup | None = None
-        self._listening: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        await self._exit.enter_async_context(self.storage)
-        self._tasks = await self._exit.enter_async_context(asyncio.TaskGroup())
-        for plugin in self._plugins:
-            await self._attach(plugin)
+        async with AsyncExitStack() as opening:
+            await opening.enter_async_context(self.storage)
+            await opening.enter_async_context(self._watchers)
+            await self._watchers.greet(self)
+            self._exit = opening.pop_all()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self._tasks = None
-        self.bus.close()
-        if self._listening:
-            _, late = await asyncio.wait(self._listening, timeout=PATIENCE)
-            for task in late:
-                task.cancel()
         await self._exit.aclose()
 
-    def _owner(self) -> asyncio.TaskGroup:
-        if self._tasks is None:
-            raise StorageClosed("the engine is not open", remedy="use `async with Engine(...) as engine:`")
-        return self._tasks
+    @property
+    def bus(self) -> Bus:
+        """Where everything that happens is told."""
+        return self._watchers.bus
 
     # -- definitions --------------------------------------------------------------------------------------------------
 
@@ -117,8 +105,7 @@ class Engine:
     async def add_workflow(self, workflow: Workflow) -> None:
         """Makes a definition known; new cases of its name use it from now on."""
         self._definitions.add(workflow)
-        for plugin in self._plugins:
-            await shielded(plugin.on_workflow_created, workflow, name=_name(plugin))
+        await self._watchers.created(workflow)
 
     def workflow(self, case_or_name: Case | str) -> Workflow:
         """The definition of a case, or the current one of that name.
@@ -131,25 +118,7 @@ class Engine:
 
     async def register_plugin(self, plugin: Plugin) -> None:
         """Adds a plugin to a running engine."""
-        self._plugins.append(plugin)
-        await self._attach(plugin)
-
-    async def _attach(self, plugin: Plugin) -> None:
-        name = _name(plugin)
-        await shielded(plugin.initialize, self, name=name)
-        for workflow in self._definitions.current.values():
-            await shielded(plugin.on_workflow_created, workflow, name=name)
-        subscription = self._exit.enter_context(self.bus.subscribe())
-
-        async def tell(notice: Notice) -> None:
-            await notify_plugin(plugin, notice)
-
-        self._listen(listen(subscription, tell, name=name), name=f"plugin {name}")
-
-    def _listen(self, listening: Coroutine[Any, Any, None], *, name: str) -> None:
-        task = self._owner().create_task(listening, name=name)
-        self._listening.add(task)
-        task.add_done_callback(self._listening.discard)
+        await self._watchers.add(plugin, self)
 
     def subscribe(
         self, *, case: Case | str | None = None, types: tuple[type, ...] = (), size: int = 1000
@@ -163,9 +132,7 @@ class Engine:
 
     def on(self, listener: Callable[[Any], Any], *types: type, size: int = 1000) -> None:
         """Calls a function (plain or async) with every event of these kinds, or with all; until the engine closes."""
-        subscription = self._exit.enter_context(self.bus.subscribe(types=types, size=size))
-        name = getattr(listener, "__name__", repr(listener))
-        self._listen(listen(subscription, listener_call(listener), name=name), name=f"listener {name}")
+        self._watchers.listen(listener, types, size=size)
 
     # -- cases --------------------------------------------------------------------------------------------------------
 
@@ -193,7 +160,7 @@ class Engine:
             CaseExists: There is a case of that id.
             DataInvalid: The data is no JSON, or not of the declared class.
         """
-        self._owner()
+        self._watchers.owner()
         definition = self._definition(workflow)
         if definition.version not in self._kept:
             await self._keep(definition)
@@ -205,7 +172,7 @@ class Engine:
                 f"there is a case '{begun.id}' already", remedy="choose another id, or leave it out"
             ) from error
         self._residents.add(begun)
-        self._publish(begun, begun.history[0:], ())
+        self._watchers.publish(begun, begun.history[0:], ())
         return begun
 
     def _definition(self, workflow: Workflow | str) -> Workflow:
@@ -420,7 +387,7 @@ class Engine:
         Raises:
             CaseNotFound: There is no case of that id.
         """
-        self._owner()
+        self._watchers.owner()
         known = self._residents.get(_id(case))
         if known is not None:
             return known
@@ -476,18 +443,13 @@ class Engine:
             running.stop_withdrawn(resident)
         if due is not None:
             self.timer_set.set()
-        if not self.bus.idle:
-            self._publish(after, events, before.states)
+        self._watchers.publish(after, events, before.states)
 
     def _due(self, workflow: Workflow, case: Case) -> datetime | None:
         if not workflow.timed:
             return None
         timer = choosing.next_due(workflow, case)
         return None if timer is None else timer[0]
-
-    def _publish(self, case: Case, events: Sequence[Event], before: tuple[str, ...]) -> None:
-        for event in events:
-            self.bus.publish(Notice(event, case, before))
 
 
 def _shortened(case: Case) -> Case:
@@ -505,7 +467,3 @@ def _new_id(given: str | None) -> str:
     if not str(given).strip() or len(given) > 200:
         raise CircuitBreakerError(f"{given!r} is no id of a case", remedy="use a text of 1 to 200 characters")
     return str(given)
-
-
-def _name(plugin: Plugin) -> str:
-    return plugin.name or type(plugin).__name__

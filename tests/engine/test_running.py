@@ -610,7 +610,7 @@ async def test_a_rule_that_raises_says_no(open_engine: Any) -> None:
 
 async def test_a_listener_that_hangs_does_not_keep_the_engine_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing waits a while for listeners to hear the rest, and then stops them."""
-    monkeypatch.setattr("circuit_breaker.engine.engine.PATIENCE", 0.05)
+    monkeypatch.setattr("circuit_breaker.engine.watching.PATIENCE", 0.05)
     stopped = asyncio.Event()
 
     async def hangs(event: Event) -> None:

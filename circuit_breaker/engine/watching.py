@@ -1,0 +1,139 @@
+"""Whoever watches an engine: subscribers, listeners and plugins. None of them can hold up or harm a case."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+import structlog
+
+from circuit_breaker.engine.bus import Bus, Notice, Subscription
+from circuit_breaker.engine.plugins import Plugin
+from circuit_breaker.errors import StorageClosed
+from circuit_breaker.workflow.case import Case
+from circuit_breaker.workflow.events import CaseStarted, Event, Moved, TokenAdded
+
+if TYPE_CHECKING:
+    from circuit_breaker.engine.engine import Engine
+    from circuit_breaker.workflow.definition import Workflow
+
+__all__ = ["Watchers"]
+
+PATIENCE = 5.0
+"""Seconds that listeners have, when the engine closes, for what they have not yet heard."""
+
+
+class Watchers:
+    """The bus of an engine and everybody on it. Listeners and plugins run in tasks that end when it is left."""
+
+    def __init__(self, plugins: Iterable[Plugin]) -> None:
+        self.bus = Bus()
+        self._plugins = list(plugins)
+        self._exit = AsyncExitStack()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._listening: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._tasks = await self._exit.enter_async_context(asyncio.TaskGroup())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._tasks = None
+        self.bus.close()
+        if self._listening:
+            _, late = await asyncio.wait(self._listening, timeout=PATIENCE)
+            for task in late:
+                task.cancel()
+        await self._exit.aclose()
+
+    def owner(self) -> asyncio.TaskGroup:
+        """Who owns the tasks.
+
+        Raises:
+            StorageClosed: The engine is not open.
+        """
+        if self._tasks is None:
+            raise StorageClosed("the engine is not open", remedy="use `async with Engine(...) as engine:`")
+        return self._tasks
+
+    def subscribe(
+        self, *, case: str | None, types: tuple[type, ...], size: int
+    ) -> AbstractContextManager[Subscription]:
+        """A subscription; see :meth:`Engine.subscribe`."""
+        return self.bus.subscribe(case=case, types=types, size=size)
+
+    def listen(self, listener: Callable[[Any], Any], types: tuple[type, ...], *, size: int) -> None:
+        """Calls a function with what happens; see :meth:`Engine.on`."""
+        name = getattr(listener, "__name__", repr(listener))
+
+        async def call(notice: Notice) -> None:
+            if inspect.iscoroutinefunction(listener):
+                await listener(notice.event)
+            else:
+                await asyncio.to_thread(listener, notice.event)
+
+        self._follow(call, name=f"listener {name}", types=types, size=size)
+
+    async def greet(self, engine: Engine) -> None:
+        """Initialises the plugins that an engine was given."""
+        for plugin in self._plugins:
+            await self._begin(plugin, engine)
+
+    async def add(self, plugin: Plugin, engine: Engine) -> None:
+        """Adds a plugin to a running engine."""
+        self._plugins.append(plugin)
+        await self._begin(plugin, engine)
+
+    async def _begin(self, plugin: Plugin, engine: Engine) -> None:
+        name = _name(plugin)
+        await _shielded(plugin.initialize, engine, name=name)
+        for workflow in engine.workflows.values():
+            await _shielded(plugin.on_workflow_created, workflow, name=name)
+
+        async def tell(notice: Notice) -> None:
+            if notice.case is not None and isinstance(notice.event, (Moved, CaseStarted, TokenAdded)):
+                await plugin.on_resource_state_changed(notice.case, notice.before)
+
+        self._follow(tell, name=f"plugin {name}", types=(), size=1000)
+
+    async def created(self, workflow: Workflow) -> None:
+        """Tells the plugins of a workflow that was added."""
+        for plugin in self._plugins:
+            await _shielded(plugin.on_workflow_created, workflow, name=_name(plugin))
+
+    def _follow(
+        self, call: Callable[[Notice], Awaitable[None]], *, name: str, types: tuple[type, ...], size: int
+    ) -> None:
+        owner = self.owner()
+        subscription = self._exit.enter_context(self.bus.subscribe(types=types, size=size))
+        listening: Coroutine[Any, Any, None] = _listen(subscription, call, name=name)
+        task = owner.create_task(listening, name=name)
+        self._listening.add(task)
+        task.add_done_callback(self._listening.discard)
+
+    def publish(self, case: Case, events: Sequence[Event], before: tuple[str, ...]) -> None:
+        """Tells everybody; never waits."""
+        if not self.bus.idle:
+            for event in events:
+                self.bus.publish(Notice(event, case, before))
+
+
+async def _listen(subscription: Subscription, call: Callable[[Notice], Awaitable[None]], *, name: str) -> None:
+    """Calls a listener with one notice after another until the subscription ends."""
+    while (notice := await subscription.take()) is not None:
+        await _shielded(call, notice, name=name)
+
+
+async def _shielded(call: Callable[..., Awaitable[Any]], *arguments: Any, name: str) -> None:
+    """Awaits the call; what it raises is logged and goes no further, since a listener must not harm a case."""
+    try:
+        await call(*arguments)
+    except Exception as error:  # noqa: BLE001 - the boundary of bus delivery
+        structlog.get_logger("circuit_breaker.bus").warning("listener failed", listener=name, error=repr(error))
+
+
+def _name(plugin: Plugin) -> str:
+    return plugin.name or type(plugin).__name__
