@@ -59,12 +59,6 @@ class Watchers:
             raise StorageClosed("the engine is not open", remedy="use `async with Engine(...) as engine:`")
         return self._tasks
 
-    def subscribe(
-        self, *, case: str | None, types: tuple[type, ...], size: int
-    ) -> AbstractContextManager[Subscription]:
-        """A subscription; see :meth:`Engine.subscribe`."""
-        return self.bus.subscribe(case=case, types=types, size=size)
-
     def listen(self, listener: Callable[[Any], Any], types: tuple[type, ...], *, size: int) -> None:
         """Calls a function with what happens; see :meth:`Engine.on`."""
         name = getattr(listener, "__name__", repr(listener))
