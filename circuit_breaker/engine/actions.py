@@ -108,9 +108,24 @@ async def perform(
 
     async def attempt(number: int) -> Change:
         context = ActionContext(case_id, transition.name, pending.key, number, recorder, done, loop)
-        return await _timed(transition, _all_steps(transition.steps, token, context, executors))
+        try:
+            return await _timed(transition, _all_steps(transition.steps, token, context, executors))
+        except asyncio.CancelledError as error:
+            if _cancelled_from_outside():
+                raise
+            raise ActionError(
+                f"the action of transition '{transition.name}' cancelled itself, or something that it waits for",
+                code="cancelled",
+                remedy="let it raise what went wrong",
+            ) from error
 
     return await _retrying(policy, pending.attempts, recorder, attempt)
+
+
+def _cancelled_from_outside() -> bool:
+    """Whether somebody cancelled this task; otherwise a CancelledError is what the work in it came to by itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _retrying(
@@ -274,4 +289,6 @@ def describe(error: BaseException | None) -> dict[str, Any]:
     """The error as it is kept in the journal."""
     if error is None:
         return {}
-    return {"code": code_of(error), "message": str(error)[:2000] or type(error).__name__, "kind": type(error).__name__}
+    kind = type(error).__name__
+    message = str(error)[:2000].encode(errors="backslashreplace").decode()
+    return {"code": code_of(error), "message": message or kind, "kind": kind}

@@ -23,12 +23,13 @@ from circuit_breaker.engine.watching import Watchers
 from circuit_breaker.errors import (
     CaseExists,
     CaseNotFound,
-    CircuitBreakerError,
+    DataInvalid,
     NotEnabled,
     VersionConflict,
 )
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Status
+from circuit_breaker.workflow.data import freeze
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import CaseCancelled, CaseMigrated
 from circuit_breaker.workflow.evolution import evolve
@@ -158,7 +159,7 @@ class Engine:
 
         Raises:
             CaseExists: There is a case of that id.
-            DataInvalid: The data is no JSON, or not of the declared class.
+            DataInvalid: The data is no JSON, or not of the declared class; or the id is none.
         """
         self._watchers.owner()
         definition = self._definition(workflow)
@@ -464,6 +465,7 @@ def _id(case: Case | str) -> str:
 def _new_id(given: str | None) -> str:
     if given is None:
         return new_id()
-    if not str(given).strip() or len(given) > 200:
-        raise CircuitBreakerError(f"{given!r} is no id of a case", remedy="use a text of 1 to 200 characters")
-    return str(given)
+    written = freeze(given, where="id")
+    if not isinstance(written, str) or not written.strip() or len(written) > 200:
+        raise DataInvalid(f"id: {given!r:.60} is no id of a case", remedy="use a text of 1 to 200 characters")
+    return written

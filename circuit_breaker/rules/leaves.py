@@ -220,7 +220,7 @@ class CallableCondition(Condition):
                 return None, "it returned an awaitable; rules are synchronous"
             return bool(answer), ""
         except Exception as error:  # noqa: BLE001 - a rule of the user's may fail in any way, and then must not pass
-            return None, f"{type(error).__name__}: {error}"
+            return None, f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
 
     @property
     def text(self) -> str:

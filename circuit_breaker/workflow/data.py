@@ -83,10 +83,12 @@ def freeze(value: Any, *, where: str = "data", depth: int = 0) -> Any:
     Text, numbers, booleans and None stay; mappings become :class:`Data`, lists and tuples :class:`DataList`.
 
     Raises:
-        DataInvalid: Something in it is no JSON, is nested deeper than 64, or is no finite number.
+        DataInvalid: Something in it is no JSON, is nested deeper than 64, or is no finite number or no Unicode text.
     """
     kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None or kind is Data or kind is DataList:
+    if kind is str:
+        return value if value.isascii() else _text(value, where)
+    if kind is int or kind is bool or value is None or kind is Data or kind is DataList:
         return value
     if depth > DEEPEST:
         raise DataInvalid(f"{where} is nested deeper than {DEEPEST}", remedy="flatten it, or keep it outside the token")
@@ -99,7 +101,7 @@ def freeze(value: Any, *, where: str = "data", depth: int = 0) -> Any:
     if isinstance(value, (list, tuple)):
         return DataList(freeze(inner, where=f"{where}[{i}]", depth=depth + 1) for i, inner in enumerate(value))
     if isinstance(value, (str, int)):
-        return str(value) if isinstance(value, str) else int(value)
+        return _text(str(value), where) if isinstance(value, str) else int(value)
     raise DataInvalid(
         f"{where}: a {kind.__module__}.{kind.__qualname__} is no JSON",
         remedy="use text, numbers, booleans, None, lists and dicts",
@@ -110,7 +112,19 @@ def _frozen_items(value: Mapping[Any, Any], where: str, depth: int) -> Iterable[
     for key, inner in value.items():
         if not isinstance(key, str):
             raise DataInvalid(f"{where}: the key {key!r} is no text", remedy="use text keys")
-        yield str(key), freeze(inner, where=f"{where}.{key}", depth=depth + 1)
+        yield _text(str(key), where), freeze(inner, where=f"{where}.{key}", depth=depth + 1)
+
+
+def _text(value: str, where: str) -> str:
+    """The text, if it can be written in UTF-8: half of a surrogate pair cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        shown = value.encode(errors="backslashreplace").decode()
+        raise DataInvalid(
+            f"{where}: '{shown:.60}' is no Unicode text ({error.reason})", remedy="decode it with errors='replace'"
+        ) from error
+    return value
 
 
 def _short(value: object, most: int = 60) -> str:

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Workflow"]
 
 _draw = deferred("circuit_breaker.workflow.picture", "draw")
-
-_draw = deferred("circuit_breaker.workflow.picture", "draw")
 _written = deferred("circuit_breaker.workflow.writing", "workflow_to_document")
 
 

@@ -29,6 +29,7 @@ from circuit_breaker.workflow.choosing import (
     choices,
     due,
     has_signal,
+    joined,
     missing_in_words,
     open_case,
     role_verdict,
@@ -168,7 +169,7 @@ def refusal(
     else:
         route = transition.otherwise if _routes(workflow, choice) else None
     moves = _moves(case, choice, (route,)) if route is not None else ()
-    kept = _united(choice) if len(moves) == 1 and len(choice.binding) > 1 else {}
+    kept = _united(workflow, choice) if len(moves) == 1 and len(choice.binding) > 1 else {}
     if stamps := _stamps(transition, moves, at):
         kept["metadata"] = Data({**kept.get("metadata", EMPTY), **stamps})
     return TransitionRefused(
@@ -266,11 +267,10 @@ def fired(
     )  # fmt: skip
 
 
-def _united(choice: Choice) -> dict[str, Any]:
-    """The fields of an event that make of the first token of a join the union of all."""
-    parts = {
-        part: _joined_change(choice.binding[0], choice.view, part, EMPTY) for part in ("data", "metadata", "results")
-    }
+def _united(workflow: Workflow, choice: Choice) -> dict[str, Any]:
+    """The fields of an event that make of the first token of a join the union of all, without what came with it."""
+    view = joined(workflow, choice.transition, choice.binding)
+    parts = {part: _joined_change(choice.binding[0], view, part, EMPTY) for part in ("data", "metadata", "results")}
     removed = tuple(name for _, names in parts.values() for name in names)
     return {part: changed for part, (changed, _) in parts.items()} | {"removed": removed}
 
@@ -294,8 +294,10 @@ def fire(
     """The case after a transition without an action fired."""
     given = EMPTY if data is None else accept(workflow, data)
     choice, refusing = select(workflow, case, name, data=given, roles=roles, at=at, by=by)
-    if refusing is not None:
+    if refusing is not None and not refusing.produced:
         raise refused(case, refusing, verdict_of(workflow, choice, roles))
+    if refusing is not None:
+        return settle(workflow, evolve(case, refusing))
     if choice.transition.steps:
         raise NotEnabled(f"transition '{name}' has an action", remedy="fire it with an engine")
     if workflow.schema is not None:
@@ -354,7 +356,7 @@ def fail(workflow: Workflow, case: Case, pending: Pending, *, at: datetime, erro
     transition = choice.transition
     moves = _moves(case, choice, (transition.on_failure,)) if transition.on_failure is not None else ()
     frozen = freeze_mapping(error, where="error")
-    kept = _united(choice) if len(moves) == 1 and len(choice.binding) > 1 else {}
+    kept = _united(workflow, choice) if len(moves) == 1 and len(choice.binding) > 1 else {}
     if moves:
         stamps = _stamps(transition, moves, at)
         kept["metadata"] = Data({**kept.get("metadata", EMPTY), **stamps, "failure": frozen})

@@ -477,3 +477,37 @@ async def test_completion_is_an_event(open_engine: Any) -> None:
     case = await engine.run(await engine.fire(case, "submit"))
     assert isinstance(case.history[-1], CaseCompleted)
     assert case.sequence == len(case.history) == 4
+
+
+async def test_a_join_that_is_refused_or_fails_keeps_what_all_branches_did(open_engine: Any) -> None:
+    """Where a join leads on by .otherwise or .on_failure, the data of every branch comes along, and nothing else."""
+
+    def fails(token: Any) -> None:
+        raise OSError("gone")
+
+    for action, ends in ((None, rejected), (fails, draft)):
+        join = flow((b, c) >> d).transition("join").manual()
+        if action is None:
+            join = join.policy(rules=field("never").exists()).otherwise(rejected)
+        else:
+            join = join.action(action).on_failure(draft)
+        joined = Workflow(
+            "joined",
+            flow(a >> (e, c)).transition("split"),
+            flow(e >> b).transition("left").action(lambda token: {"left": 1}),
+            join,
+            initial="a",
+        )
+        engine = await open_engine(joined)
+        case = await engine.run(await engine.start("joined", data={"base": 0}))
+        case = await engine.fire(case, "join", data={"given": 1})
+        assert (ends.name, {"base": 0, "left": 1}) == (case.state, case.data)
+
+
+def test_a_pure_firing_that_is_refused_may_lead_on() -> None:
+    """The pure function goes where .otherwise leads, as the engine does."""
+    routed = Workflow(
+        "routed", flow(draft >> approved).transition("check").policy(rules=field("x").exists()).otherwise(rejected)
+    )
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+    assert "rejected" == routed.fire(routed.start("c", at=moment), "check", at=moment).state
