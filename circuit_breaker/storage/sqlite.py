@@ -140,7 +140,9 @@ class SqliteJournal:
         try:
             documents = [encode_event(event) for event in events]
         except (UnicodeEncodeError, TypeError) as error:
-            raise DataInvalid(f"an event of case '{case.id}' is no JSON: {error}") from error
+            raise DataInvalid(
+                f"an event of case '{case.id}' is no JSON: {error}", remedy="use text that is Unicode"
+            ) from error
         unit = Unit(
             case,
             expected_version(case, events),
