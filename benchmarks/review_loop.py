@@ -123,22 +123,22 @@ def journal_of_800_kilobytes() -> float:
 
 @benchmark("ms")
 def read_after_10000_steps() -> float:
-    """Reading a case that has had ten thousand steps, in milliseconds of processor time."""
+    """The first read of a journal that was just opened: a case of ten thousand steps, 98 events after its snapshot."""
 
     async def work(file: Path) -> float:
         url = f"sqlite:///{file}"
         async with Engine(document, storage=connect(url)) as engine:
             case = await engine.start("document", data=DATA)
-            for step in range(9999):
+            for step in range(10_097):
                 await engine.fire(case, STEPS[step % 3])
-        async with connect(url) as journal:
-            loop = asyncio.get_running_loop()
-            times = []
-            for _ in range(20):
-                begun = loop.time()
-                await journal.load(case.id)
-                times.append(loop.time() - begun)
-        return sorted(times)[len(times) // 2] * 1e3
+        return sorted([await _first_read(url, case.id) for _ in range(15)])[7] * 1e3
 
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(work(Path(folder) / "work.db"))
+
+
+async def _first_read(url: str, case: str) -> float:
+    async with connect(url) as journal:
+        begun = time.perf_counter()
+        await journal.load(case)
+        return time.perf_counter() - begun

@@ -21,6 +21,7 @@ from circuit_breaker.engine.request import FireRequest
 from circuit_breaker.engine.resident import Resident, Residents
 from circuit_breaker.engine.watching import Watchers
 from circuit_breaker.errors import (
+    CircuitBreakerError,
     CaseExists,
     CaseNotFound,
     DataInvalid,
@@ -193,12 +194,10 @@ class Engine:
         Raises:
             CaseNotFound: There is no case of that id.
         """
-        resident = self._residents.get(_id(case))
-        if resident is not None:
-            async with resident.turn:
-                await self._refresh(resident)
-                return resident.case
-        return (await self.resident(case)).case
+        resident = await self.resident(case)
+        async with resident.turn:
+            await self._refresh(resident)
+            return resident.case
 
     async def history(self, case: Case | str) -> History:
         """Everything that ever happened to the case.
@@ -404,10 +403,16 @@ class Engine:
             return case
         return msgspec.structs.replace(case, schema=workflow.schema)
 
-    async def _refresh(self, resident: Resident) -> None:
-        loaded = await self.storage.load(resident.case.id)
-        if loaded is not None and loaded.sequence != resident.case.sequence:
-            resident.case = self._dressed(loaded)
+    async def _refresh(self, resident: Resident) -> bool:
+        """Reads a case again that another process has changed; says whether one had."""
+        case_id = resident.case.id
+        if await self.storage.sequence(case_id) == resident.case.sequence:
+            return False
+        loaded = await self.storage.load(case_id)
+        if loaded is None:
+            return False
+        resident.case = self._dressed(loaded)
+        return True
 
     async def decide(self, resident: Resident, decision: Callable[[Case], Case]) -> Case:
         """Makes a decision on the newest state of a case and writes it down; anew if another process was faster.
@@ -421,7 +426,14 @@ class Engine:
         """
         for _ in range(ATTEMPTS):
             async with resident.turn:
-                after = decision(resident.case)
+                try:
+                    after = decision(resident.case)
+                except CircuitBreakerError:
+                    if await self._refresh(resident):
+                        continue
+                    raise
+                if after.sequence == resident.case.sequence and await self._refresh(resident):
+                    continue
                 try:
                     await self._write(resident, after)
                 except VersionConflict:

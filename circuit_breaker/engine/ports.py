@@ -73,6 +73,10 @@ class Journal(Protocol):
         """The case as its events left it, or None. Only the end of its history may be in memory."""
         ...
 
+    async def sequence(self, case_id: str) -> int:
+        """How many events the case has had; 0 for an unknown case. Cheap: it tells whether a copy is up to date."""
+        ...
+
     async def events(self, case_id: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
         """The events of a case whose number is above ``after``, in order; empty for an unknown case."""
         ...

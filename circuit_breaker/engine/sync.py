@@ -30,6 +30,14 @@ class SyncEngine:
         self._thread: threading.Thread | None = None
         self._stop: asyncio.Event | None = None
 
+    def open(self) -> Self:
+        """Opens the engine; for where a ``with`` statement does not fit. Close it with :meth:`close`."""
+        return self.__enter__()
+
+    def close(self) -> None:
+        """Closes the engine."""
+        self.__exit__()
+
     def __enter__(self) -> Self:
         opened: list[BaseException | None] = []
         ready = threading.Event()

@@ -94,6 +94,14 @@ class Field:
         """It is a text in which the pattern (RE2 syntax, judged in linear time) is found somewhere."""
         return self._is(RuleOperator.MATCHES, pattern)
 
+    def is_true(self) -> Rule:
+        """It is ``true``: the same as ``== True``, which linters dislike."""
+        return self._is(RuleOperator.EQUALS, True)
+
+    def is_false(self) -> Rule:
+        """It is ``false``; a missing value is not."""
+        return self._is(RuleOperator.EQUALS, False)
+
     def one_of(self, *values: Any) -> Rule:
         """It equals one of the values."""
         return self._is(RuleOperator.ONE_OF, values)

@@ -103,6 +103,12 @@ class MemoryJournal:
         kept = self._cases.get(case_id)
         return kept.case if kept is not None else None
 
+    async def sequence(self, case_id: str) -> int:
+        """How many events the case has had; 0 for an unknown case."""
+        self._check_open()
+        kept = self._cases.get(case_id)
+        return kept.case.sequence if kept is not None else 0
+
     async def events(self, case_id: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
         """The events of a case whose number is above ``after``; see the port."""
         self._check_open()

@@ -217,6 +217,10 @@ class SqliteJournal:
         """The case as its events left it; only the events since its last snapshot are in memory."""
         return self._opened().files.reader.load(case_id)
 
+    async def sequence(self, case_id: str) -> int:
+        """How many events the case has had; 0 for an unknown case."""
+        return self._opened().files.reader.sequence(case_id)
+
     async def events(self, case_id: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
         """The events of a case whose number is above ``after``; see the port."""
         here = self._opened()

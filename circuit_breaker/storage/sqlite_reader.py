@@ -28,6 +28,7 @@ HEAD = """
     SELECT cases.number, head, status, cases.sequence, coalesce(snapshots.sequence, 0), snapshots.document
     FROM cases LEFT JOIN snapshots USING (number) WHERE tenant = ? AND id = ?
 """
+SEQUENCE = "SELECT sequence FROM cases WHERE tenant = ? AND id = ?"
 MARK = "SELECT position FROM marks WHERE number = ? AND sequence >= ? ORDER BY sequence LIMIT 1"
 BACK = """
     WITH RECURSIVE chain (number, sequence, previous, document) AS (
@@ -69,6 +70,12 @@ class Reader:
             for event in self._chain(number, head, snapshot, sequence):
                 case = evolve(case, event)
             return msgspec.structs.replace(case, status=status) if case is not None else None
+
+    def sequence(self, case_id: str) -> int:
+        """How many events the case has had; 0 for an unknown case."""
+        with self._reading():
+            row = self._connection.execute(SEQUENCE, (self._tenant, case_id)).fetchone()
+        return int(row[0]) if row is not None else 0
 
     def events(self, case_id: str, *, after: int, limit: int | None) -> list[Event]:
         """The events of a case whose number is above ``after``."""

@@ -61,7 +61,9 @@ class Change:
             if isinstance(returned, Mapping):
                 return cls(data=returned)
         except DataInvalid as error:
-            raise OutcomeInvalid(f"{what} returned what cannot be kept: {error.message}", remedy=error.remedy) from error
+            raise OutcomeInvalid(
+                f"{what} returned what cannot be kept: {error.message}", remedy=error.remedy
+            ) from error
         raise OutcomeInvalid(
             f"{what} returned {returned!r:.80}", remedy="return a mapping of what to add to the data, a Change, or None"
         )

@@ -33,6 +33,7 @@ class Reason:
         missing: What keeps it from being enabled apart from rules, in words: tokens, a signal, a time, a reservation.
         verdict: What its rules say of the tokens it would take; None where there are no tokens to judge.
         remedies: Changes of data, each by path, of which any one would make its rules hold.
+        roles: The roles of which whoever fires it needs one; empty where anybody may.
     """
 
     transition: str
@@ -42,6 +43,7 @@ class Reason:
     missing: tuple[str, ...] = ()
     verdict: Verdict | None = None
     remedies: tuple[Mapping[str, Any], ...] = ()
+    roles: tuple[str, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """The reason as plain JSON."""
@@ -51,6 +53,7 @@ class Reason:
             "enabled": self.enabled,
             "trigger": self.trigger,
             "missing": list(self.missing),
+            "roles": list(self.roles),
         }
         if self.verdict is not None:
             document["verdict"] = self.verdict.to_document()
@@ -60,7 +63,8 @@ class Reason:
 
     def lines(self) -> Iterator[str]:
         """The reason as lines of text."""
-        how = {"automatic": "by itself", "manual": "when somebody fires it"}.get(self.trigger, f"by {self.trigger}")
+        somebody = f"somebody with the role {' or '.join(self.roles)}" if self.roles else "somebody"
+        how = {"automatic": "by itself", "manual": f"when {somebody} fires it"}.get(self.trigger, f"by {self.trigger}")
         yield f"{'✓' if self.enabled else '✗'} {self.id}: {f'can fire {how}' if self.enabled else 'cannot fire'}"
         yield from (f"    {reason}" for reason in self.missing)
         if self.verdict is not None and not self.verdict.passed:
@@ -176,7 +180,9 @@ def _judged(
         waiting.append(_block(case, transition))
     remedies = _remedies(workflow, choice) if not verdict.passed else ()
     possible = verdict.passed and not waiting
-    return Reason(transition.name, transition.id, possible, trigger, tuple(waiting), verdict, remedies)
+    return Reason(
+        transition.name, transition.id, possible, trigger, tuple(waiting), verdict, remedies, transition.roles
+    )
 
 
 def _waiting(case: Case, choice: choosing.Choice, at: datetime | None, roles: Iterable[str] | None) -> Iterator[str]:

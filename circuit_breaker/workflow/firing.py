@@ -161,7 +161,7 @@ def refusal(
 ) -> TransitionRefused:  # fmt: skip
     """The event of a refusal: the tokens go where ``.otherwise`` leads, or stand where they stood."""
     transition = choice.transition
-    reasons = verdict_given or verdict(workflow, choice)
+    reasons = verdict(workflow, choice) if verdict_given is None else verdict_given
     role = role_verdict(transition, roles)
     if role is not None and not role.passed:
         reasons = role if reasons.passed else Verdict(False, "all", kind="all", children=(role, reasons))

@@ -654,3 +654,36 @@ async def test_a_closed_case_is_not_compensated(open_engine: Any) -> None:
     with pytest.raises(CaseClosed):
         await engine.cancel(case, compensate=True)
     assert [] == undone
+
+
+async def test_what_another_process_did_is_noticed(tmp_path: Any) -> None:
+    """An engine that holds an older copy of a case in memory looks again before it says no, or that nothing is to do."""
+    url = f"sqlite:///{tmp_path}/j.db"
+    w = Workflow(
+        "w",
+        flow(a >> b).transition("go").manual(),
+        flow(b >> c).transition("on").manual(),
+        flow(c >> d).transition("by_itself"),
+    )
+    async with Engine(w, storage=connect(url)) as one, Engine(w, storage=connect(url)) as two:
+        case = await one.start("w")
+        await two.get(case)
+        await one.fire(case, "go")
+        await two.fire(case, "on")
+        assert "d" == (await one.run(case)).state
+        assert "d" == (await two.run(case)).state
+
+
+async def test_the_reason_of_a_refused_result_is_the_one_that_is_kept(open_engine: Any) -> None:
+    """The journal and explain() name the condition that the result did not meet."""
+    made = (
+        flow(a >> b)
+        .transition("rate")
+        .policy(validations=field("title").exists(), rules=field("score") >= 8)
+        .action(lambda token: {"score": 5})
+    )
+    engine = await open_engine(Workflow("w", made))
+    case = await engine.run(await engine.start("w", data={"title": "x"}))
+    (refused,) = case.history.by_type("TransitionRefused")
+    assert ("data.score >= 8", 5) == (refused.verdict["text"], refused.verdict["seen"])
+    assert "data.score >= 8" in str(engine.explain(case))

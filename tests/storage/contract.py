@@ -62,6 +62,14 @@ class JournalContract:
         assert await journal.load("nobody") is None
         assert [] == await journal.events("nobody")
 
+    async def test_how_many_events_a_case_has_had_is_known_at_once(self, journal):
+        """The number of events tells whether a copy is up to date; an unknown case has had none."""
+        case = started("a")
+        await journal.append(case, case.history)
+        assert (0, 1) == (await journal.sequence("nobody"), await journal.sequence("a"))
+        await grow(journal, case, 9)
+        assert 10 == await journal.sequence("a")
+
     async def test_events_come_back_in_order_and_in_pages(self, journal):
         """Events are read from after a number, as many as asked for."""
         case = started("a")
