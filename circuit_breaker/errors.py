@@ -92,6 +92,7 @@ __all__ = [
     "WorkflowInvalid",
     "WorkflowNotFound",
     "nearest",
+    "words_of",
 ]
 
 
@@ -416,6 +417,14 @@ class ExtraMissing(CircuitBreakerError, ImportError):
 
     def __init__(self, package: str, *, extra: str, why: str) -> None:
         super().__init__(f"{why} needs {package}", remedy=f"pip install 'circuit-breaker-sdk[{extra}]'")
+
+
+def words_of(error: BaseException) -> str:
+    """What an error of somebody else says, as text that can be written down; empty if it fails even at that."""
+    try:
+        return str(error).encode(errors="backslashreplace").decode()
+    except Exception:  # noqa: BLE001 - whatever its own __str__ raises
+        return ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

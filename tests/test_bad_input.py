@@ -37,6 +37,7 @@ from circuit_breaker.errors import (
     NotEnabled,
     OutcomeInvalid,
     ParameterInvalid,
+    Refused,
     StorageForeign,
     StorageFull,
     StorageLocked,
@@ -342,9 +343,25 @@ async def test_an_action_that_goes_wrong(tmp_path: Path, transition: Any, kind: 
         assert ("ActionFailed", ()) == (now.history[-1].type, now.pending)
 
 
-@pytest.mark.parametrize("action", [cancels_itself, raises])
+class Speechless(Exception):
+    """An error that cannot even be printed."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("boom")
+
+
+def cannot_say(token: Any) -> None:
+    raise Speechless
+
+
+def comes_to_an_end(token: Any) -> Any:
+    """What ``next`` raises, no future can carry."""
+    return next(iter([]))
+
+
+@pytest.mark.parametrize("action", [cancels_itself, raises, cannot_say, comes_to_an_end])
 async def test_a_run_ends_whatever_its_actions_do(tmp_path: Path, action: Callable[..., Any]) -> None:
-    """An action that raises or cancels itself is tried once, and the case has failed; it is not begun for ever."""
+    """Whatever an action raises, it is tried once and the case has failed: it neither hangs nor begins for ever."""
     made = flow(draft >> review).transition("work").action(action)
     async with unharmed(tmp_path, Workflow("w", made), moved=True) as (engine, case):
         now = await asyncio.wait_for(engine.run(case), 5)
@@ -372,10 +389,11 @@ async def test_an_action_that_is_cancelled(tmp_path: Path) -> None:
         assert ("review", 2) == ((await engine.run("case-1")).state, len(calls))
 
 
-async def test_a_rule_that_raises_anything(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("guard", "words"), [(raises, "no such file: caf"), (cannot_say, "Speechless")])
+async def test_a_rule_that_raises_anything(tmp_path: Path, guard: Callable[..., Any], words: str) -> None:
     """A rule whose error cannot even be written refuses, and the refusal is recorded."""
-    made = flow(draft >> review).transition("work").guard(raises).manual()
+    made = flow(draft >> review).transition("work").guard(guard).manual()
     async with unharmed(tmp_path, Workflow("w", made), moved=True) as (engine, case):
-        with pytest.raises(CircuitBreakerError, match="no such file: caf"):
+        with pytest.raises(Refused, match=words):
             await engine.fire(case, "work")
         assert "TransitionRefused" == (await engine.get(case)).history[-1].type

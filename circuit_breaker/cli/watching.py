@@ -12,7 +12,6 @@ from rich.text import Text
 
 from circuit_breaker.cli.options import DEFAULT_STORAGE
 from circuit_breaker.cli.output import Output
-from circuit_breaker.cli.records import case_record
 from circuit_breaker.cli.telling import status_text, tell
 from circuit_breaker.engine.bus import Progress, Subscription
 from circuit_breaker.engine.engine import Engine
@@ -69,7 +68,7 @@ def _progress(event: Progress, output: Output, status: Status | None, prefix: st
 def report(engine: Engine, output: Output, case: Case, *, storage: str) -> None:
     """Says how a case stands, and what to type to bring it on."""
     if output.json:
-        output.document(case_record(case))
+        output.document(case.to_document())
         return
     output.say(Text.assemble("case ", (case.id, "bold"), " is ", status_text(case)), soft_wrap=True)
     explanation = engine.explain(case)

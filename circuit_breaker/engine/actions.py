@@ -12,7 +12,16 @@ from typing import Any, Protocol
 import attrs
 import tenacity
 
-from circuit_breaker.errors import ActionError, ActionTimeout, CircuitBreakerError, OutcomeInvalid, ParameterInvalid
+from circuit_breaker.engine.cancellation import cancelled_from_outside
+from circuit_breaker.engine.invocation import threaded
+from circuit_breaker.errors import (
+    ActionError,
+    ActionTimeout,
+    CircuitBreakerError,
+    OutcomeInvalid,
+    ParameterInvalid,
+    words_of,
+)
 from circuit_breaker.rules import MISSING, Field, Template
 from circuit_breaker.workflow.case import Pending
 from circuit_breaker.workflow.change import Change
@@ -70,7 +79,7 @@ class ActionContext:
             call: What to do; a function without arguments, plain or async. Its outcome must be JSON.
         """
         if name not in self._done:
-            outcome = await _in_thread_unless_async(call)
+            outcome = await threaded(call)
             await self._recorder.step_finished(name, outcome)
             self._done[name] = outcome
         return self._done[name]
@@ -111,7 +120,7 @@ async def perform(
         try:
             return await _timed(transition, _all_steps(transition.steps, token, context, executors))
         except asyncio.CancelledError as error:
-            if _cancelled_from_outside():
+            if cancelled_from_outside():
                 raise
             raise ActionError(
                 f"the action of transition '{transition.name}' cancelled itself, or something that it waits for",
@@ -120,12 +129,6 @@ async def perform(
             ) from error
 
     return await _retrying(policy, pending.attempts, recorder, attempt)
-
-
-def _cancelled_from_outside() -> bool:
-    """Whether somebody cancelled this task; otherwise a CancelledError is what the work in it came to by itself."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def _retrying(
@@ -213,20 +216,7 @@ async def _plain(work: Callable[[], Awaitable[Any]], result: str | None, what: s
 async def call_action(call: Call, token: Token, context: ActionContext) -> Any:
     """What the function returned; a plain one runs in a thread, so that it holds up nothing."""
     arguments = (token, context) if _wants_context(call.action) else (token,)
-    return await _in_thread_unless_async(call.action, *arguments)
-
-
-async def _in_thread_unless_async(function: Callable[..., Any], *arguments: Any) -> Any:
-    if _is_async(function):
-        return await function(*arguments)
-    returned = await asyncio.to_thread(function, *arguments)
-    return await returned if inspect.isawaitable(returned) else returned
-
-
-@cache
-def _is_async(function: Callable[..., Any]) -> bool:
-    called = getattr(function, "__call__", None)  # noqa: B004 - an object whose call is a coroutine function
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+    return await threaded(call.action, *arguments)
 
 
 @cache
@@ -290,5 +280,4 @@ def describe(error: BaseException | None) -> dict[str, Any]:
     if error is None:
         return {}
     kind = type(error).__name__
-    message = str(error)[:2000].encode(errors="backslashreplace").decode()
-    return {"code": code_of(error), "message": message or kind, "kind": kind}
+    return {"code": code_of(error), "message": words_of(error)[:2000] or kind, "kind": kind}

@@ -21,9 +21,9 @@ from circuit_breaker.engine.request import FireRequest
 from circuit_breaker.engine.resident import Resident, Residents
 from circuit_breaker.engine.watching import Watchers
 from circuit_breaker.errors import (
-    CircuitBreakerError,
     CaseExists,
     CaseNotFound,
+    CircuitBreakerError,
     DataInvalid,
     NotEnabled,
     VersionConflict,

@@ -18,6 +18,7 @@ from circuit_breaker.workflow.events import ActionCompensated, TransitionFired
 from circuit_breaker.workflow.flow import Execution
 from circuit_breaker.workflow.history import History
 from circuit_breaker.workflow.token import Token
+from circuit_breaker.workflow.transition import Transition
 
 if TYPE_CHECKING:
     from circuit_breaker.engine.engine import Engine
@@ -144,22 +145,20 @@ async def compensate(engine: Engine, resident: Resident, workflow: Workflow, his
             continue
         transition = workflow.by_id.get(event.transition)
         if transition is not None and transition.compensate is not None:
-            await _undo(engine, resident, workflow, event)
+            await _undo(engine, resident, workflow, transition, event.key)
 
 
-async def _undo(engine: Engine, resident: Resident, workflow: Workflow, fired: TransitionFired) -> None:
-    transition = workflow.by_id[fired.transition]
+async def _undo(engine: Engine, resident: Resident, workflow: Workflow, transition: Transition, key: str) -> None:
     call = transition.compensate
-    if call is None:
-        return
+    assert call is not None  # noqa: S101 - only what has one is undone
     case = resident.case
     token: Token = next(iter(case.marking))
-    recorder = JournalRecorder(engine, resident, workflow, Pending(fired.key, transition.id))
-    context = ActionContext(case.id, transition.name, f"{fired.key}:undo", 1, recorder, {}, asyncio.get_running_loop())
+    recorder = JournalRecorder(engine, resident, workflow, Pending(key, transition.id))
+    context = ActionContext(case.id, transition.name, f"{key}:undo", 1, recorder, {}, asyncio.get_running_loop())
     await call_action(call, choosing.typed(workflow, token), context)
 
     def decide(now: Case) -> Case:
-        event = ActionCompensated(now.id, now.sequence + 1, engine.clock.now(), "", transition.id, fired.key)
+        event = ActionCompensated(now.id, now.sequence + 1, engine.clock.now(), "", transition.id, key)
         return choosing.apply(workflow, now, event)
 
     await engine.decide(resident, decide)

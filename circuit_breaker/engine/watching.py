@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 import structlog
 
 from circuit_breaker.engine.bus import Bus, Notice, Subscription
+from circuit_breaker.engine.cancellation import cancelled_from_outside
+from circuit_breaker.engine.invocation import threaded
 from circuit_breaker.engine.plugins import Plugin
 from circuit_breaker.errors import StorageClosed
 from circuit_breaker.workflow.case import Case
@@ -64,10 +65,7 @@ class Watchers:
         name = getattr(listener, "__name__", repr(listener))
 
         async def call(notice: Notice) -> None:
-            if inspect.iscoroutinefunction(listener):
-                await listener(notice.event)
-            else:
-                await asyncio.to_thread(listener, notice.event)
+            await threaded(listener, notice.event)
 
         self._follow(call, name=f"listener {name}", types=types, size=size)
 
@@ -125,7 +123,9 @@ async def _shielded(call: Callable[..., Awaitable[Any]], *arguments: Any, name: 
     """Awaits the call; what it raises is logged and goes no further, since a listener must not harm a case."""
     try:
         await call(*arguments)
-    except Exception as error:  # noqa: BLE001 - the boundary of bus delivery
+    except (Exception, asyncio.CancelledError) as error:  # the boundary of bus delivery
+        if isinstance(error, asyncio.CancelledError) and cancelled_from_outside():
+            raise
         structlog.get_logger("circuit_breaker.bus").warning("listener failed", listener=name, error=repr(error))
 
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar, Self
 
+from circuit_breaker.engine.invocation import inline, is_async, threaded
 from circuit_breaker.errors import ActionError, Fault, ParameterInvalid
 from circuit_breaker.executors.body import Attribute, Body
 from circuit_breaker.executors.config import ExecutorConfig
 from circuit_breaker.executors.declarations import Declaration
 from circuit_breaker.executors.execution import ExecutionContext, LogLine, StandaloneContext
 from circuit_breaker.executors.gathering import gathered, inherited_parameters
-from circuit_breaker.executors.invocation import inline, is_async, threaded
 from circuit_breaker.executors.outcome import normalised
 
 __all__ = ["BaseExecutor", "ExecutionContext", "StandaloneContext"]

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar, cast
 
 import attrs
 
-from circuit_breaker.executors.invocation import threaded
+from circuit_breaker.engine.invocation import threaded
 
 __all__ = ["ExecutionContext", "LogLine", "Progress", "StandaloneContext"]
 

@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Final
 import attrs
 import msgspec
 
+from circuit_breaker.engine.invocation import threaded
 from circuit_breaker.errors import ExecutorInvalid, Fault, nearest
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.declarations import Declaration
 from circuit_breaker.executors.execution import ExecutionContext
-from circuit_breaker.executors.invocation import threaded
 from circuit_breaker.executors.parameters import REQUIRED
 from circuit_breaker.executors.schema import resolved, shown, understood
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from circuit_breaker.errors import EvaluationFailed, RuleInvalid
+from circuit_breaker.errors import EvaluationFailed, RuleInvalid, words_of
 from circuit_breaker.lazy import deferred
 from circuit_breaker.rules.comparing import against_constant, against_field
 from circuit_breaker.rules.condition import Condition, Test
@@ -220,7 +220,7 @@ class CallableCondition(Condition):
                 return None, "it returned an awaitable; rules are synchronous"
             return bool(answer), ""
         except Exception as error:  # noqa: BLE001 - a rule of the user's may fail in any way, and then must not pass
-            return None, f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
+            return None, f"{type(error).__name__}: {words_of(error)}"
 
     @property
     def text(self) -> str:

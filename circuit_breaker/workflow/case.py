@@ -133,6 +133,11 @@ class Case(msgspec.Struct, frozen=True, gc=False, eq=False):
         return self.token.data
 
     @property
+    def metadata(self) -> Data:
+        """The metadata of the only token."""
+        return self.token.metadata
+
+    @property
     def states(self) -> tuple[str, ...]:
         """The names of the states that hold tokens."""
         return self.marking.places
@@ -175,6 +180,24 @@ class Case(msgspec.Struct, frozen=True, gc=False, eq=False):
             for _, state in _entered(event):
                 moments[state] = event.at
         return moments
+
+    def to_document(self) -> dict[str, Any]:
+        """The case as plain JSON, without its history, which has :meth:`History.to_documents`."""
+        return {
+            "case": self.id,
+            "workflow": self.workflow,
+            "version": self.definition,
+            "status": self.status,
+            "state": self.state,
+            "states": list(self.states),
+            "sequence": self.sequence,
+            "started_at": self.started_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
+            "tokens": [token.to_document() for token in self.marking],
+            "pending": [msgspec.to_builtins(pending) for pending in self.pending],
+            "blocked": [msgspec.to_builtins(block) for block in self.blocked],
+            "signals": [signal.to_document() for signal in self.signals],
+        }
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Case):

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from circuit_breaker.workflow.data import EMPTY, Data
+from circuit_breaker.workflow.data import EMPTY, Data, thaw
 
 __all__ = ["Fork", "Token", "common_fork"]
 
@@ -68,6 +68,17 @@ class Token(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             self.sequence,
             self.fork,
         )
+
+    def to_document(self) -> dict[str, Any]:
+        """The token as plain JSON: where it is since when, and all that it carries."""
+        return {
+            "id": self.id,
+            "state": self.state,
+            "entered": self.entered.isoformat() if self.entered else None,
+            "data": thaw(self.data),
+            "metadata": thaw(self.metadata),
+            "results": thaw(self.results),
+        }
 
 
 def common_fork(tokens: tuple[Token, ...]) -> Fork | None:

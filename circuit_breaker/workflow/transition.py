@@ -106,8 +106,3 @@ class Transition:
     def sources(self) -> tuple[str, ...]:
         """The states that it takes tokens from."""
         return tuple(arc.place for arc in self.net.takes)
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The states that it puts tokens into."""
-        return tuple(arc.place for arc in self.net.gives)

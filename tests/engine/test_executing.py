@@ -53,6 +53,24 @@ async def test_an_outcome_is_merged_into_the_data(open_engine: Any) -> None:
     assert {"content": "three small words", "count": 3, "unit": "words", "status": "completed"} == case.data
 
 
+async def test_parameters_are_read_from_data_and_metadata(open_engine: Any) -> None:
+    """E8: what an executor is given may come from the data, the metadata or the results of the token, in any depth."""
+    given: list[Any] = []
+
+    def gather(text: str, nested: Any, said: str) -> dict[str, Any]:
+        given.append((text, nested, said))
+        return {}
+
+    mapped = FunctionExecutor.of(gather)
+    made = flow(a >> b).transition("go")
+    made = made.execute(
+        mapped, text=field("a.b"), nested={"by": [field("metadata.by")]}, said=template("{metadata.by}: {data.a.b}")
+    )
+    engine = await open_engine(Workflow("w", made))
+    await engine.run(await engine.start("w", data={"a": {"b": "x"}}, metadata={"by": "ann"}))
+    assert [("x", {"by": ["ann"]}, "ann: x")] == given
+
+
 async def test_an_outcome_is_kept_under_its_name(open_engine: Any) -> None:
     """With result= the outcome stays apart from the data, in the results of the token, also for the policy."""
     judged = flow(a >> b).transition("measure").execute(Measure, text=template("{data.x} and more"), result="size")

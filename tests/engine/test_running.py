@@ -657,7 +657,7 @@ async def test_a_closed_case_is_not_compensated(open_engine: Any) -> None:
 
 
 async def test_what_another_process_did_is_noticed(tmp_path: Any) -> None:
-    """An engine that holds an older copy of a case in memory looks again before it says no, or that nothing is to do."""
+    """An engine that holds an older copy of a case looks again before it says no, or that nothing is to do."""
     url = f"sqlite:///{tmp_path}/j.db"
     w = Workflow(
         "w",

@@ -180,6 +180,19 @@ def test_a_case_is_a_record() -> None:
     assert ["bob"] == [event.by for event in case.history.by_type("TransitionFired")]
 
 
+def test_a_record_is_json() -> None:
+    """E3, E7: the case with its tokens, and its history, are plain JSON that says the same."""
+    workflow = Workflow("w", go.manual())
+    case = workflow.start("c1", at=START, by="ann", data={"tags": ["x"]}, metadata={"source": "mail"})
+    record = json.loads(json.dumps(case.to_document()))
+    assert {"case": "c1", "workflow": "w", "version": workflow.version, "state": "a", "status": "waiting"} == {
+        key: record[key] for key in ("case", "workflow", "version", "state", "status")
+    }
+    (token,) = record["tokens"]
+    assert (case.data, case.metadata, START.isoformat()) == (token["data"], token["metadata"], token["entered"])
+    assert ["ann"] == [event["by"] for event in json.loads(json.dumps(case.history.to_documents()))]
+
+
 def test_a_case_may_start_elsewhere() -> None:
     """E4: a case is put into the state that is asked for."""
     workflow = Workflow("w", go.manual(), flow(b >> c).transition("on").manual())

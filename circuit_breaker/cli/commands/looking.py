@@ -13,7 +13,7 @@ from rich.text import Text
 
 from circuit_breaker.cli.options import definitions_option, output_options, storage_option
 from circuit_breaker.cli.output import Output
-from circuit_breaker.cli.records import case_record, summary_record
+from circuit_breaker.cli.records import summary_record
 from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.telling import STATUS_STYLES, tell
 from circuit_breaker.cli.tokens import case_panel
@@ -93,7 +93,7 @@ def show(session: Session, *, case: str, most: int) -> None:
     found, events = asyncio.run(_read(session, case))
     if output.json:
         shown = events.to_documents()[max(0, len(events) - most) :]
-        output.document(case_record(found) | {"history": shown})
+        output.document(found.to_document() | {"history": shown})
         return
     output.say(case_panel(found))
     if most:

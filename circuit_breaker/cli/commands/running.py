@@ -16,7 +16,6 @@ from circuit_breaker.cli.options import (
     storage_option,
     workflow_argument,
 )
-from circuit_breaker.cli.records import case_record
 from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.watching import report, watched
 from circuit_breaker.engine.engine import Engine
@@ -68,7 +67,7 @@ def start(session: Session, *, data: dict[str, Any] | None, case_id: str | None,
     """Start a case of WORKFLOW and print its id. Nothing fires yet: see `fire`, `signal` and `work`."""
     case = asyncio.run(_start(session, {"data": data, "id": case_id, "by": by}))
     if session.output.json:
-        session.output.document(case_record(case))
+        session.output.document(case.to_document())
     else:
         session.output.text(case.id)
 

@@ -1,0 +1,259 @@
+"""What is taken up again, undone, resolved or withdrawn; and a journal that fails in the middle of it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from circuit_breaker import Engine, SyncEngine, Workflow, connect, field, flow, states
+from circuit_breaker.errors import (
+    ActionError,
+    CaseNotFound,
+    DataInvalid,
+    OutcomeInvalid,
+    Refused,
+    StorageFull,
+    VersionConflict,
+    WorkflowInvalid,
+)
+from circuit_breaker.storage.memory import MemoryJournal
+from circuit_breaker.testing import ManualClock
+from circuit_breaker.workflow.events import ActionCompensated, ActionFailed, Event, StepFinished, TransitionFired
+
+s, a, b, c, d, e = states("s", "a", "b", "c", "d", "e")
+
+
+class FailingJournal(MemoryJournal):
+    """A journal that raises instead of keeping certain events."""
+
+    def __init__(self, error: Exception, fails: Callable[[Event], bool]) -> None:
+        super().__init__()
+        self.error = error
+        self.fails = fails
+
+    async def append(self, case: Any, events: Sequence[Event], *, due: datetime | None = None) -> None:
+        if any(map(self.fails, events)):
+            raise self.error
+        await super().append(case, events, due=due)
+
+
+def full(kind: type[Event]) -> FailingJournal:
+    """A journal that has no room for this kind of event."""
+    return FailingJournal(StorageFull("no room"), lambda event: isinstance(event, kind))
+
+
+async def nothing(token: Any) -> None: ...
+
+
+acting = Workflow("w", flow(a >> b).transition("go").action(nothing))
+
+
+@pytest.mark.parametrize("how", ["run", "recover", "fire"])
+async def test_an_error_of_the_storage_is_told_as_it_is(how: str) -> None:
+    """Whatever is done when the journal fails, that error is raised itself, and the case is as the journal says."""
+    async with Engine(acting, storage=full(TransitionFired)) as engine:
+        case = await engine.start("w")
+        calls = {"run": lambda: engine.run(case), "recover": engine.recover, "fire": lambda: engine.fire(case, "go")}
+        with pytest.raises(StorageFull, match="no room"):
+            await calls[how]()
+        assert ("a", 2) == ((await engine.get(case)).state, (await engine.get(case)).sequence)
+
+
+async def test_a_case_that_others_change_all_the_time() -> None:
+    """An engine that is always too late gives up, and says so."""
+    contested = FailingJournal(VersionConflict("late"), lambda event: isinstance(event, TransitionFired))
+    async with Engine(Workflow("w", flow(a >> b).transition("go")), storage=contested) as engine:
+        case = await engine.start("w")
+        with pytest.raises(VersionConflict, match="changed by others all the time"):
+            await engine.fire(case, "go")
+
+
+async def test_a_clock_that_fails_ends_the_work() -> None:
+    """An error of the clock reaches whoever called work()."""
+
+    class Broken(ManualClock):
+        async def sleep_until(self, moment: datetime) -> None:
+            raise RuntimeError("no time")
+
+    late = Workflow("w", flow(a >> b).transition("late").after("1h"))
+    async with Engine(late, storage=connect("memory://"), clock=Broken()) as engine:
+        await engine.start("w")
+        with pytest.raises(RuntimeError, match="no time"):
+            await engine.work()
+
+
+async def test_the_history_of_an_unknown_case(open_engine: Any) -> None:
+    """Asking for the history of a case that there is not is an error."""
+    engine = await open_engine(acting)
+    with pytest.raises(CaseNotFound, match="no case 'nope'"):
+        await engine.history("nope")
+
+
+def test_what_is_no_workflow_is_refused() -> None:
+    """An engine takes workflows, and says so."""
+    with pytest.raises(WorkflowInvalid, match="'w' is no workflow"):
+        Engine("w", storage=connect("memory://"))  # type: ignore[arg-type]
+
+
+async def in_doubt(folder: Path, workflow: Workflow) -> None:
+    """Leaves a case behind whose actions have begun, in the journal of a process that has ended."""
+    async with Engine(workflow, storage=connect(folder / "work.db")) as engine:
+        case = await engine.start("w", id="case-1")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(engine.run(case), 0.1)
+
+
+def hanging(token: Any) -> Any:
+    return asyncio.Event().wait()
+
+
+async def test_an_outcome_that_the_policy_refuses(tmp_path: Path) -> None:
+    """Who resolves a doubt with an outcome that the policy refuses is told so, and the token stands where it stood."""
+    made = flow(a >> b).transition("pay").action(hanging, name="pay").effect("at_most_once")
+    workflow = Workflow("w", made.policy(rules=field("paid") == True))  # noqa: E712
+    await in_doubt(tmp_path, workflow)
+    async with Engine(workflow, storage=connect(tmp_path / "work.db")) as engine:
+        await engine.recover()
+        with pytest.raises(Refused, match=r"data\.paid"):
+            await engine.resolve("case-1", "pay", outcome={"paid": False})
+        assert ("a", ()) == ((await engine.get("case-1")).state, (await engine.get("case-1")).pending)
+
+
+async def test_the_doubt_that_is_meant_is_resolved(tmp_path: Path) -> None:
+    """Of two actions in doubt the named one is resolved, and the other stays in doubt."""
+    workflow = Workflow(
+        "w",
+        flow(s >> (a, b)).transition("split"),
+        flow(a >> c).transition("one").action(hanging, name="one").effect("at_most_once"),
+        flow(b >> d).transition("two").action(hanging, name="two").effect("at_most_once"),
+        initial="s",
+    )
+    await in_doubt(tmp_path, workflow)
+    async with Engine(workflow, storage=connect(tmp_path / "work.db")) as engine:
+        await engine.recover()
+        case = await engine.resolve("case-1", "two", outcome=None)
+    assert ({"a", "d"}, ["one"]) == (set(case.states), [pending.transition for pending in case.pending])
+
+
+async def test_only_what_can_be_undone_is(open_engine: Any) -> None:
+    """A transition without a compensation is passed over when a case is rolled back."""
+    undone: list[str] = []
+    workflow = Workflow(
+        "w",
+        flow(a >> b).transition("book").action(nothing).compensate(lambda token: undone.append("book")),
+        flow(b >> c).transition("write").action(nothing),
+        flow(c >> d).transition("leave").manual(),
+    )
+    engine = await open_engine(workflow)
+    case = await engine.cancel(await engine.run(await engine.start("w")), compensate=True)
+    assert (["book"], ["book"]) == (undone, [event.transition for event in case.history.by_type(ActionCompensated)])
+
+
+async def test_what_was_withdrawn_is_discarded(open_engine: Any) -> None:
+    """An action that will not be stopped may end its work, but neither its steps nor its result are kept."""
+    begun, release = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(token: Any, context: Any) -> dict[str, Any]:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]
+        await context.step("late", lambda: 1)
+        release.set()
+        return {"late": True}
+
+    engine = await open_engine(Workflow("w", flow(a >> b).transition("go").action(stubborn)))
+    case = await engine.start("w")
+    async with asyncio.TaskGroup() as group:
+        firing = group.create_task(_caught(engine.fire(case, "go")))
+        await begun.wait()
+        await engine.cancel(case)
+    now = await engine.get(case)
+    assert ("withdrawn", True) == (firing.result().code, release.is_set())
+    assert ("cancelled", {}, ()) == (now.status, now.data, now.history.by_type(StepFinished))
+
+
+async def _caught(work: Any) -> Any:
+    with pytest.raises(ActionError) as caught:
+        await work
+    return caught.value
+
+
+@attrs.frozen
+class Order:
+    amount: float = 0.0
+
+
+typed = Workflow("w", flow(a >> b).transition("go").manual(), data=Order)
+
+
+async def test_typed_data_over_a_restart(tmp_path: Path) -> None:
+    """A case that is read from the journal has the class of its data."""
+    for call in ("start", "get"):
+        async with Engine(typed, storage=connect(tmp_path / "work.db")) as engine:
+            begun = engine.start("w", id="x", data=Order(2.0)) if call == "start" else engine.get("x")
+            assert Order(2.0) == (await begun).data
+
+
+async def test_data_that_does_not_fit_its_class(open_engine: Any) -> None:
+    """What is given with a firing must fit the declared class; otherwise nothing happens."""
+    engine = await open_engine(typed)
+    case = await engine.start("w", data=Order(2.0))
+    with pytest.raises(DataInvalid, match="amount"):
+        await engine.fire(case, "go", data={"amount": "much"})
+    assert case == await engine.get(case)
+
+
+async def test_busy_cases_stay_in_memory(open_engine: Any) -> None:
+    """With room for one case, twenty that are at work at the same time all end."""
+    meeting = asyncio.Barrier(20)
+
+    async def meet(token: Any) -> None:
+        await meeting.wait()
+
+    engine = await open_engine(Workflow("w", flow(a >> b).transition("meet").action(meet)), resident=1)
+    cases = [await engine.start("w") for _ in range(20)]
+    ended = await asyncio.wait_for(asyncio.gather(*map(engine.run, cases)), 10)
+    assert {"b"} == {case.state for case in ended}
+
+
+async def test_a_timeout_of_its_own_is_not_ours(open_engine: Any) -> None:
+    """A TimeoutError that an action raises by itself is told as it is, not as the limit of the transition."""
+
+    async def times_out(token: Any) -> None:
+        raise TimeoutError("the server is slow")
+
+    made = flow(a >> b).transition("go").action(times_out).timeout("1h")
+    engine = await open_engine(Workflow("w", made))
+    case = await engine.run(await engine.start("w"))
+    assert ["the server is slow"] == [event.error["message"] for event in case.history.by_type(ActionFailed)]
+
+
+async def test_a_function_without_a_signature_gets_the_token(open_engine: Any) -> None:
+    """A function of C that does not tell its parameters is called with the token alone."""
+    engine = await open_engine(Workflow("w", flow(a >> b).transition("go").action(str, name="str")))
+    with pytest.raises(OutcomeInvalid, match=r"'str' of transition 'go' returned .*Token\("):
+        await engine.fire(await engine.start("w"), "go")
+
+
+def test_a_synchronous_engine_without_a_with_statement() -> None:
+    """open() and close() do what the with statement does, and closing twice is no fault."""
+    engine = SyncEngine(acting, storage=connect("memory://")).open()
+    assert {"w"} == set(engine.engine.workflows)
+    assert "b" == engine.run(engine.start("w")).state
+    engine.close()
+    engine.close()
+    assert "circuit_breaker" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_synchronous_engine_that_was_never_opened() -> None:
+    """Closing what is not open does nothing."""
+    SyncEngine(acting, storage=connect("memory://")).close()
