@@ -51,7 +51,9 @@ class Files:
             presence.sweep()
             connections = []
             for busy_timeout in (0.0, patience, patience):  # the writer waits by itself, so that the loop need not
-                connection = open_connection(path, busy_timeout=busy_timeout, synchronous=synchronous)
+                connection = open_connection(
+                    path, busy_timeout=busy_timeout, patience=patience, synchronous=synchronous
+                )
                 stack.callback(connection.close)
                 connections.append(connection)
             writing, reading, listing = connections

@@ -83,10 +83,20 @@ MIGRATIONS: Sequence[Migration] = (
 )
 
 
-def open_connection(path: Path, *, busy_timeout: float = 0.0, synchronous: str = "FULL") -> sqlite3.Connection:
-    """A connection in which transactions begin and end only where we say so. It may be used by one thread at a time."""
-    connection = sqlite3.connect(path, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
+def open_connection(
+    path: Path, *, busy_timeout: float = 0.0, patience: float = 0.0, synchronous: str = "FULL"
+) -> sqlite3.Connection:
+    """A connection in which transactions begin and end only where we say so. It may be used by one thread at a time.
+
+    Args:
+        path: The file.
+        busy_timeout: Seconds that each statement waits for a lock.
+        patience: Seconds that the opening itself waits; a file that others open or close is locked for a moment.
+        synchronous: The level of SQLite's setting of that name.
+    """
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute(f"PRAGMA busy_timeout = {round(busy_timeout * 1000)}")
     return connection
 
 

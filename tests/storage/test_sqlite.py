@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sqlite3
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from circuit_breaker.errors import (
 )
 from circuit_breaker.storage import connect, sqlite
 from circuit_breaker.storage.sqlite_faults import translated
-from circuit_breaker.storage.sqlite_schema import MIGRATIONS, prepare
+from circuit_breaker.storage.sqlite_schema import MIGRATIONS, open_connection, prepare
 from circuit_breaker.workflow.events import SignalReceived
 from tests.storage.cases import NOON, followed, grow, last, moved, started
 from tests.storage.contract import JournalContract
@@ -264,6 +265,19 @@ async def test_a_reader_of_an_old_style_file_is_waited_for(file):
 
     prepare(file, busy_timeout=0.05)
     assert [("wal",)] == sql(file, "PRAGMA journal_mode")
+
+
+def test_a_lock_of_a_moment_does_not_stop_an_opening(file):
+    """A connection that later waits for no lock waits for one all the same while it is opened."""
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.05, other.close)
+    release.start()
+    opened = open_connection(file, patience=10.0)
+    release.join()
+
+    assert [(0,)] == opened.execute("PRAGMA busy_timeout").fetchall()
+    opened.close()
 
 
 def test_a_place_without_a_log_is_refused():
