@@ -23,6 +23,7 @@
     │   ├── DataInvalid              (ValueError) data that is no JSON or not of the declared type
     │   ├── HistoryIncomplete        (LookupError)
     │   ├── MergeConflict            two branches changed the same key differently
+    │   ├── MergeFailed              the function that merges their data failed
     │   ├── NotEnabled               the tokens for a transition are not there
     │   └── Refused                  a guard, validation or rule said no; carries the verdict
     ├── ActionError                  an action or an executor did not do its work
@@ -72,6 +73,7 @@ __all__ = [
     "Fault",
     "HistoryIncomplete",
     "MergeConflict",
+    "MergeFailed",
     "NotEnabled",
     "OutcomeInvalid",
     "ParameterInvalid",
@@ -290,6 +292,12 @@ class MergeConflict(CaseError):
             f"Branches that join changed the same key differently: {what}",
             remedy=remedy or "give the flow .merge(function), or write different keys",
         )
+
+
+class MergeFailed(CaseError):
+    """The function that merges the data of joining tokens failed."""
+
+    code = "merge_failed"
 
 
 class NotEnabled(CaseError):

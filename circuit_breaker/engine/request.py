@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -55,15 +56,15 @@ class FireRequest:
         self.choice, self.refusal = firing.select(
             workflow, now, self.name, data=data, roles=self.roles, at=at, by=self.by
         )
-        event = self.refusal or self._event(workflow, now, data, at)
+        if workflow.schema is not None:
+            choosing.typed(workflow, self.choice.view)
+        event = self.refusal or self._event(now, at)
         return choosing.apply(workflow, now, event)
 
-    def _event(self, workflow: Workflow, now: Case, data: Any, at: Any) -> Event:
+    def _event(self, now: Case, at: datetime) -> Event:
         choice = self.choice
-        if workflow.schema is not None:
-            choosing.typed(workflow, choice.view)
         if choice.transition.steps:
-            begun = firing.begin(now, choice, at=at, by=self.by, worker=self.engine.storage.worker, data=data)
+            begun = firing.begin(now, choice, at=at, by=self.by, worker=self.engine.storage.worker)
             self.begun = begun.key
             return begun
-        return firing.fired(now, choice, at=at, by=self.by, data=data, signal=choice.transition.signal)
+        return firing.fired(now, choice, at=at, by=self.by)

@@ -16,7 +16,7 @@ from circuit_breaker.errors import ActionError
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
-from circuit_breaker.workflow.data import EMPTY, Data, freeze
+from circuit_breaker.workflow.data import Data, freeze
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import (
     ActionInDoubt,
@@ -235,12 +235,11 @@ def _next_event(engine: Engine, workflow: Workflow, case: Case) -> Event | None:
     if choice is None:
         return None
     transition = choice.transition
-    data = choosing.signal_data(case, transition.signal) if transition.signal else EMPTY
     if not choosing.admitted(workflow, choice):
         return firing.refusal(workflow, case, choice, at=at, roles=transition.roles)
     if transition.steps:
-        return firing.begin(case, choice, at=at, worker=engine.storage.worker, data=data)
-    return firing.fired(case, choice, at=at, data=data, signal=transition.signal)
+        return firing.begin(case, choice, at=at, worker=engine.storage.worker)
+    return firing.fired(case, choice, at=at)
 
 
 async def _orphan(engine: Engine, resident: Resident) -> str | None:
@@ -264,7 +263,7 @@ def _taken_up(engine: Engine, workflow: Workflow, case: Case, pending: Pending) 
 def restarted(case: Case, pending: Pending, *, at: datetime, worker: str, by: str = "") -> ActionStarted:
     """The event that an action begins once more, with the same idempotency key."""
     transition, consumed, key, given = pending.transition, pending.consumed, pending.key, pending.input
-    return ActionStarted(case.id, case.sequence + 1, at, by, transition, consumed, key, worker, given, "")
+    return ActionStarted(case.id, case.sequence + 1, at, by, transition, consumed, key, worker, given, pending.used)
 
 
 def _may_repeat(workflow: Workflow, case: Case, pending: Pending) -> bool:

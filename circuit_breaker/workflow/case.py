@@ -40,7 +40,7 @@ class Pending(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         worker: The process that carries it out.
         since: When it began.
         input: Data that came with the request.
-        signal: The signal that it uses up.
+        used: The sequence number of the signal that it will use up, or 0.
         steps: Outcomes of steps that are done, by name.
         attempts: How many attempts have failed.
         doubt: Whether its end is unknown since a crash.
@@ -52,7 +52,7 @@ class Pending(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     worker: str = ""
     since: datetime | None = None
     input: Data = EMPTY
-    signal: str = ""
+    used: int = 0
     steps: Data = EMPTY
     attempts: int = 0
     doubt: bool = False

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from circuit_breaker.errors import CaseClosed, MergeConflict
+from circuit_breaker.errors import CaseClosed, CaseError, DataInvalid, MergeFailed, words_of
 from circuit_breaker.lazy import deferred
 from circuit_breaker.net import bindings
 from circuit_breaker.rules import Verdict
 from circuit_breaker.workflow.case import CLOSED, Case, Status
 from circuit_breaker.workflow.data import EMPTY, Data, freeze_mapping, merge
-from circuit_breaker.workflow.events import CaseCompleted, Event, Move
+from circuit_breaker.workflow.events import CaseCompleted, Event, Move, SignalReceived
 from circuit_breaker.workflow.evolution import evolve
 from circuit_breaker.workflow.token import Token, common_fork
 from circuit_breaker.workflow.transition import Transition
@@ -42,12 +42,23 @@ UNKNOWN: frozenset[Token] = frozenset()
 
 
 class Choice(msgspec.Struct, frozen=True, gc=False):
-    """One way in which a transition could fire: the tokens it takes, and the one they make together."""
+    """One way in which a transition could fire.
+
+    Attributes:
+        transition: The transition.
+        binding: The tokens it takes.
+        view: The token they make together, with ``data``: what rules and actions see.
+        conflict: Why they cannot be made one.
+        data: What comes with the firing: the data of its signal, and what was given by whoever fires it.
+        used: The sequence number of the signal it uses up, or 0.
+    """
 
     transition: Transition
     binding: tuple[Token, ...]
     view: Token
-    conflict: MergeConflict | None = None
+    conflict: CaseError | None = None
+    data: Data = EMPTY
+    used: int = 0
 
     @property
     def moves(self) -> tuple[Move, ...]:
@@ -112,19 +123,32 @@ def choices(
 ) -> Iterator[Choice]:
     """Every way in which the transition could take its tokens, whatever its rules say."""
     held = reserved if reserved is not None else case.reserved if case.pending else UNKNOWN
+    signals = free_signals(case, transition.signal) if transition.signal else ()
     for binding in bindings_of(transition, case, held):
-        yield choice_of(workflow, transition, binding, data)
+        for signal in signals:
+            given = Data({**signal.data, **data}) if data else signal.data
+            yield choice_of(workflow, transition, binding, given, used=signal.sequence)
+        if not signals:
+            yield choice_of(workflow, transition, binding, data)
 
 
-def choice_of(workflow: Workflow, transition: Transition, binding: tuple[Token, ...], data: Data) -> Choice:
-    if len(binding) == 1 or not transition.net.gives:
-        view = binding[0].updated(data=data) if data else binding[0]
-        return Choice(transition, binding, view)
-    try:
-        view = joined(workflow, transition, binding)
-    except MergeConflict as conflict:
-        return Choice(transition, binding, binding[0], conflict)
-    return Choice(transition, binding, view.updated(data=data) if data else view)
+def free_signals(case: Case, name: str) -> tuple[SignalReceived, ...]:
+    """The signals of that name that no action in progress is about to use up, the oldest first."""
+    taken = {pending.used for pending in case.pending}
+    return tuple(signal for signal in case.signals if signal.name == name and signal.sequence not in taken)
+
+
+def choice_of(
+    workflow: Workflow, transition: Transition, binding: tuple[Token, ...], data: Data, *, used: int = 0
+) -> Choice:
+    """The choice of these tokens, with what comes with the firing."""
+    view, conflict = binding[0], None
+    if len(binding) > 1 and transition.net.gives:
+        try:
+            view = joined(workflow, transition, binding)
+        except CaseError as error:
+            conflict = error
+    return Choice(transition, binding, view.updated(data=data) if data else view, conflict, data, used)
 
 
 def joined(workflow: Workflow, transition: Transition, binding: tuple[Token, ...]) -> Token:
@@ -132,18 +156,35 @@ def joined(workflow: Workflow, transition: Transition, binding: tuple[Token, ...
 
     Raises:
         MergeConflict: Two branches changed a key differently, and the flow has no ``.merge(...)``.
+        MergeFailed: The function given to ``.merge(...)`` raised.
+        DataInvalid: What it returned is no JSON object.
     """
     fork = common_fork(binding)
     first = binding[0]
     if transition.merge is not None:
-        merged = transition.merge(tuple(typed(workflow, token) for token in binding))
-        data = accept(workflow, merged)
+        data = accept(workflow, _merged(workflow, transition, binding))
         metadata, results = _last_wins(binding, "metadata"), _last_wins(binding, "results")
     else:
         data = merge(fork.data if fork else EMPTY, [token.data for token in binding])
         metadata = merge(fork.metadata if fork else EMPTY, [token.metadata for token in binding], where="metadata")
         results = merge(fork.results if fork else EMPTY, [token.results for token in binding], where="results")
     return msgspec.structs.replace(first, data=data, metadata=metadata, results=results)
+
+
+def _merged(workflow: Workflow, transition: Transition, binding: tuple[Token, ...]) -> Any:
+    """What the function of the flow makes of the data of several tokens."""
+    merge_them = transition.merge
+    assert merge_them is not None  # noqa: S101 - asked only where there is one
+    try:
+        return merge_them(tuple(typed(workflow, token) for token in binding))
+    except CaseError:
+        raise
+    except Exception as error:
+        raise MergeFailed(
+            f"the function that merges the data of transition '{transition.id}' raised {type(error).__name__}: "
+            f"{words_of(error)}",
+            remedy="mend the function given to .merge(...)",
+        ) from error
 
 
 def _last_wins(binding: tuple[Token, ...], part: str) -> Data:
@@ -161,7 +202,13 @@ def admitted(workflow: Workflow, choice: Choice) -> bool:
     if choice.conflict is not None:
         return False
     admits = choice.transition.admits
-    return admits is None or admits(choice.view if workflow.schema is None else typed(workflow, choice.view))
+    if workflow.schema is None:
+        return admits is None or admits(choice.view)
+    try:
+        seen = typed(workflow, choice.view)
+    except DataInvalid:
+        return False
+    return admits is None or admits(seen)
 
 
 def next_automatic(workflow: Workflow, case: Case, *, at: datetime | None = None) -> Choice | None:
@@ -174,22 +221,21 @@ def next_automatic(workflow: Workflow, case: Case, *, at: datetime | None = None
         return None
     reserved = case.reserved if case.pending else UNKNOWN
     for transition in _leaving(workflow, case):
-        if transition.automatic:
-            data = EMPTY
-        elif transition.signal and has_signal(case, transition.signal):
-            data = signal_data(case, transition.signal)
-        elif transition.delay is not None and at is not None:
-            data = EMPTY
-        else:
+        if not (transition.automatic or transition.signal or (transition.delay is not None and at is not None)):
             continue
-        for choice in choices(workflow, case, transition, data=data, reserved=reserved):
-            if case.blocked and blocked(case, choice):
+        for choice in choices(workflow, case, transition, reserved=reserved):
+            if (case.blocked and blocked(case, choice)) or (transition.signal and not choice.used):
                 continue
             if at is not None and transition.delay is not None and due(choice) > at:
                 continue
-            if admitted(workflow, choice) or due_to_refuse(workflow, choice):
+            if goes(workflow, choice):
                 return choice
     return None
+
+
+def goes(workflow: Workflow, choice: Choice) -> bool:
+    """Whether the choice leads on: by firing, or to where a refused policy leads."""
+    return admitted(workflow, choice) or due_to_refuse(workflow, choice)
 
 
 def due(choice: Choice) -> datetime:
@@ -203,16 +249,10 @@ def due_to_refuse(workflow: Workflow, choice: Choice) -> bool:
     transition = choice.transition
     if transition.otherwise is None or choice.conflict is not None:
         return False
-    return transition.guard is None or transition.guard.test(typed(workflow, choice.view))
-
-
-def has_signal(case: Case, name: str) -> bool:
-    return any(signal.name == name for signal in case.signals)
-
-
-def signal_data(case: Case, name: str) -> Data:
-    """The data that came with the oldest signal of that name; empty where there is none."""
-    return next((signal.data for signal in case.signals if signal.name == name), EMPTY)
+    try:
+        return transition.guard is None or transition.guard.test(typed(workflow, choice.view))
+    except DataInvalid:
+        return False
 
 
 def next_due(workflow: Workflow, case: Case) -> tuple[datetime, Choice] | None:
@@ -224,7 +264,7 @@ def next_due(workflow: Workflow, case: Case) -> tuple[datetime, Choice] | None:
         for transition in _leaving(workflow, case)
         if transition.delay is not None
         for choice in choices(workflow, case, transition)
-        if admitted(workflow, choice) and not blocked(case, choice)
+        if goes(workflow, choice) and not blocked(case, choice)
     ]
     return min(timers, key=lambda pair: pair[0]) if timers else None
 
@@ -234,9 +274,11 @@ def verdict(workflow: Workflow, choice: Choice) -> Verdict:
     if choice.conflict is not None:
         return Verdict(False, "the branches can be merged", kind="merge", reason=choice.conflict.message)
     gate = choice.transition.gate
-    if gate is None:
-        return Verdict(True, "nothing is asked", kind="all")
-    return gate.judge(typed(workflow, choice.view))
+    try:
+        seen = typed(workflow, choice.view)
+    except DataInvalid as error:
+        return Verdict(False, "the data is of the declared class", kind="data", reason=error.message)
+    return Verdict(True, "nothing is asked", kind="all") if gate is None else gate.judge(seen)
 
 
 def role_verdict(transition: Transition, roles: Iterable[str]) -> Verdict | None:

@@ -11,6 +11,7 @@ from circuit_breaker.errors import DataInvalid, MergeConflict
 __all__ = ["EMPTY", "Data", "DataList", "difference", "freeze", "freeze_mapping", "merge", "thaw"]
 
 DEEPEST = 64
+SMALLEST, LARGEST = -(2**63), 2**63 - 1
 HINT = "tokens are immutable: return what to add from the action, or copy it with copy.deepcopy"
 
 
@@ -88,24 +89,49 @@ def freeze(value: Any, *, where: str = "data", depth: int = 0) -> Any:
     kind = type(value)
     if kind is str:
         return value if value.isascii() else _text(value, where)
-    if kind is int or kind is bool or value is None or kind is Data or kind is DataList:
+    if kind is bool or value is None or (kind is int and SMALLEST <= value <= LARGEST):
+        return value
+    if isinstance(value, (str, int, float)):
+        return _scalar(value, where)
+    if (kind is Data or kind is DataList) and depth + _depth(value) <= DEEPEST:
         return value
     if depth > DEEPEST:
         raise DataInvalid(f"{where} is nested deeper than {DEEPEST}", remedy="flatten it, or keep it outside the token")
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise DataInvalid(f"{where}: {value!r} is no JSON number", remedy="use None or a text")
-        return float(value)
     if isinstance(value, Mapping):
         return Data(_frozen_items(value, where, depth))
     if isinstance(value, (list, tuple)):
         return DataList(freeze(inner, where=f"{where}[{i}]", depth=depth + 1) for i, inner in enumerate(value))
-    if isinstance(value, (str, int)):
-        return _text(str(value), where) if isinstance(value, str) else int(value)
     raise DataInvalid(
         f"{where}: a {kind.__module__}.{kind.__qualname__} is no JSON",
         remedy="use text, numbers, booleans, None, lists and dicts",
     )
+
+
+def _scalar(value: str | float, where: str) -> Any:
+    """The plain form of a text or a number, such as one of an enumeration.
+
+    Raises:
+        DataInvalid: It is no finite number, or one that 64 bits cannot hold.
+    """
+    if isinstance(value, str):
+        return _text(str(value), where)
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return float(value)
+        raise DataInvalid(f"{where}: {value!r} is no JSON number", remedy="use None or a text")
+    if SMALLEST <= value <= LARGEST:
+        return int(value)
+    bits = int(value).bit_length()
+    raise DataInvalid(
+        f"{where}: an integer of {bits} bits is too large", remedy="keep it as a text; 64 bits are the most"
+    )
+
+
+def _depth(value: Any) -> int:
+    """How many levels of objects and arrays a value has."""
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
 
 
 def _frozen_items(value: Mapping[Any, Any], where: str, depth: int) -> Iterable[tuple[str, Any]]:

@@ -77,7 +77,8 @@ class Moved(Event, frozen=True, gc=False, omit_defaults=True):
     """Tokens moved: ``consumed`` left, ``produced`` entered, ``cleared`` were withdrawn.
 
     The produced tokens carry the data of the first consumed one with ``data``, ``metadata`` and ``results`` set and
-    ``removed`` (dotted names such as ``data.x``) taken away; ``own`` adds data to single tokens by id.
+    ``removed`` (dotted names such as ``data.x``) taken away; ``own`` adds data to single tokens by id. ``used`` is the
+    sequence number of the signal that was used up.
     """
 
     transition: str = ""
@@ -89,13 +90,13 @@ class Moved(Event, frozen=True, gc=False, omit_defaults=True):
     removed: tuple[str, ...] = ()
     own: Data = EMPTY
     cleared: tuple[Move, ...] = ()
+    used: int = 0
 
 
 class TransitionFired(Moved, frozen=True, gc=False, omit_defaults=True, tag=True):
-    """A transition fired. ``key`` names the action that it carried out, ``signal`` the signal that it used up."""
+    """A transition fired. ``key`` names the action that it carried out."""
 
     key: str = ""
-    signal: str = ""
 
 
 class TransitionRefused(Moved, frozen=True, gc=False, omit_defaults=True, tag=True):
@@ -113,7 +114,7 @@ class ActionStarted(Event, frozen=True, gc=False, omit_defaults=True, tag=True):
     key: str = ""
     worker: str = ""
     input: Data = EMPTY
-    signal: str = ""
+    used: int = 0
 
 
 class ActionRetried(Event, frozen=True, gc=False, omit_defaults=True, tag=True):

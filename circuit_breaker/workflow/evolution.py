@@ -75,8 +75,8 @@ def _moved(case: Case, event: Moved, blocked: tuple[Block, ...], pending: tuple[
     marking = case.marking
     taken = [(state, _held(marking, token_id, state)) for token_id, state in (*event.consumed, *event.cleared)]
     signals = case.signals
-    if (used := getattr(event, "signal", "")) and signals:
-        signals = _without_signal(signals, used)
+    if event.used:
+        signals = tuple(signal for signal in signals if signal.sequence != event.used)
     if blocked:
         gone = {token.id for _, token in taken}
         blocked = tuple(b for b in blocked if not any(token_id in gone for token_id, _ in b.tokens))
@@ -178,7 +178,7 @@ def _passed(case: Case, event: TransitionFired) -> Case:
 def _fired(case: Case, event: TransitionFired) -> Case:
     pending = case.pending
     one = len(event.consumed) == 1 == len(event.produced)
-    if one and not (pending or case.blocked or event.cleared or event.signal or event.own or event.removed):
+    if one and not (pending or case.blocked or event.cleared or event.used or event.own or event.removed):
         return _passed(case, event)
     return _moved(case, event, case.blocked, _still_pending(case, event) if pending else pending)
 
@@ -195,6 +195,8 @@ def _blocked(case: Case, event: TransitionRefused | ActionFailed) -> Case:
     if event.produced:
         return _moved(case, event, case.blocked, _still_pending(case, event))
     pending = next((p for p in case.pending if p.key == event.key), None)
+    if not event.key or (pending is not None and pending.input):
+        return _next(case, event, pending=_still_pending(case, event))
     consumed = pending.consumed if pending else event.consumed
     tokens = tuple((token_id, _held(case.marking, token_id, state).sequence) for token_id, state in consumed)
     failed = isinstance(event, ActionFailed)
@@ -205,13 +207,12 @@ def _blocked(case: Case, event: TransitionRefused | ActionFailed) -> Case:
 
 
 def _action_started(case: Case, event: ActionStarted) -> Case:
-    new = Pending(event.key, event.transition, event.consumed, event.worker, event.at, event.input, event.signal)
+    new = Pending(event.key, event.transition, event.consumed, event.worker, event.at, event.input, event.used)
     old = next((p for p in case.pending if p.key == event.key), None)
     if old is not None:
         new = msgspec.structs.replace(new, steps=old.steps, attempts=old.attempts, since=old.since)
-    signals = _without_signal(case.signals, event.signal) if event.signal else case.signals
     kept = tuple(p for p in case.pending if p.key != event.key)
-    return _next(case, event, pending=(*kept, new), signals=signals)
+    return _next(case, event, pending=(*kept, new))
 
 
 def _change_pending(case: Case, event: Event, key: str, **changes: Any) -> Case:
@@ -229,11 +230,6 @@ def _pending(case: Case, key: str) -> Pending:
 def _step_finished(case: Case, event: StepFinished) -> Case:
     steps = {**_pending(case, event.key).steps, event.name: freeze(event.outcome)}
     return _change_pending(case, event, event.key, steps=Data(steps))
-
-
-def _without_signal(signals: tuple[SignalReceived, ...], name: str) -> tuple[SignalReceived, ...]:
-    position = next((i for i, signal in enumerate(signals) if signal.name == name), None)
-    return signals if position is None else signals[:position] + signals[position + 1 :]
 
 
 def _token_added(case: Case, event: TokenAdded) -> Case:

@@ -24,11 +24,9 @@ from circuit_breaker.workflow.choosing import (
     accept,
     admitted,
     apply,
-    bindings_of,
     choice_of,
     choices,
     due,
-    has_signal,
     joined,
     missing_in_words,
     open_case,
@@ -118,8 +116,7 @@ def select(
             for token in case.marking.at(transition.easy):
                 if admits is None or admits(token):
                     return Choice(transition, (token,), token), None
-        for binding in bindings_of(transition, case, held):
-            choice = choice_of(workflow, transition, binding, data)
+        for choice in choices(workflow, case, transition, data=data, reserved=held):
             if transition.signal or transition.delay is not None:
                 _not_early(case, choice, at)
             if admitted(workflow, choice) and (not transition.roles or not set(transition.roles).isdisjoint(roles)):
@@ -133,7 +130,7 @@ def select(
 def _not_early(case: Case, choice: Choice, at: datetime) -> None:
     transition = choice.transition
     what = f"transition '{transition.name}' of case '{case.id}'"
-    if transition.signal and not has_signal(case, transition.signal):
+    if transition.signal and not choice.used:
         raise NotEnabled(f"{what} waits for the signal '{transition.signal}'", remedy="send it with engine.signal(...)")
     if transition.delay is not None and due(choice) > at:
         raise NotEnabled(f"{what} is not due before {due(choice).isoformat()}", remedy="wait for it with engine.work()")
@@ -174,7 +171,8 @@ def refusal(
         kept["metadata"] = Data({**kept.get("metadata", EMPTY), **stamps})
     return TransitionRefused(
         case.id, case.sequence + 1, at, by, transition.id, choice.moves, moves,
-        key=key, verdict=freeze_mapping(reasons.to_document(), where="verdict"), **kept,
+        used=choice.used if moves else 0, key=key,
+        verdict=freeze_mapping(reasons.to_document(), where="verdict"), **kept,
     )  # fmt: skip
 
 
@@ -228,12 +226,11 @@ def fired(
     *,
     at: datetime,
     by: str = "",
-    data: Data = EMPTY,
     change: Change | None = None,
     key: str = "",
-    signal: str = "",
 ) -> TransitionFired:
-    """The event of a firing: ``data`` that came with the request, and the change that its action made, are added."""
+    """The event of a firing: what came with it, and the change that its action made, are added to the tokens."""
+    data = choice.data
     results = metadata = EMPTY
     if change is not None:
         data = Data({**data, **change.data}) if data else change.data
@@ -244,7 +241,7 @@ def fired(
         token = binding[0]
         return TransitionFired(
             case.id, case.sequence + 1, at, by, transition.id, ((token.id, token.state),),
-            ((token.id, transition.target),), data, metadata, results, (), EMPTY, (), key, signal,
+            ((token.id, transition.target),), data, metadata, results, (), EMPTY, (), choice.used, key,
         )  # fmt: skip
     moves = _moves(case, choice, _targets(transition))
     removed: tuple[str, ...] = ()
@@ -263,7 +260,7 @@ def fired(
     )
     return TransitionFired(
         case.id, case.sequence + 1, at, by, transition.id, choice.moves, moves, data,
-        Data({**metadata, **facts}) if facts else metadata, results, removed, EMPTY, cleared, key, signal,
+        Data({**metadata, **facts}) if facts else metadata, results, removed, EMPTY, cleared, choice.used, key,
     )  # fmt: skip
 
 
@@ -302,7 +299,7 @@ def fire(
         raise NotEnabled(f"transition '{name}' has an action", remedy="fire it with an engine")
     if workflow.schema is not None:
         typed(workflow, choice.view)
-    event = fired(case, choice, at=at, by=by, data=given, signal=choice.transition.signal)
+    event = fired(case, choice, at=at, by=by)
     return settle(workflow, evolve(case, event))
 
 
@@ -315,12 +312,12 @@ def verdict_of(workflow: Workflow, choice: Choice, roles: Iterable[str]) -> Verd
     return role if judged.passed else Verdict(False, "all", kind="all", children=(role, judged))
 
 
-def begin(case: Case, choice: Choice, *, at: datetime, by: str = "", worker: str, data: Data = EMPTY) -> ActionStarted:
+def begin(case: Case, choice: Choice, *, at: datetime, by: str = "", worker: str) -> ActionStarted:
     """The event that reserves the tokens of a transition for its action."""
     transition = choice.transition
     key = f"{case.id}:{transition.id}:{case.sequence + 1}"
     return ActionStarted(
-        case.id, case.sequence + 1, at, by, transition.id, choice.moves, key, worker, data, transition.signal
+        case.id, case.sequence + 1, at, by, transition.id, choice.moves, key, worker, choice.data, choice.used
     )
 
 
@@ -328,7 +325,7 @@ def resume(workflow: Workflow, case: Case, pending: Pending) -> Choice:
     """The choice that an action in progress was begun with."""
     transition = workflow.by_id[pending.transition]
     binding = tuple(case.find(token_id) for token_id, _ in pending.consumed)
-    return choice_of(workflow, transition, binding, pending.input)
+    return choice_of(workflow, transition, binding, pending.input, used=pending.used)
 
 
 def finish(
@@ -347,7 +344,7 @@ def finish(
         return refusal(
             workflow, case, choice, at=at, by=by, verdict_given=reasons, roles=transition.roles, key=pending.key
         ), reasons
-    return fired(case, choice, at=at, by=by, data=pending.input, change=change, key=pending.key), None
+    return fired(case, choice, at=at, by=by, change=change, key=pending.key), None
 
 
 def fail(workflow: Workflow, case: Case, pending: Pending, *, at: datetime, error: Mapping[str, Any]) -> ActionFailed:
@@ -368,6 +365,7 @@ def fail(workflow: Workflow, case: Case, pending: Pending, *, at: datetime, erro
         transition.id,
         choice.moves,
         moves,
+        used=choice.used if moves else 0,
         key=pending.key,
         error=frozen,
         **kept,

@@ -23,7 +23,7 @@ def rest(workflow: Workflow, case: Case, *, after: timedelta | None = None) -> C
         choice = choosing.next_automatic(workflow, case, at=None if after is None else at)
         if choice is None:
             return case
-        case = choosing.apply(workflow, case, firing.fired(case, choice, at=at, signal=choice.transition.signal))
+        case = choosing.apply(workflow, case, firing.fired(case, choice, at=at))
     raise AssertionError(f"the case does not come to rest: {case.state}")
 
 
