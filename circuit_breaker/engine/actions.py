@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import attrs
@@ -39,7 +38,7 @@ HOPELESS = frozenset({"invalid_parameters", "invalid_outcome", "invalid_data", "
 class Recorder(Protocol):
     """Where an action in progress is written down."""
 
-    async def step_finished(self, name: str, outcome: Any) -> None:
+    def step_finished(self, name: str, outcome: Any) -> Coroutine[Any, Any, None]:
         """Keeps the outcome of a step."""
         ...
 
@@ -85,8 +84,13 @@ class ActionContext:
         return self._done[name]
 
     def step_sync(self, name: str, call: Callable[[], Any]) -> Any:
-        """The same for a plain function, which runs in a thread of its own."""
-        return asyncio.run_coroutine_threadsafe(self.step(name, call), self._loop).result()
+        """The same for a plain function, which runs in a thread of its own; ``call`` runs in that thread too."""
+        if name not in self._done:
+            outcome = call()
+            kept = self._recorder.step_finished(name, outcome)
+            asyncio.run_coroutine_threadsafe(kept, self._loop).result()
+            self._done[name] = outcome
+        return self._done[name]
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Tells subscribers how far the action is: from 0 to 1."""
@@ -219,7 +223,6 @@ async def call_action(call: Call, token: Token, context: ActionContext) -> Any:
     return await threaded(call.action, *arguments)
 
 
-@cache
 def _wants_context(action: Callable[..., Any]) -> bool:
     try:
         parameters = inspect.signature(action).parameters.values()

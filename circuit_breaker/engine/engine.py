@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import msgspec
 
-from circuit_breaker.engine import recovery, running
+from circuit_breaker.engine import recovery, running, worker
 from circuit_breaker.engine.bus import Bus, Subscription
 from circuit_breaker.engine.definitions import Definitions
 from circuit_breaker.engine.ids import new_id
@@ -74,7 +74,7 @@ class Engine:
         self.storage = storage
         self.clock: Clock = clock or SystemClock()
         self.executors = dict(executors or {})
-        self.timer_set = asyncio.Event()
+        self.stirred = asyncio.Event()
         self._watchers = Watchers(plugins)
         self._definitions = Definitions(workflows)
         self._kept: set[str] = set()
@@ -174,6 +174,7 @@ class Engine:
                 f"there is a case '{begun.id}' already", remedy="choose another id, or leave it out"
             ) from error
         self._residents.add(begun)
+        self.stirred.set()
         self._watchers.publish(begun, begun.history[0:], ())
         return begun
 
@@ -341,8 +342,9 @@ class Engine:
         """The case under another version of its workflow.
 
         Raises:
-            NotEnabled: A token is in a state, or an action of a transition is in progress, that the other version does
-                not have; nothing is changed then.
+            NotEnabled: A token is in a state that the other version does not have, or an action is in progress.
+            DataInvalid: The data is not of the class that the other version declares.
+                Nothing is changed in either case.
         """
         self._definitions.know(workflow)
         await self._keep(workflow)
@@ -351,14 +353,21 @@ class Engine:
             choosing.open_case(now)
             known = {state.name for state in workflow.states}
             missing = [f"state '{place}'" for place in now.states if place not in known]
-            missing += [f"transition '{p.transition}'" for p in now.pending if p.transition not in workflow.by_id]
+            if now.pending:
+                raise NotEnabled(
+                    f"case '{now.id}' cannot move while an action of it is in progress or in doubt",
+                    remedy="let it end, or resolve it, first",
+                )
             if missing:
                 raise NotEnabled(
                     f"case '{now.id}' cannot move to version {workflow.version}: it has no {', no '.join(missing)}",
                     remedy="let the case go on first, or keep these in the new version",
                 )
             event = CaseMigrated(now.id, now.sequence + 1, self.clock.now(), by, workflow.version)
-            return choosing.apply(workflow, now, event)
+            moved = msgspec.structs.replace(now, schema=workflow.schema)
+            for token in now.marking:
+                choosing.typed(workflow, token)
+            return choosing.apply(workflow, moved, event)
 
         return await self.decide(await self.resident(case), decide)
 
@@ -368,7 +377,7 @@ class Engine:
 
     async def recover(self) -> list[Case]:
         """Takes up every case that a crash interrupted, and runs all of them until they rest."""
-        return await recovery.recover(self)
+        return await worker.recover(self)
 
     async def work(self, *, until_idle: bool = False, poll: float = 5.0) -> None:
         """Keeps everything going: takes up what was interrupted, fires timers when they are due, for ever.
@@ -377,7 +386,7 @@ class Engine:
             until_idle: Return when no timer is running and nothing can be done.
             poll: The longest time, in seconds, after which work of other processes is noticed.
         """
-        await recovery.work(self, until_idle=until_idle, poll=poll)
+        await worker.work(self, until_idle=until_idle, poll=poll)
 
     # -- what the parts of the engine share ---------------------------------------------------------------------------
 
@@ -454,8 +463,8 @@ class Engine:
         resident.wake()
         if resident.actions:
             running.stop_withdrawn(resident)
-        if due is not None:
-            self.timer_set.set()
+        if due is not None or after.status == "running":
+            self.stirred.set()
         self._watchers.publish(after, events, before.states)
 
     def _due(self, workflow: Workflow, case: Case) -> datetime | None:

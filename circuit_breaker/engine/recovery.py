@@ -1,15 +1,14 @@
-"""After a crash, in doubt, on time, or undone: what brings cases on that nobody is running."""
+"""In doubt, or undone: what people decide about actions that have ended badly."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from circuit_breaker.engine.actions import ActionContext, call_action
 from circuit_breaker.engine.resident import Resident
-from circuit_breaker.engine.running import JournalRecorder, end, foreground, only, restarted, run
-from circuit_breaker.errors import ActionError, NotEnabled, WorkflowNotFound
+from circuit_breaker.engine.running import JournalRecorder, end, foreground, restarted
+from circuit_breaker.errors import ActionError, NotEnabled
 from circuit_breaker.workflow import choosing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
@@ -23,68 +22,7 @@ from circuit_breaker.workflow.transition import Transition
 if TYPE_CHECKING:
     from circuit_breaker.engine.engine import Engine
 
-__all__ = ["compensate", "recover", "resolve", "work"]
-
-AT_ONCE = 50
-"""How many cases are taken up at the same time."""
-
-
-async def recover(engine: Engine) -> list[Case]:
-    """Runs every case that has something to do, until it rests. Cases of unknown workflows are left alone."""
-    recovered: list[Case] = []
-    after = ""
-    while page := await engine.cases(status="running", after=after, limit=AT_ONCE):
-        after = page[-1].id
-        recovered += await run_all(engine, [summary.id for summary in page])
-    return recovered
-
-
-async def run_all(engine: Engine, ids: list[str]) -> list[Case]:
-    """Runs these cases at the same time until all of them rest."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_run_known(engine, case_id), name=f"case {case_id}") for case_id in ids]
-    except BaseExceptionGroup as errors:
-        raise only(errors) from None
-    return [case for task in tasks if (case := task.result()) is not None]
-
-
-async def _run_known(engine: Engine, case_id: str) -> Case | None:
-    resident = await engine.resident(case_id)
-    try:
-        engine.workflow(resident.case)
-    except WorkflowNotFound:
-        return None
-    return await run(engine, resident)
-
-
-async def work(engine: Engine, *, until_idle: bool, poll: float) -> None:
-    """Takes up what was interrupted, then fires timers when they are due."""
-    while True:
-        engine.timer_set.clear()
-        await recover(engine)
-        now = engine.clock.now()
-        due = await engine.storage.due(now, limit=AT_ONCE)
-        if due and await run_all(engine, [summary.id for summary in due]):
-            continue
-        earliest = await engine.storage.next_due() if not due else None
-        if earliest is None and until_idle:
-            return
-        latest = now + timedelta(seconds=poll)
-        await _sleep(engine, latest if earliest is None else min(earliest, latest))
-
-
-async def _sleep(engine: Engine, moment: Any) -> None:
-    """Until the moment has come, or a timer was set that may be earlier."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            timer = group.create_task(engine.clock.sleep_until(moment))
-            changed = group.create_task(engine.timer_set.wait())
-            await asyncio.wait({timer, changed}, return_when=asyncio.FIRST_COMPLETED)
-            timer.cancel()
-            changed.cancel()
-    except BaseExceptionGroup as errors:
-        raise only(errors) from None
+__all__ = ["compensate", "resolve"]
 
 
 async def resolve(
@@ -98,16 +36,21 @@ async def resolve(
         return await _again(engine, resident, workflow, pending, by)
     error = ActionError(failed, code="resolved_as_failed") if failed is not None else None
     change = Change() if error is not None else _meant(workflow, pending, outcome)
-    told = await end(engine, resident, workflow, pending.key, change=change, error=error, by=by)
+    told = await end(engine, resident, workflow, pending.key, change=change, error=error, by=by, doubtful=True)
     if told is not None and told is not error:
         raise told
     return resident.case
 
 
-def _doubtful(workflow: Workflow, case: Case, transition: str) -> Pending:
-    ids = {t.id for t in workflow.named(transition)}
+def _doubtful(workflow: Workflow, case: Case, transition: str, *, key: str | None = None) -> Pending:
+    """The action in doubt of a transition, by its name or id.
+
+    Raises:
+        NotEnabled: There is none, or somebody else has just resolved it.
+    """
+    ids = {transition} if transition in workflow.by_id else {t.id for t in workflow.named(transition)}
     for pending in case.pending:
-        if pending.transition in ids and pending.doubt:
+        if pending.transition in ids and pending.doubt and key in (None, pending.key):
             return pending
     doubtful = ", ".join(sorted(p.transition for p in case.pending if p.doubt)) or "none"
     raise NotEnabled(
@@ -119,7 +62,8 @@ async def _again(engine: Engine, resident: Resident, workflow: Workflow, pending
     worker = engine.storage.worker
 
     def decide(case: Case) -> Case:
-        return choosing.apply(workflow, case, restarted(case, pending, at=engine.clock.now(), worker=worker, by=by))
+        now = _doubtful(workflow, case, pending.transition, key=pending.key)
+        return choosing.apply(workflow, case, restarted(case, now, at=engine.clock.now(), worker=worker, by=by))
 
     await engine.decide(resident, decide)
     return await foreground(engine, resident, workflow, pending)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,27 +18,42 @@ NOTHING: dict[str, asyncio.Task[Exception | None]] = {}
 class Turn:
     """Whose turn it is to decide about a case: a lock that costs next to nothing while nobody else wants it.
 
-    A decision holds it until it is written. Of those that wait any may be next; each looks at the case anew.
+    A decision holds it until it is written. Those that wait get it in the order in which they came.
     """
 
-    __slots__ = ("_freed", "taken")
+    __slots__ = ("_waiting", "taken")
 
     def __init__(self) -> None:
         self.taken = False
-        self._freed: asyncio.Event | None = None
+        self._waiting: deque[asyncio.Future[None]] | None = None
 
     async def __aenter__(self) -> None:
-        while self.taken:
-            if self._freed is None:
-                self._freed = asyncio.Event()
-            await self._freed.wait()
-        self.taken = True
+        if not self.taken:
+            self.taken = True
+            return
+        if self._waiting is None:
+            self._waiting = deque()
+        mine = asyncio.get_running_loop().create_future()
+        self._waiting.append(mine)
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled():
+                self._pass_on()
+            raise
 
     async def __aexit__(self, *exc: object) -> None:
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Gives the turn to the next that still waits, or to nobody."""
+        while self._waiting:
+            following = self._waiting.popleft()
+            if not following.done():
+                following.set_result(None)
+                return
+        self._waiting = None
         self.taken = False
-        if self._freed is not None:
-            self._freed.set()
-            self._freed = None
 
 
 class Resident:

@@ -12,7 +12,7 @@ import attrs
 from circuit_breaker.engine.actions import describe, perform
 from circuit_breaker.engine.bus import Notice, Progress
 from circuit_breaker.engine.resident import Resident
-from circuit_breaker.errors import ActionError
+from circuit_breaker.errors import ActionError, CaseError
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
@@ -118,6 +118,7 @@ async def end(
     change: Change,
     error: Exception | None = None,
     by: str = "",
+    doubtful: bool = False,
 ) -> Exception | None:
     """Writes down how an action ended, and gives back the error if the tokens could not go on.
 
@@ -127,8 +128,8 @@ async def end(
 
     def decide(case: Case) -> Case:
         pending = find_pending(case, key)
-        if pending is None:
-            told[0] = ActionError(f"the action '{key}' was withdrawn", code="withdrawn")
+        if pending is None or (doubtful and not pending.doubt):
+            told[0] = ActionError(f"the action '{key}' was withdrawn, or ended by somebody else", code="withdrawn")
             return case
         at = engine.clock.now()
         event: Event
@@ -136,7 +137,12 @@ async def end(
             event = firing.fail(workflow, case, pending, at=at, error=describe(error))
             told[0] = None if event.produced else error
         else:
-            event, refused = firing.finish(workflow, case, pending, at=at, by=by, change=change)
+            try:
+                event, refused = firing.finish(workflow, case, pending, at=at, by=by, change=change)
+            except CaseError as fault:  # the tokens can no longer be made one, or the result does not fit them
+                told[0] = fault
+                event = firing.fail(workflow, case, pending, at=at, error=describe(fault))
+                return choosing.apply(workflow, case, event)
             told[0] = None
             if refused is not None and isinstance(event, TransitionRefused) and not event.produced:
                 told[0] = firing.refused(case, event, refused)
@@ -178,11 +184,12 @@ async def foreground(engine: Engine, resident: Resident, workflow: Workflow, pen
 
 
 def only(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error itself where a task group holds just one."""
-    errors = group.exceptions
-    if len(errors) > 1:
-        return group
-    return only(errors[0]) if isinstance(errors[0], BaseExceptionGroup) else errors[0]
+    """The first error of a task group, with a note of each of the others."""
+    first, *others = group.exceptions
+    found = only(first) if isinstance(first, BaseExceptionGroup) else first
+    for other in others:
+        found.add_note(f"at the same time: {other!r}")
+    return found
 
 
 async def run(engine: Engine, resident: Resident) -> Case:
@@ -201,6 +208,7 @@ async def _drive(engine: Engine, resident: Resident, group: asyncio.TaskGroup) -
     while True:
         resident.changed.clear()
         if await _advance(engine, resident, group):
+            await asyncio.sleep(0)  # a case that never rests must not keep the others waiting
             continue
         if not resident.actions:
             return

@@ -107,7 +107,7 @@ def freeze(value: Any, *, where: str = "data", depth: int = 0) -> Any:
     )
 
 
-def _scalar(value: str | float, where: str) -> Any:
+def _scalar(value: Any, where: str) -> Any:
     """The plain form of a text or a number, such as one of an enumeration.
 
     Raises:

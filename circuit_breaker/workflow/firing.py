@@ -336,6 +336,8 @@ def finish(
     It fires if the policy's rules hold on the tokens *with* the results; otherwise nothing of them is kept.
     """
     choice = resume(workflow, case, pending)
+    if choice.conflict is not None:
+        raise choice.conflict
     transition = choice.transition
     seen = typed(workflow, choice.view.updated(data=change.data, metadata=change.metadata, results=change.results))
     rules = transition.rules
