@@ -43,6 +43,9 @@ __all__ = ["Engine"]
 KEPT = 128
 """How many events of a case stay in memory; the others are in the journal."""
 
+UNSAID: Any = object()
+"""Stands for an argument that was not given, where None means something."""
+
 ATTEMPTS = 16
 """How often a decision is made anew because another process changed the case in between."""
 
@@ -317,7 +320,7 @@ class Engine:
         case: Case | str,
         transition: str,
         *,
-        outcome: Any = None,
+        outcome: Any = UNSAID,
         failed: str | None = None,
         again: bool = False,
         by: str = "",
@@ -327,14 +330,20 @@ class Engine:
         Args:
             case: The case.
             transition: The name of the transition whose action is in doubt.
-            outcome: It was done, and this is what it returned.
+            outcome: It was done, and this is what it returned (None if nothing).
             failed: It was not done, for this reason; it goes where ``.on_failure`` leads.
             again: It was not done and shall be done now, with the same idempotency key.
             by: Who says so.
 
         Raises:
             NotEnabled: No such action is in doubt.
+            DataInvalid: Not exactly one of ``outcome``, ``failed`` and ``again`` is given.
         """
+        if [outcome is not UNSAID, failed is not None, again].count(True) != 1 or failed == "":
+            raise DataInvalid(
+                f"what became of the action of '{transition}' of case '{_id(case)}' is not said exactly once",
+                remedy="give one of outcome=..., failed='why' and again=True",
+            )
         resident = await self.resident(case)
         return await recovery.resolve(self, resident, transition, outcome=outcome, failed=failed, again=again, by=by)
 
@@ -352,6 +361,11 @@ class Engine:
         def decide(now: Case) -> Case:
             choosing.open_case(now)
             known = {state.name for state in workflow.states}
+            if now.workflow != workflow.name:
+                raise NotEnabled(
+                    f"case '{now.id}' is one of '{now.workflow}', and cannot become one of '{workflow.name}'",
+                    remedy="give another version of its own workflow",
+                )
             missing = [f"state '{place}'" for place in now.states if place not in known]
             if now.pending:
                 raise NotEnabled(

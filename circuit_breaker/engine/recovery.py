@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from circuit_breaker.engine.actions import ActionContext, call_action
 from circuit_breaker.engine.resident import Resident
 from circuit_breaker.engine.running import JournalRecorder, end, foreground, restarted
-from circuit_breaker.errors import ActionError, NotEnabled
+from circuit_breaker.errors import ActionError, NotEnabled, words_of
 from circuit_breaker.workflow import choosing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
@@ -99,7 +99,14 @@ async def _undo(engine: Engine, resident: Resident, workflow: Workflow, transiti
     token: Token = next(iter(case.marking))
     recorder = JournalRecorder(engine, resident, workflow, Pending(key, transition.id))
     context = ActionContext(case.id, transition.name, f"{key}:undo", 1, recorder, {}, asyncio.get_running_loop())
-    await call_action(call, choosing.typed(workflow, token), context)
+    try:
+        await call_action(call, choosing.typed(workflow, token), context)
+    except Exception as error:
+        raise ActionError(
+            f"undoing transition '{transition.id}' of case '{case.id}' failed: {words_of(error)}",
+            code="compensation_failed",
+            remedy="mend it and cancel again: what was undone is not undone twice; or cancel without compensate",
+        ) from error
 
     def decide(now: Case) -> Case:
         event = ActionCompensated(now.id, now.sequence + 1, engine.clock.now(), "", transition.id, key)

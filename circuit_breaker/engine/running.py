@@ -106,6 +106,8 @@ async def _attempt(
         choosing.typed(workflow, choice.view.updated(data=change.data))
     except Exception as error:  # noqa: BLE001 - the boundary of firing: whatever an action raises is recorded
         return Change(), error
+    except SystemExit as error:
+        return Change(), ActionError(f"the action ended the program with {error.code!r}", code="exit")
     return change, None
 
 

@@ -77,7 +77,15 @@ class SyncEngine:
         if self._loop is None:
             work.close()
             raise StorageClosed("the engine is not open", remedy="use `with SyncEngine(...) as engine:`")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        asked = asyncio.run_coroutine_threadsafe(work, self._loop)
+        while True:
+            try:
+                return asked.result(timeout=1.0)
+            except TimeoutError:
+                if asked.done():
+                    raise
+                if self._thread is None or not self._thread.is_alive():
+                    raise StorageClosed("the engine has ended", remedy="open another one") from None
 
     @property
     def engine(self) -> Engine:

@@ -203,7 +203,7 @@ class CallableCondition(Condition):
     """A Python function of a token, or of a :class:`RuleContext` if its parameter is called ``context``.
 
     Attributes:
-        function: Called with one argument; what it returns counts as true or false.
+        function: Called with one argument; it returns True or False, and anything else passes for neither.
     """
 
     function: Callable[[Any], Any]
@@ -218,7 +218,8 @@ class CallableCondition(Condition):
             answer = self._call(token)
             if inspect.isawaitable(answer):
                 return None, "it returned an awaitable; rules are synchronous"
-            return bool(answer), ""
+            known = isinstance(answer, bool)
+            return (answer, "") if known else (None, f"it returned {answer!r:.60}, which is neither True nor False")
         except Exception as error:  # noqa: BLE001 - a rule of the user's may fail in any way, and then must not pass
             return None, f"{type(error).__name__}: {words_of(error)}"
 

@@ -14,6 +14,7 @@ from circuit_breaker.rules import Field, Rule, Rulebook, Template
 from circuit_breaker.workflow.compiling import starting_states
 from circuit_breaker.workflow.flow import Execution, Flow
 from circuit_breaker.workflow.state import Bundle, State
+from circuit_breaker.workflow.timing import Automatic
 
 __all__ = ["check"]
 
@@ -107,6 +108,8 @@ def _rules(flow: Flow, rulebook: Rulebook) -> Iterator[Rule]:
 
 
 def _steps(flow: Flow) -> Iterator[Fault]:
+    if flow.allowed and isinstance(flow.trigger or Automatic(), Automatic):
+        yield Fault(flow.title, "has .roles(), but nobody fires it", "add .manual(), or remove the roles")
     if not flow.steps:
         for given, missing in (
             (flow.limit, "timeout"),

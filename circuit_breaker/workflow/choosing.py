@@ -72,8 +72,10 @@ def accept(workflow: Workflow, data: Any, *, whole: bool = False) -> Data:
     Raises:
         DataInvalid: It is no JSON or not of the declared type.
     """
-    if data is None:
+    if data is None and not (whole and workflow.schema is not None):
         return EMPTY
+    if data is None:
+        data = EMPTY
     if workflow.schema is not None and isinstance(data, workflow.schema):
         return freeze_mapping(unstructure(data))
     frozen = freeze_mapping(data)
@@ -176,7 +178,7 @@ def _merged(workflow: Workflow, transition: Transition, binding: tuple[Token, ..
     merge_them = transition.merge
     assert merge_them is not None  # noqa: S101 - asked only where there is one
     try:
-        return merge_them(tuple(typed(workflow, token) for token in binding))
+        merged = merge_them(tuple(typed(workflow, token) for token in binding))
     except CaseError:
         raise
     except Exception as error:
@@ -185,6 +187,12 @@ def _merged(workflow: Workflow, transition: Transition, binding: tuple[Token, ..
             f"{words_of(error)}",
             remedy="mend the function given to .merge(...)",
         ) from error
+    if merged is None:
+        raise MergeFailed(
+            f"the function that merges the data of transition '{transition.id}' returned nothing",
+            remedy="return the whole data of the joined token",
+        )
+    return merged
 
 
 def _last_wins(binding: tuple[Token, ...], part: str) -> Data:

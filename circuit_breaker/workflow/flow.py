@@ -103,6 +103,9 @@ class Flow:
 
     def _once(self, step: str, attribute: str, value: Any) -> Flow:
         if getattr(self, attribute) is not None:
+            if attribute == "trigger" and type(self.trigger) is not type(value):
+                kinds = f"{type(self.trigger).__name__} and {type(value).__name__}"
+                raise WorkflowInvalid(f"{self.title} fires in two ways: {kinds}", remedy="write a flow for each")
             raise WorkflowInvalid(f"{self.title}: .{step}() is given twice", remedy="give it once")
         return attrs.evolve(self, **{attribute: value})
 
@@ -180,7 +183,10 @@ class Flow:
 
     def timeout(self, duration: Duration) -> Flow:
         """The longest that one attempt of the action may take."""
-        return self._once("timeout", "limit", seconds(duration, what="timeout"))
+        limit = seconds(duration, what="timeout")
+        if not limit:
+            raise WorkflowInvalid(f"{self.title}: .timeout({duration!r}) leaves no time", remedy="give more than zero")
+        return self._once("timeout", "limit", limit)
 
     def retry(self, policy: RetryPolicy | int | None = None, **settings: Any) -> Flow:
         """Tries a failed action again: a RetryPolicy, a number of attempts, or the settings of a policy."""
@@ -196,6 +202,8 @@ class Flow:
 
     def priority(self, rank: int) -> Flow:
         """Of several automatic transitions the one with the highest priority fires first; 0 unless given."""
+        if type(rank) is not int:
+            raise WorkflowInvalid(f"{self.title}: .priority({rank!r}) is no whole number")
         return self._once("priority", "rank", rank)
 
     def otherwise(self, state: State) -> Flow:
@@ -225,6 +233,8 @@ class Flow:
         """Only somebody with one of these roles may fire it."""
         if not names:
             raise WorkflowInvalid(f"{self.title}: .roles() needs at least one role")
+        for name in names:
+            checked_name(name, what="role")
         return self._once("roles", "allowed", names)
 
     def describe(self, text: str) -> Flow:

@@ -13,6 +13,7 @@ from circuit_breaker.errors import WorkflowInvalid
 __all__ = ["After", "Automatic", "Every", "Manual", "OnSignal", "RetryPolicy", "Trigger", "seconds"]
 
 Duration = float | int | str | timedelta
+LONGEST = 100 * 366 * 86400.0
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])")
 
@@ -29,8 +30,8 @@ def seconds(duration: Duration, *, what: str = "duration") -> float:
         value = float(duration)
     else:
         value = _read(duration, what)
-    if not 0 <= value < float("inf"):
-        raise WorkflowInvalid(f"{what} {duration!r} is not between zero and for ever")
+    if not 0 <= value <= LONGEST:
+        raise WorkflowInvalid(f"{what} {duration!r} is not between zero and a hundred years", remedy="give seconds")
     return value
 
 

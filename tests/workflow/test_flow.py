@@ -122,7 +122,7 @@ def test_durations_are_read(duration: Any, expected: float) -> None:
     assert expected == seconds(duration)
 
 
-@given(st.integers(0, 10**6), st.sampled_from([("s", 1), ("m", 60), ("h", 3600), ("d", 86400)]))
+@given(st.integers(0, 36_000), st.sampled_from([("s", 1), ("m", 60), ("h", 3600), ("d", 86400)]))
 def test_a_duration_is_its_number_times_its_unit(number: int, unit: tuple[str, int]) -> None:
     """Any whole number of a unit is read as that many seconds."""
     assert number * unit[1] == seconds(f"{number} {unit[0]}")

@@ -174,6 +174,9 @@ def resolve(
         raise click.UsageError("say what became of it: one of --outcome JSON, --failed REASON and --again")
 
     async def deed(engine: Engine, before: Case) -> Case:
-        return await engine.resolve(before, transition, outcome=outcome, failed=failed, again=again, by=by)
+        said: dict[str, Any] = {"failed": failed, "again": again}
+        if outcome is not None:
+            said["outcome"] = outcome
+        return await engine.resolve(before, transition, by=by, **said)
 
     Change(session, case, run).make(deed)
