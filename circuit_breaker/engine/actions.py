@@ -19,6 +19,7 @@ from circuit_breaker.errors import (
     CircuitBreakerError,
     OutcomeInvalid,
     ParameterInvalid,
+    StorageError,
     words_of,
 )
 from circuit_breaker.rules import MISSING, Field, Template
@@ -142,7 +143,7 @@ async def _retrying(
 
     def again(state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome is not None else None
-        if error is None or not isinstance(error, Exception):
+        if error is None or not isinstance(error, Exception) or isinstance(error, StorageError):
             return False
         code = code_of(error)
         hopeless = code in HOPELESS and code not in policy.retry_on

@@ -344,6 +344,7 @@ class Engine:
                 f"what became of the action of '{transition}' of case '{_id(case)}' is not said exactly once",
                 remedy="give one of outcome=..., failed='why' and again=True",
             )
+        await self.get(case)
         resident = await self.resident(case)
         return await recovery.resolve(self, resident, transition, outcome=outcome, failed=failed, again=again, by=by)
 
@@ -435,6 +436,8 @@ class Engine:
         if loaded is None:
             return False
         resident.case = self._dressed(loaded)
+        resident.wake()
+        running.stop_withdrawn(resident)
         return True
 
     async def decide(self, resident: Resident, decision: Callable[[Case], Case]) -> Case:

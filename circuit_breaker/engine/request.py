@@ -11,6 +11,7 @@ import attrs
 from circuit_breaker.errors import VersionConflict
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case
+from circuit_breaker.workflow.choosing import role_set
 from circuit_breaker.workflow.data import EMPTY
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import Event, TransitionRefused
@@ -36,7 +37,7 @@ class FireRequest:
     name: str
     by: str
     data: Any
-    roles: Iterable[str]
+    roles: Iterable[str] = attrs.field(converter=role_set)
     expect: int | None
     workflow: Workflow = attrs.field(init=False)
     choice: choosing.Choice = attrs.field(init=False)

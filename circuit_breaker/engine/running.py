@@ -12,7 +12,7 @@ import attrs
 from circuit_breaker.engine.actions import describe, perform
 from circuit_breaker.engine.bus import Notice, Progress
 from circuit_breaker.engine.resident import Resident
-from circuit_breaker.errors import ActionError, CaseError
+from circuit_breaker.errors import ActionError, CaseError, StorageError
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
@@ -104,6 +104,8 @@ async def _attempt(
             executors=engine.executors,
         )
         choosing.typed(workflow, choice.view.updated(data=change.data))
+    except StorageError:
+        raise  # it could not be written down: the action stays in progress, and is taken up again
     except Exception as error:  # noqa: BLE001 - the boundary of firing: whatever an action raises is recorded
         return Change(), error
     except SystemExit as error:
@@ -219,13 +221,13 @@ async def _drive(engine: Engine, resident: Resident, group: asyncio.TaskGroup) -
 
 async def _advance(engine: Engine, resident: Resident, group: asyncio.TaskGroup) -> bool:
     """Does the next thing that the case can do by itself; says whether there was any."""
-    workflow = engine.workflow(resident.case)
     orphan = await _orphan(engine, resident)
     before = resident.case.sequence
     key: list[str] = []
 
     def decide(case: Case) -> Case:
         key.clear()
+        workflow = engine.workflow(case)  # looked up here, since the case may have been migrated meanwhile
         pending = find_pending(case, orphan) if orphan is not None else None
         event = _taken_up(engine, workflow, case, pending) if pending else _next_event(engine, workflow, case)
         if isinstance(event, ActionStarted):
@@ -235,7 +237,7 @@ async def _advance(engine: Engine, resident: Resident, group: asyncio.TaskGroup)
     await engine.decide(resident, decide)
     pending = find_pending(resident.case, key[0]) if key else None
     if pending is not None and pending.key not in resident.actions:
-        launch(group, engine, resident, workflow, pending)
+        launch(group, engine, resident, engine.workflow(resident.case), pending)
     return resident.case.sequence > before
 
 

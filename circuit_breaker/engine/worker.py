@@ -10,7 +10,7 @@ import structlog
 
 from circuit_breaker.engine.ports import CaseSummary
 from circuit_breaker.engine.running import only, run
-from circuit_breaker.errors import WorkflowNotFound, words_of
+from circuit_breaker.errors import StorageLocked, WorkflowNotFound, words_of
 from circuit_breaker.workflow.case import Case
 
 if TYPE_CHECKING:
@@ -79,27 +79,43 @@ class Worker:
     async def work(self, *, until_idle: bool, poll: float) -> None:
         """Goes on for ever, or until nothing is left to do and no timer runs."""
         engine = self._engine
+        polled = engine.clock.now()
         while True:
             engine.stirred.clear()
-            begun = await self._begin()
-            earliest = await engine.storage.next_due()
             now = engine.clock.now()
-            timer = earliest if earliest is not None and earliest > now else None
+            if now >= polled + timedelta(seconds=poll):
+                self._tried.clear()
+                polled = now
+            latest = polled + timedelta(seconds=poll)
+            try:
+                begun = await self._begin(now)
+                timer = await self._next_timer(now, latest)
+            except StorageLocked as error:
+                log = structlog.get_logger("circuit_breaker.work")
+                log.warning("the journal is locked", error=words_of(error))
+                begun, timer = True, None
             if until_idle and not begun and not self._busy and timer is None:
                 return
-            latest = now + timedelta(seconds=poll)
             await self._rest(latest if timer is None else min(timer, latest))
 
-    async def _begin(self) -> bool:
+    async def _next_timer(self, now: datetime, latest: datetime) -> datetime | None:
+        """When the next timer is due that is not due yet."""
+        storage = self._engine.storage
+        soon = await storage.due(latest, limit=AT_ONCE + len(self._tried))
+        coming = [summary.due for summary in soon if summary.due is not None and summary.due > now]
+        earliest = min(coming) if coming else await storage.next_due()
+        return earliest if earliest is not None and earliest > now else None
+
+    async def _begin(self, now: datetime) -> bool:
         """Begins what can be begun; says whether there was any."""
         engine = self._engine
         most = AT_ONCE + len(self._tried)
-        found = await engine.storage.due(engine.clock.now(), limit=most)
+        found = await engine.storage.due(now, limit=most)
         found += await engine.cases(status="running", limit=most)
         new = [summary for summary in found if self._is_new(summary)]
-        for case_id in list(dict.fromkeys(summary.id for summary in new))[: AT_ONCE - len(self._busy)]:
-            self._busy.add(case_id)
-            self._group.create_task(self._run(case_id), name=f"case {case_id}")
+        for summary in list({summary.id: summary for summary in new}.values())[: AT_ONCE - len(self._busy)]:
+            self._busy.add(summary.id)
+            self._group.create_task(self._run(summary), name=f"case {summary.id}")
         return bool(new)
 
     def _is_new(self, summary: CaseSummary) -> bool:
@@ -109,15 +125,16 @@ class Worker:
         sequence, moment = self._tried.get(summary.id, (0, None))
         return sequence != summary.sequence or (moment is not None and summary.due is not None and summary.due > moment)
 
-    async def _run(self, case_id: str) -> None:
-        engine = self._engine
+    async def _run(self, summary: CaseSummary) -> None:
+        engine, case_id = self._engine, summary.id
         moment = engine.clock.now()
         try:
             await _run_known(engine, case_id)
+            self._tried[case_id] = (await engine.storage.sequence(case_id), moment)
         except Exception as error:  # noqa: BLE001 - the boundary of firing: one case must not end the work on others
             log = structlog.get_logger("circuit_breaker.work")
             log.warning("case failed to run", case=case_id, error=words_of(error))
-        self._tried[case_id] = (await engine.storage.sequence(case_id), moment)
+            self._tried[case_id] = (summary.sequence, moment)
         self._busy.discard(case_id)
         engine.stirred.set()
 
@@ -126,7 +143,5 @@ class Worker:
         stirring = self._group.create_task(self._engine.stirred.wait())
         sleeping = self._group.create_task(self._engine.clock.sleep_until(moment))
         await asyncio.wait({stirring, sleeping}, return_when=asyncio.FIRST_COMPLETED)
-        if sleeping.done():
-            self._tried.clear()
         stirring.cancel()
         sleeping.cancel()

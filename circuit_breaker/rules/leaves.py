@@ -218,10 +218,11 @@ class CallableCondition(Condition):
             answer = self._call(token)
             if inspect.isawaitable(answer):
                 return None, "it returned an awaitable; rules are synchronous"
-            known = isinstance(answer, bool)
-            return (answer, "") if known else (None, f"it returned {answer!r:.60}, which is neither True nor False")
         except Exception as error:  # noqa: BLE001 - a rule of the user's may fail in any way, and then must not pass
             return None, f"{type(error).__name__}: {words_of(error)}"
+        if isinstance(answer, bool):
+            return answer, ""
+        return None, f"it returned a {type(answer).__name__}, which is neither True nor False"
 
     @property
     def text(self) -> str:

@@ -59,12 +59,13 @@ class Pending(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Block(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A transition that was refused or failed with these tokens, and is not tried by itself until they change."""
+    """A transition that was refused or failed with these tokens and this signal, and is not tried again with them."""
 
     transition: str
     tokens: tuple[tuple[str, int], ...]
     kind: Literal["refused", "failed"] = "refused"
     reason: str = ""
+    used: int = 0
 
 
 class Case(msgspec.Struct, frozen=True, gc=False, eq=False):

@@ -108,7 +108,7 @@ def _rules(flow: Flow, rulebook: Rulebook) -> Iterator[Rule]:
 
 
 def _steps(flow: Flow) -> Iterator[Fault]:
-    if flow.allowed and isinstance(flow.trigger or Automatic(), Automatic):
+    if flow.allowed and isinstance(flow.trigger, Automatic):
         yield Fault(flow.title, "has .roles(), but nobody fires it", "add .manual(), or remove the roles")
     if not flow.steps:
         for given, missing in (

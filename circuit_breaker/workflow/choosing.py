@@ -202,7 +202,8 @@ def _last_wins(binding: tuple[Token, ...], part: str) -> Data:
 def blocked(case: Case, choice: Choice) -> bool:
     """Whether this was refused or failed before with the same tokens."""
     tokens = tuple((token.id, token.sequence) for token in choice.binding)
-    return any(b.transition == choice.transition.id and b.tokens == tokens for b in case.blocked)
+    wanted = (choice.transition.id, tokens, choice.used)
+    return any((b.transition, b.tokens, b.used) == wanted for b in case.blocked)
 
 
 def admitted(workflow: Workflow, choice: Choice) -> bool:
@@ -289,11 +290,16 @@ def verdict(workflow: Workflow, choice: Choice) -> Verdict:
     return Verdict(True, "nothing is asked", kind="all") if gate is None else gate.judge(seen)
 
 
+def role_set(roles: Iterable[str]) -> frozenset[str]:
+    """Roles as a set; a single text is one role."""
+    return frozenset((roles,) if isinstance(roles, str) else roles)
+
+
 def role_verdict(transition: Transition, roles: Iterable[str]) -> Verdict | None:
     """Whether the roles suffice; None where none is asked for."""
     if not transition.roles:
         return None
-    given = sorted(roles)
+    given = sorted(role_set(roles))
     wanted = " or ".join(transition.roles)
     passed = not set(transition.roles).isdisjoint(given)
     return Verdict(passed, f"fired by {wanted}", kind="role", path="role", seen=given, wanted=wanted)

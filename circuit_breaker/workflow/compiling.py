@@ -10,7 +10,7 @@ from circuit_breaker.net.structure import Arc, Net, NetTransition
 from circuit_breaker.rules import Rulebook
 from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.state import Bundle, State
-from circuit_breaker.workflow.timing import Automatic
+from circuit_breaker.workflow.timing import Automatic, Manual
 from circuit_breaker.workflow.transition import Transition
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _compile(
             inhibitors=flow.arcs(flow.inhibited),
             resets=tuple(dict.fromkeys(state.name for state in flow.cleared)),
         ),
-        trigger=flow.trigger or Automatic(),
+        trigger=flow.trigger or (Manual() if flow.allowed else Automatic()),
         stamps={state: states[state].timestamp for state in entered if states[state].timestamp},
         counts=flow.counted,
         restarts=flow.restarted,

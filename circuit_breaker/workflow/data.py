@@ -114,7 +114,7 @@ def _scalar(value: Any, where: str) -> Any:
         DataInvalid: It is no finite number, or one that 64 bits cannot hold.
     """
     if isinstance(value, str):
-        return _text(str(value), where)
+        return _text(str.__str__(value), where)
     if isinstance(value, float):
         if math.isfinite(value):
             return float(value)
@@ -138,7 +138,7 @@ def _frozen_items(value: Mapping[Any, Any], where: str, depth: int) -> Iterable[
     for key, inner in value.items():
         if not isinstance(key, str):
             raise DataInvalid(f"{where}: the key {key!r} is no text", remedy="use text keys")
-        yield _text(str(key), where), freeze(inner, where=f"{where}.{key}", depth=depth + 1)
+        yield _text(str.__str__(key), where), freeze(inner, where=f"{where}.{key}", depth=depth + 1)
 
 
 def _text(value: str, where: str) -> str:

@@ -107,7 +107,7 @@ def _produced(marking: Marking, event: Moved, taken: list[tuple[str, Token]]) ->
     if event.removed:
         data, metadata, results = _removed(event.removed, data=data, metadata=metadata, results=results)
     fork = first.fork
-    if len(event.consumed) != 1 or len(event.produced) != 1:
+    if len(event.consumed) != 1 or len(event.produced) != 1 or event.cleared:
         fork = _fork(marking, event, [token for _, token in taken[: len(event.consumed)]])
     return [
         (
@@ -132,18 +132,17 @@ def _removed(names: tuple[str, ...], **parts: Data) -> tuple[Data, Data, Data]:
 def _fork(marking: Marking, event: Moved, consumed: list[Token]) -> Fork | None:
     """The split that the produced tokens belong to.
 
-    A join leaves every split of which no other token remains, so that loops of splits and joins do not grow a chain.
+    A split of which no other token remains is left behind, so that loops of splits and joins do not grow a chain.
     """
     gone = {token_id for token_id, _ in (*event.consumed, *event.cleared)}
-    fork = consumed[0].fork
-    if len(consumed) > 1:
-        living = {f.id for token in marking if token.id not in gone for f in _chain(token.fork)}
-        shared = [f for f in _chain(fork) if all(f.id in {g.id for g in _chain(t.fork)} for t in consumed[1:])]
-        fork = next((f for f in shared if f.id in living), None)
-    if len(event.produced) > 1:
-        first = consumed[0]
-        fork = Fork(f"{first.id}@{event.sequence}", first.data, first.metadata, first.results, fork)
-    return fork
+    living = {fork.id for token in marking if token.id not in gone for fork in _chain(token.fork)}
+    others = [{fork.id for fork in _chain(token.fork)} for token in consumed[1:]]
+    shared = (fork for fork in _chain(consumed[0].fork) if all(fork.id in ids for ids in others))
+    outer = next((fork for fork in shared if fork.id in living), None)
+    if len(event.produced) <= 1:
+        return outer
+    first = consumed[0]
+    return Fork(f"{first.id}@{event.sequence}", first.data, first.metadata, first.results, outer)
 
 
 def _chain(fork: Fork | None) -> Iterable[Fork]:
@@ -195,14 +194,16 @@ def _blocked(case: Case, event: TransitionRefused | ActionFailed) -> Case:
     if event.produced:
         return _moved(case, event, case.blocked, _still_pending(case, event))
     pending = next((p for p in case.pending if p.key == event.key), None)
-    if not event.key or (pending is not None and pending.input):
+    if not event.key or (pending is not None and pending.input and not pending.used):
         return _next(case, event, pending=_still_pending(case, event))
     consumed = pending.consumed if pending else event.consumed
     tokens = tuple((token_id, _held(case.marking, token_id, state).sequence) for token_id, state in consumed)
     failed = isinstance(event, ActionFailed)
     reason = event.error.get("message", "") if isinstance(event, ActionFailed) else str(event.verdict.get("text", ""))
-    block = Block(event.transition, tokens, "failed" if failed else "refused", reason)
-    others = tuple(b for b in case.blocked if (b.transition, b.tokens) != (block.transition, block.tokens))
+    block = Block(event.transition, tokens, "failed" if failed else "refused", reason, pending.used if pending else 0)
+    others = tuple(
+        b for b in case.blocked if (b.transition, b.tokens, b.used) != (block.transition, block.tokens, block.used)
+    )
     return _next(case, event, blocked=(*others, block), pending=_still_pending(case, event))
 
 
@@ -239,6 +240,12 @@ def _token_added(case: Case, event: TokenAdded) -> Case:
     return _next(case, event, marking=case.marking.change((), [(added.state, added)]), minted=case.minted + 1)
 
 
+def _migrated(case: Case, event: CaseMigrated) -> Case:
+    """What was refused may fit the new version; what failed is for somebody to try again."""
+    failed = tuple(block for block in case.blocked if block.kind == "failed")
+    return _next(case, event, definition=event.definition, blocked=failed)
+
+
 _EVOLUTIONS: Mapping[type[Event], Callable[..., Case]] = {
     TransitionFired: _fired,
     TransitionRefused: _blocked,
@@ -249,8 +256,8 @@ _EVOLUTIONS: Mapping[type[Event], Callable[..., Case]] = {
     ActionCompensated: _next,
     StepFinished: _step_finished,
     TokenAdded: _token_added,
-    SignalReceived: lambda case, event: _next(case, event, signals=(*case.signals, event), blocked=()),
+    SignalReceived: lambda case, event: _next(case, event, signals=(*case.signals, event)),
     CaseCompleted: lambda case, event: _next(case, event, status="completed"),
     CaseCancelled: lambda case, event: _next(case, event, status="cancelled", pending=(), marking=case.marking),
-    CaseMigrated: lambda case, event: _next(case, event, definition=event.definition, blocked=()),
+    CaseMigrated: _migrated,
 }

@@ -110,6 +110,7 @@ def select(
         open_case(case)
     held = case.reserved if case.pending else UNKNOWN
     rejected: Choice | None = None
+    early: NotEnabled | None = None
     for transition in transitions:
         if transition.easy is not None and not (data or held) and workflow.schema is None:
             admits = transition.admits
@@ -117,23 +118,30 @@ def select(
                 if admits is None or admits(token):
                     return Choice(transition, (token,), token), None
         for choice in choices(workflow, case, transition, data=data, reserved=held):
-            if transition.signal or transition.delay is not None:
-                _not_early(case, choice, at)
+            if (transition.signal or transition.delay is not None) and (reason := _early(case, choice, at)):
+                early = early or reason
+                continue
             if admitted(workflow, choice) and (not transition.roles or not set(transition.roles).isdisjoint(roles)):
                 return choice, None
             rejected = rejected or choice
     if rejected is None:
-        raise not_enabled(workflow, case, name, held)
+        raise early or not_enabled(workflow, case, name, held)
     return rejected, refusal(workflow, case, rejected, at=at, by=by, roles=roles)
 
 
-def _not_early(case: Case, choice: Choice, at: datetime) -> None:
+def _early(case: Case, choice: Choice, at: datetime) -> NotEnabled | None:
+    """Why a transition that waits for a signal or a time cannot fire yet; None where it can."""
     transition = choice.transition
     what = f"transition '{transition.name}' of case '{case.id}'"
     if transition.signal and not choice.used:
-        raise NotEnabled(f"{what} waits for the signal '{transition.signal}'", remedy="send it with engine.signal(...)")
+        return NotEnabled(
+            f"{what} waits for the signal '{transition.signal}'", remedy="send it with engine.signal(...)"
+        )
     if transition.delay is not None and due(choice) > at:
-        raise NotEnabled(f"{what} is not due before {due(choice).isoformat()}", remedy="wait for it with engine.work()")
+        return NotEnabled(
+            f"{what} is not due before {due(choice).isoformat()}", remedy="wait for it with engine.work()"
+        )
+    return None
 
 
 def not_enabled(workflow: Workflow, case: Case, name: str, reserved: frozenset[Token]) -> NotEnabled:

@@ -230,7 +230,7 @@ class Flow:
         return attrs.evolve(self._once("effect", "effected", effect), again_if=rule)
 
     def roles(self, *names: str) -> Flow:
-        """Only somebody with one of these roles may fire it."""
+        """Only somebody with one of these roles may fire it; it then waits to be fired, as after :meth:`manual`."""
         if not names:
             raise WorkflowInvalid(f"{self.title}: .roles() needs at least one role")
         for name in names:

@@ -17,6 +17,7 @@ from circuit_breaker.errors import (
     ActionError,
     CaseNotFound,
     DataInvalid,
+    NotEnabled,
     OutcomeInvalid,
     Refused,
     StorageFull,
@@ -257,3 +258,165 @@ def test_a_synchronous_engine_without_a_with_statement() -> None:
 def test_a_synchronous_engine_that_was_never_opened() -> None:
     """Closing what is not open does nothing."""
     SyncEngine(acting, storage=connect("memory://")).close()
+
+
+@pytest.mark.parametrize("said", [{}, {"outcome": {}, "again": True}, {"failed": "x", "again": True}, {"failed": ""}])
+async def test_what_became_of_an_action_is_said_exactly_once(said: dict[str, Any]) -> None:
+    """Saying nothing, or two things at once, is refused before anything is written."""
+    async with Engine(Workflow("w", flow(a >> b).transition("go").manual()), storage=connect("memory://")) as engine:
+        case = await engine.start("w")
+        with pytest.raises(DataInvalid, match="not said exactly once"):
+            await engine.resolve(case, "go", **said)
+
+
+async def test_hanging_functions_do_not_stop_others() -> None:
+    """Plain functions that hang hold up neither other actions nor the end of the engine."""
+    hang = threading.Event()
+    stuck = Workflow("stuck", flow(a >> b).transition("go").action(lambda token: hang.wait(20)).timeout(0.05))
+    quick = Workflow("quick", flow(a >> b).transition("go").action(lambda token: {"x": 1}))
+    async with Engine(stuck, quick, storage=connect("memory://")) as engine:
+        cases = [await engine.start("stuck") for _ in range(20)]
+        async with asyncio.TaskGroup() as group, asyncio.timeout(10):
+            for case in cases:
+                group.create_task(engine.run(case))
+            done = group.create_task(engine.run(await engine.start("quick")))
+        assert "completed" == done.result().status
+    hang.set()
+
+
+async def test_a_case_is_not_migrated_to_another_workflow_or_amid_an_action() -> None:
+    """Only another version of its own workflow will do."""
+    w = Workflow("w", flow(a >> b).transition("go").manual())
+    async with Engine(w, storage=connect("memory://")) as engine:
+        case = await engine.start("w")
+        with pytest.raises(NotEnabled, match="cannot become one of 'v'"):
+            await engine.migrate(case, Workflow("v", flow(a >> b).transition("go").manual()))
+
+
+async def test_a_compensation_that_fails_says_which(tmp_path: Any) -> None:
+    """The transition is named, and cancelling again goes on with it."""
+    tries: list[int] = []
+
+    def undo(token: Any) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise OSError("not now")
+
+    made = flow(a >> b).transition("book").action(lambda token: None).compensate(undo)
+    async with Engine(
+        Workflow("w", made, flow(b >> c).transition("on").manual()), storage=connect("memory://")
+    ) as engine:
+        case = await engine.run(await engine.start("w"))
+        with pytest.raises(ActionError, match="undoing transition 'book'"):
+            await engine.cancel(case, compensate=True)
+        assert "cancelled" == (await engine.cancel(case, compensate=True)).status
+
+
+async def test_the_second_signal_may_be_the_one_that_fits() -> None:
+    """A signal that a guard refuses does not hold up the next; each is used up by what it led to."""
+    w = Workflow("w", flow(a >> b).transition("pay").guard(field("amount") >= 10).on_signal("paid"))
+    async with Engine(w, storage=connect("memory://")) as engine:
+        case = await engine.start("w")
+        await engine.signal(case, "paid", data={"amount": 5})
+        await engine.signal(case, "paid", data={"amount": 20})
+        case = await engine.run(case)
+    assert ("b", {"amount": 20}, [5]) == (case.state, case.data, [signal.data["amount"] for signal in case.signals])
+
+
+async def test_a_signal_is_kept_when_the_action_it_began_fails() -> None:
+    """A failed action uses up nothing: fired again, it gets the same signal."""
+    fails = [True]
+
+    def book(token: Any) -> dict[str, Any]:
+        if fails.pop() if fails else False:
+            raise OSError("not now")
+        return {"booked": token.data["amount"]}
+
+    w = Workflow("w", flow(a >> b).transition("pay").action(book).on_signal("paid"))
+    async with Engine(w, storage=connect("memory://")) as engine:
+        case = await engine.run(await engine.signal(await engine.start("w"), "paid", data={"amount": 5}))
+        assert 1 == len(case.signals)
+        assert {"amount": 5, "booked": 5} == (await engine.fire(case, "pay")).data
+
+
+async def test_a_loop_that_never_rests_lets_others_have_their_turn() -> None:
+    """An endless automatic loop can be cancelled, and does not block the event loop."""
+    w = Workflow("w", flow(a >> b).transition("go"), flow(b >> a).transition("back"), final=[])
+    async with Engine(w, storage=connect("memory://")) as engine:
+        case = await engine.start("w")
+        async with asyncio.TaskGroup() as group, asyncio.timeout(5):
+            running = group.create_task(engine.run(case))
+            await asyncio.sleep(0.02)
+            await engine.cancel(case)
+        assert "cancelled" == running.result().status
+
+
+def test_a_synchronous_engine_survives_an_action_that_exits() -> None:
+    """sys.exit() in an action is a failure of the action, not the end of the engine."""
+
+    def leave(token: Any) -> None:
+        raise SystemExit(3)
+
+    w = Workflow("w", flow(a >> b).transition("go").action(leave))
+    with SyncEngine(w, storage=connect("memory://")) as engine:
+        assert "failed" == engine.run(engine.start("w")).status
+
+
+async def test_a_failed_signal_is_not_tried_again_but_the_next_is() -> None:
+    """An action that a signal began and that failed is not repeated with that signal; another signal is another try."""
+    calls: list[int] = []
+
+    def pay(token: Any) -> None:
+        calls.append(token.data["n"])
+        raise OSError("refused")
+
+    w = Workflow("w", flow(a >> b).transition("pay").action(pay).effect("at_most_once").on_signal("paid"))
+    async with Engine(w, storage=connect("memory://")) as engine:
+        case = await engine.start("w")
+        async with asyncio.timeout(5):
+            for n in (1, 2):
+                case = await engine.run(await engine.signal(case, "paid", data={"n": n}))
+    assert [1, 2] == calls
+
+
+async def test_an_unrelated_signal_does_not_repeat_what_failed() -> None:
+    """A signal for one branch leaves a failed payment in another alone."""
+    calls: list[int] = []
+
+    def pay(token: Any) -> None:
+        calls.append(1)
+        raise OSError("refused")
+
+    w = Workflow(
+        "w",
+        flow(a >> (b, c)).transition("split"),
+        flow(b >> d).transition("pay").action(pay).effect("at_most_once"),
+        flow(c >> c).transition("note").on_signal("note"),
+        initial="a",
+    )
+    async with Engine(w, storage=connect("memory://")) as engine:
+        case = await engine.run(await engine.start("w"))
+        for _ in range(3):
+            case = await engine.run(await engine.signal(case, "note"))
+    assert [1] == calls
+
+
+async def test_a_loop_that_clears_its_branches_grows_no_chain(tmp_path: Path) -> None:
+    """Splits of which nothing is left are forgotten, and a case of many splits can be written and read."""
+    w = Workflow(
+        "w",
+        flow(a >> (b, c)).transition("split").manual(),
+        flow(b >> a).transition("back").manual().clears(c),
+        flow(a >> d).transition("end").manual(),
+        initial="a",
+    )
+    url = f"sqlite:///{tmp_path}/j.db"
+    async with Engine(w, storage=connect(url)) as engine:
+        case = await engine.start("w")
+        for _ in range(120):
+            await engine.fire(case, "split")
+            case = await engine.fire(case, "back")
+        assert case.token.fork is None
+        await engine.fire(case, "split")
+    async with Engine(w, storage=connect(url)) as engine:
+        assert {"b", "c"} == set((await engine.get(case.id)).states)

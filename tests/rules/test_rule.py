@@ -54,7 +54,7 @@ def test_the_decorator_works_bare_and_with_keywords():
 
     @rule(name="other", category="payment", metadata={"a": [1]})
     def named(token):
-        return 1
+        return True
 
     assert (bare.name, bare.description, bare.test(TOKEN)) == ("bare", "It is bare.", False)
     assert (named.name, named.category, named.metadata["a"], named.test(TOKEN)) == ("other", "payment", (1,), True)
@@ -463,3 +463,11 @@ def test_field_conditions_and_cel_agree(made, data, metadata):
     said = cel(made.condition)
     assert made.test(token) is said.test(token)
     assert (~made).test(token) is (~said).test(token)
+
+
+@pytest.mark.parametrize("answer", ["no", 1, [0], object(), None, (x for x in [True])])
+def test_an_answer_that_is_no_boolean_passes_for_neither(answer):
+    """Fail closed: what a function returns besides True and False neither holds nor fails, and the reason says so."""
+    strange = rule(lambda token: answer)
+    assert (False, False) == (strange.test(TOKEN), (~strange).test(TOKEN))
+    assert "neither True nor False" in strange.judge(TOKEN).reason

@@ -176,9 +176,9 @@ def test_what_the_workflow_finds_is_reported_too() -> None:
 
 def test_an_activity_can_be_refined() -> None:
     """Whatever a flow can say can be said about an activity; automatic ones do not wait."""
-    builder = order().refine("start_processing", lambda each: each.roles("clerk").describe("begins"))
+    builder = order().refine("start_processing", lambda each: each.priority(2).describe("begins"))
     workflow = builder.automatic("start_processing").add_state("lost").add_transition("pending", "lost", "lose").build()
-    assert (("clerk",), "begins") == (start(workflow).roles, start(workflow).description)
+    assert (2, "begins") == (start(workflow).priority, start(workflow).description)
     assert (True, False) == (start(workflow).automatic, workflow.named("complete_order")[0].automatic)
 
 

@@ -171,11 +171,11 @@ def test_what_stands_for_the_same_is_read_the_same() -> None:
         name: w
         states: [a, b]
         transitions:
-        - {name: go, from: [a], to: {b: 1}, manual: false, roles: boss, clears: a, retry: 3, timeout: 1m,
+        - {name: go, from: [a], to: {b: 1}, manual: true, roles: boss, clears: a, retry: 3, timeout: 1m,
            steps: [{action: bill}]}
     """
     a, b = states("a", "b")
-    long = flow(a >> b).transition("go").automatic().roles("boss").clears(a).retry(3).timeout(60).action(bill)
+    long = flow(a >> b).transition("go").manual().roles("boss").clears(a).retry(3).timeout(60).action(bill)
     assert Workflow("w", long).version == read(short).version
 
 
@@ -262,12 +262,12 @@ STEPS = [
     lambda draw, each, _: each.policy(validations=draw(RULES), rules=draw(RULES)),
     lambda draw, each, _: each.priority(draw(st.integers(-3, 3))),
     lambda draw, each, _: each.describe(draw(st.text(max_size=9))),
-    lambda draw, each, _: each.roles(*draw(st.lists(st.text(max_size=5), min_size=1))),
+    lambda draw, each, _: each.roles(*draw(st.lists(st.from_regex(r"[a-z]{1,5}", fullmatch=True), min_size=1))),
     lambda draw, each, _: each.metadata(**draw(st.dictionaries(st.text(max_size=3), LEAVES, max_size=2))),
     lambda draw, each, _: each.executed(
         "Later", draw(st.dictionaries(st.text(max_size=4), VALUES, max_size=3)), result="r"
     ),
-    lambda draw, each, _: each.action(bill).timeout(draw(st.floats(0, 1e6))).retry(draw(st.integers(1, 9))),
+    lambda draw, each, _: each.action(bill).timeout(draw(st.floats(0.001, 1e6))).retry(draw(st.integers(1, 9))),
     lambda draw, each, _: each.on_signal(draw(NAMES), transient=draw(st.booleans())),
     lambda draw, each, pick: each.reads(draw(pick)),
     lambda draw, each, pick: each.unless(draw(pick) * 9),
@@ -378,7 +378,7 @@ FAULTS = [
         [(5, 24, "there is no state 'c'"), (5, 32, "names no state")],
     ),
     (HEAD + "transitions:\n- {name: go, from: 1, to: b}", [(5, 20, "1 is no text")]),
-    (HEAD + f"transitions:\n{GO}, manual: true, after: 1h}}", [(5, 51, "is given twice")]),
+    (HEAD + f"transitions:\n{GO}, manual: true, after: 1h}}", [(5, 51, "fires in two ways")]),
     (HEAD + f"transitions:\n{GO}, manual: 1}}", [(5, 38, "1 is no boolean")]),
     (
         HEAD + f"transitions:\n{GO}, on_signal: 1, transient: x}}",
