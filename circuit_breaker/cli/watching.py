@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 
@@ -80,14 +81,16 @@ def report(engine: Engine, output: Output, case: Case, *, storage: str) -> None:
 
 def _onward(explanation: Explanation, workflow: Workflow) -> Iterator[str]:
     """The commands that bring a case on, or tell why nothing does."""
+    quoted = shlex.quote(explanation.case)
     if explanation.status in ("waiting", "stuck", "failed"):
-        yield f"explain {explanation.case}"
+        yield f"explain {quoted}"
     manual = [reason for reason in explanation.reasons if reason.trigger == "manual" and not reason.missing]
     for reason in manual:
         roles = workflow.by_id[reason.id].roles
-        yield f"fire {explanation.case} {reason.transition}{f' --role {roles[0]}' if roles else ''}"
+        role = f" --role {shlex.quote(roles[0])}" if roles else ""
+        yield f"fire {quoted} {shlex.quote(reason.transition)}{role}"
 
 
 def _named(storage: str) -> str:
     usual = os.environ.get("CIRCUIT_BREAKER_STORAGE", DEFAULT_STORAGE)
-    return "" if storage == usual else f" --storage {storage}"
+    return "" if storage == usual else f" --storage {shlex.quote(storage)}"

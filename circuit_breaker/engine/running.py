@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ from circuit_breaker.workflow.events import (
 
 if TYPE_CHECKING:
     from circuit_breaker.engine.engine import Engine
+
+ACTING: ContextVar[frozenset[str]] = ContextVar("circuit_breaker_acting", default=frozenset())
+"""The cases of which an action is being carried out in this context."""
 
 __all__ = ["end", "foreground", "launch", "run", "stop_withdrawn"]
 
@@ -85,6 +89,7 @@ def launch(
 
 async def carry_out(engine: Engine, resident: Resident, workflow: Workflow, pending: Pending) -> Exception | None:
     """Carries out an action and writes down how it ended; gives back what somebody who waits for it should be told."""
+    ACTING.set(ACTING.get() | {resident.case.id})
     choice = firing.resume(workflow, resident.case, pending)
     change, error = await _attempt(engine, resident, workflow, pending, choice)
     return await end(engine, resident, workflow, pending.key, change=change, error=error)
@@ -198,6 +203,12 @@ def only(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 async def run(engine: Engine, resident: Resident) -> Case:
     """Fires what is automatic until the case rests. Of several that run one case, one does it and the others wait."""
+    if resident.case.id in ACTING.get():
+        raise ActionError(
+            f"an action of case '{resident.case.id}' cannot wait until its own case rests",
+            code="deadlock",
+            remedy="return, and let the engine go on; or run another case",
+        )
     with resident.used():
         async with resident.running:
             try:

@@ -11,7 +11,7 @@ import msgspec
 from circuit_breaker.errors import CaseClosed, CaseError, DataInvalid, MergeFailed, words_of
 from circuit_breaker.lazy import deferred
 from circuit_breaker.net import bindings
-from circuit_breaker.rules import Verdict
+from circuit_breaker.rules import MISSING, Field, Verdict
 from circuit_breaker.workflow.case import CLOSED, Case, Status
 from circuit_breaker.workflow.data import EMPTY, Data, freeze_mapping, merge
 from circuit_breaker.workflow.events import CaseCompleted, Event, Move, SignalReceived
@@ -111,8 +111,16 @@ def _leaving(workflow: Workflow, case: Case) -> Iterable[Transition]:
 
 
 def bindings_of(transition: Transition, case: Case, reserved: frozenset[Token]) -> Iterator[tuple[Token, ...]]:
-    key = transition.correlate.read if transition.correlate is not None else None
-    return bindings(transition.net, case.marking, reserved=reserved, key=key)
+    correlate = transition.correlate
+    if correlate is None:
+        return bindings(transition.net, case.marking, reserved=reserved)
+    return bindings(transition.net, case.marking, reserved=reserved, key=lambda token: _key(correlate, token))
+
+
+def _key(correlate: Field, token: Token) -> Any:
+    """What a token is joined by; one that lacks it agrees with no other."""
+    value = correlate.read(token)
+    return value if value is not MISSING else object()
 
 
 def choices(
@@ -331,7 +339,9 @@ def resting(workflow: Workflow) -> Iterator[tuple[str, Status]]:
     for state, transitions in workflow.leaving.items():
         if state in workflow.final:
             yield state, "completed"
-        elif not any(t.automatic or t.signal for t in transitions) and any(t.net.plain for t in transitions):
+        elif not any(t.automatic or t.signal for t in transitions) and any(
+            t.net.plain and (t.delay is None or t.gate is None) for t in transitions
+        ):
             yield state, "waiting"
 
 
@@ -347,9 +357,18 @@ def status(workflow: Workflow, case: Case) -> Status:
         return "running"
     if case.pending:
         return "in_doubt"
-    if any(t.waits and any(bindings_of(t, case, UNKNOWN)) for t in _leaving(workflow, case)):
+    if any(_waits(workflow, case, transition) for transition in _leaving(workflow, case)):
         return "waiting"
     return "failed" if any(block.kind == "failed" for block in case.blocked) else "stuck"
+
+
+def _waits(workflow: Workflow, case: Case, transition: Transition) -> bool:
+    """Whether somebody, a signal or a time can still make it fire; a timer that its guard forbids will not."""
+    if transition.delay is not None:
+        return any(
+            goes(workflow, choice) and not blocked(case, choice) for choice in choices(workflow, case, transition)
+        )
+    return transition.waits and next(bindings_of(transition, case, UNKNOWN), None) is not None
 
 
 def apply(workflow: Workflow, case: Case, *events: Event) -> Case:

@@ -9,7 +9,7 @@ from circuit_breaker.errors import WorkflowInvalid, nearest
 from circuit_breaker.net.drawing import Drawing, Edge, Node, dot, mermaid, svg, terminal
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.choosing import admitted, choices
-from circuit_breaker.workflow.timing import After, Every, Manual, OnSignal
+from circuit_breaker.workflow.timing import After, Every, Manual, OnSignal, in_words
 from circuit_breaker.workflow.transition import Transition
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ def _trigger(transition: Transition) -> str:
         case OnSignal(name):
             return f"on signal {name}"
         case After(delay):
-            return f"after {delay:g} s"
+            return f"after {in_words(delay)}"
         case Every(interval):
-            return f"every {interval:g} s"
+            return f"every {in_words(interval)}"
         case _:
             return ""
 

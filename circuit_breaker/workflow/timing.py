@@ -10,7 +10,7 @@ import attrs
 
 from circuit_breaker.errors import WorkflowInvalid
 
-__all__ = ["After", "Automatic", "Every", "Manual", "OnSignal", "RetryPolicy", "Trigger", "seconds"]
+__all__ = ["After", "Automatic", "Every", "Manual", "OnSignal", "RetryPolicy", "Trigger", "in_words", "seconds"]
 
 Duration = float | int | str | timedelta
 LONGEST = 100 * 366 * 86400.0
@@ -33,6 +33,19 @@ def seconds(duration: Duration, *, what: str = "duration") -> float:
     if not 0 <= value <= LONGEST:
         raise WorkflowInvalid(f"{what} {duration!r} is not between zero and a hundred years", remedy="give seconds")
     return value
+
+
+def in_words(duration: float) -> str:
+    """A duration in seconds as a short text that :func:`seconds` reads, such as ``"1h 30m"``."""
+    parts: list[str] = []
+    rest = duration
+    for unit in ("d", "h", "m"):
+        count, rest = divmod(rest, _UNITS[unit])
+        if count:
+            parts.append(f"{count:.0f}{unit}")
+    if rest or not parts:
+        parts.append(f"{rest:g}s")
+    return " ".join(parts)
 
 
 def _read(text: object, what: str) -> float:

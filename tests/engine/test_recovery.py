@@ -420,3 +420,37 @@ async def test_a_loop_that_clears_its_branches_grows_no_chain(tmp_path: Path) ->
         await engine.fire(case, "split")
     async with Engine(w, storage=connect(url)) as engine:
         assert {"b", "c"} == set((await engine.get(case.id)).states)
+
+
+async def test_an_action_cannot_wait_for_its_own_case() -> None:
+    """Running its own case from an action would never end; it is an error that says so."""
+    engines: list[Engine] = []
+
+    async def wait(token: Any, context: Any) -> None:
+        await engines[0].run(context.case_id)
+
+    async with Engine(
+        Workflow("w", flow(a >> b).transition("go").action(wait)), storage=connect("memory://")
+    ) as engine:
+        engines.append(engine)
+        async with asyncio.timeout(5):
+            case = await engine.run(await engine.start("w"))
+    assert ("failed", "deadlock") == (case.status, case.history.by_type(ActionFailed)[0].error["code"])
+
+
+async def test_tokens_without_the_key_are_not_joined() -> None:
+    """Two tokens that both lack the field that joins them do not belong together."""
+    match = flow((a, b) >> c).transition("match").correlate(field("order"))
+    async with Engine(
+        Workflow("w", match, flow(a >> b).transition("x").manual()), storage=connect("memory://")
+    ) as engine:
+        case = await engine.run(await engine.add_token(await engine.start("w"), state="b"))
+    assert {"a", "b"} == set(case.states)
+
+
+async def test_a_case_whose_only_timer_may_not_fire_is_stuck() -> None:
+    """Waiting means that something can still happen."""
+    late = flow(a >> b).transition("late").after("1h").guard(field("x").exists())
+    async with Engine(Workflow("w", late), storage=connect("memory://")) as engine:
+        assert "stuck" == (await engine.start("w")).status
+        assert "waiting" == (await engine.start("w", data={"x": 1})).status

@@ -70,7 +70,7 @@ def test_a_note_says_what_a_transition_waits_for() -> None:
     notes = {node.label: node.note.split("\n") for node in picture(document).transitions}
     assert ["if data.score >= 8", "needs data.title exists", "then data.ok exists"] == notes["approve"]
     assert (["manual"], ["on signal stop"]) == (notes["submit"], notes["drop"])
-    assert (["after 3600 s"], ["every 90 s"]) == (notes["expire"], notes["wake"])
+    assert (["after 1h"], ["every 1m 30s"]) == (notes["expire"], notes["wake"])
 
 
 def test_a_case_shows_its_tokens_and_what_could_fire() -> None:
