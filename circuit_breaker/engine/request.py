@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FireRequest"]
 
 
-@attrs.define
+@attrs.define(on_setattr=attrs.setters.NO_OP)
 class FireRequest:
     """What :meth:`Engine.fire` was asked for; :meth:`decide` may be called again when another process was faster.
 

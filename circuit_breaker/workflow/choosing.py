@@ -39,6 +39,7 @@ __all__ = [
 structure = deferred("circuit_breaker.wire", "structure")
 unstructure = deferred("circuit_breaker.wire", "unstructure")
 UNKNOWN: frozenset[Token] = frozenset()
+NO_ROLES: frozenset[str] = frozenset()
 
 
 class Choice(msgspec.Struct, frozen=True, gc=False):
@@ -300,6 +301,8 @@ def verdict(workflow: Workflow, choice: Choice) -> Verdict:
 
 def role_set(roles: Iterable[str]) -> frozenset[str]:
     """Roles as a set; a single text is one role."""
+    if roles == ():
+        return NO_ROLES
     return frozenset((roles,) if isinstance(roles, str) else roles)
 
 

@@ -156,7 +156,8 @@ def _passed(case: Case, event: TransitionFired) -> Case:
     ((token_id, source),) = event.consumed
     ((_, target),) = event.produced
     marking = case.marking
-    old = _held(marking, token_id, source)
+    first = marking.at(source)
+    old = first[0] if first and first[0].id == token_id else _held(marking, token_id, source)
     new = Token(
         token_id,
         target,

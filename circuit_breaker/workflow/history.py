@@ -12,6 +12,7 @@ from circuit_breaker.workflow.events import Event
 
 __all__ = ["History"]
 
+_new = object.__new__
 _export = deferred("circuit_breaker.workflow.export", "export")
 
 
@@ -36,7 +37,7 @@ class History(Sequence[Event]):
         if len(events) != self._length:
             events = events[: self._length]
         events.append(event)
-        longer = object.__new__(History)
+        longer = _new(History)
         longer._events = events
         longer._length = self._length + 1
         longer.offset = self.offset
