@@ -301,13 +301,14 @@ class Engine:
             case: The case.
             reason: Why.
             by: Who cancels it.
-            compensate: First undo what was done: call the ``.compensate(...)`` action of every transition that fired,
+            compensate: First wait until actions in progress have ended, and undo what was done: call the
+                ``.compensate(...)`` action of every transition that fired,
                 the last first.
         """
         if compensate:
             resident = await self.resident(case)
             choosing.open_case(resident.case)
-            await recovery.compensate(self, resident, self.workflow(resident.case), await self.history(case))
+            await recovery.compensate(self, resident, self.workflow(resident.case))
 
         def decide(now: Case) -> Case:
             choosing.open_case(now)

@@ -14,10 +14,10 @@ from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import ActionCompensated, TransitionFired
+from circuit_breaker.workflow.evolution import evolve
 from circuit_breaker.workflow.flow import Execution
 from circuit_breaker.workflow.history import History
 from circuit_breaker.workflow.token import Token
-from circuit_breaker.workflow.transition import Transition
 
 if TYPE_CHECKING:
     from circuit_breaker.engine.engine import Engine
@@ -81,22 +81,49 @@ def _meant(workflow: Workflow, pending: Pending, outcome: Any) -> Change:
     return total
 
 
-async def compensate(engine: Engine, resident: Resident, workflow: Workflow, history: History) -> None:
-    """Undoes what was done, the last first; what was undone before a crash is not undone again."""
+async def compensate(engine: Engine, resident: Resident, workflow: Workflow) -> None:
+    """Undoes what was done, the last first, once nobody runs the case any more; nothing is undone twice.
+
+    Each compensation gets the token as it was right after its transition had fired.
+    """
+    with resident.used():
+        async with resident.running:
+            choosing.open_case(resident.case)
+            while (done := _last_done(workflow, history := await engine.history(resident.case))) is not None:
+                await _undo(engine, resident, workflow, history, done)
+
+
+def _last_done(workflow: Workflow, history: History) -> TransitionFired | None:
+    """The last firing that can be undone and was not."""
     undone = {event.key for event in history if isinstance(event, ActionCompensated)}
     for event in reversed(list(history)):
-        if not isinstance(event, TransitionFired) or not event.key or event.key in undone:
-            continue
-        transition = workflow.by_id.get(event.transition)
-        if transition is not None and transition.compensate is not None:
-            await _undo(engine, resident, workflow, transition, event.key)
+        if isinstance(event, TransitionFired) and event.key and event.key not in undone:
+            transition = workflow.by_id.get(event.transition)
+            if transition is not None and transition.compensate is not None:
+                return event
+    return None
 
 
-async def _undo(engine: Engine, resident: Resident, workflow: Workflow, transition: Transition, key: str) -> None:
+def _token_after(history: History, fired: TransitionFired) -> Token:
+    """The token that a firing made, or the one that it took where it made none."""
+    case: Case | None = None
+    before: Case | None = None
+    for event in history[: fired.sequence]:
+        before, case = case, evolve(case, event)
+    assert case is not None  # noqa: S101 - a firing comes after the start of its case
+    if fired.produced or before is None:
+        return case.find(fired.produced[0][0])
+    return before.find(fired.consumed[0][0])
+
+
+async def _undo(
+    engine: Engine, resident: Resident, workflow: Workflow, history: History, fired: TransitionFired
+) -> None:
+    transition = workflow.by_id[fired.transition]
     call = transition.compensate
     assert call is not None  # noqa: S101 - only what has one is undone
-    case = resident.case
-    token: Token = next(iter(case.marking))
+    case, key = resident.case, fired.key
+    token = _token_after(history, fired)
     recorder = JournalRecorder(engine, resident, workflow, Pending(key, transition.id))
     context = ActionContext(case.id, transition.name, f"{key}:undo", 1, recorder, {}, asyncio.get_running_loop())
     try:

@@ -15,6 +15,7 @@ import pytest
 from circuit_breaker import Engine, SyncEngine, Workflow, connect, field, flow, states
 from circuit_breaker.errors import (
     ActionError,
+    CaseClosed,
     CaseNotFound,
     DataInvalid,
     NotEnabled,
@@ -454,3 +455,25 @@ async def test_a_case_whose_only_timer_may_not_fire_is_stuck() -> None:
     async with Engine(Workflow("w", late), storage=connect("memory://")) as engine:
         assert "stuck" == (await engine.start("w")).status
         assert "waiting" == (await engine.start("w", data={"x": 1})).status
+
+
+async def test_each_compensation_sees_what_its_own_action_did_and_is_called_once() -> None:
+    """Two that cancel at once undo everything once, with the token as each firing had left it."""
+    seen: list[Any] = []
+
+    async def undo(token: Any) -> None:
+        seen.append(dict(token.data))
+        await asyncio.sleep(0.01)
+
+    w = Workflow(
+        "w",
+        flow(a >> b).transition("book").action(lambda token: {"room": 5}).compensate(undo),
+        flow(b >> c).transition("pay").action(lambda token: {"paid": True}).compensate(undo),
+        flow(c >> d).transition("on").manual(),
+    )
+    async with Engine(w, storage=connect("memory://")) as engine:
+        case = await engine.run(await engine.start("w"))
+        both = (engine.cancel(case, compensate=True) for _ in range(2))
+        outcomes = await asyncio.gather(*both, return_exceptions=True)
+    assert [{"room": 5, "paid": True}, {"room": 5}] == seen
+    assert 1 == sum(isinstance(outcome, CaseClosed) for outcome in outcomes)
