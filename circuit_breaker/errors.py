@@ -8,6 +8,7 @@
     │   ├── RuleInvalid              a rule, a condition or a policy
     │   │   └── ConditionParsingError    an expression, with the position of the fault
     │   ├── ExecutorInvalid          an executor class
+    │   ├── FunctionInvalid          a container function, a trigger or a chain
     │   └── DocumentInvalid          a YAML or JSON document, with line and column
     ├── RulesError                   judging a rule was not possible
     │   ├── RuleNotFound             (LookupError)
@@ -30,7 +31,19 @@
     │   ├── ParameterInvalid         (ValueError)
     │   ├── ActionTimeout            (TimeoutError)
     │   ├── OutcomeInvalid           what came back is not usable
+    │   │   ├── OutputInvalid        a program's output is not what was asked for, such as no JSON
+    │   │   └── OutputTooLarge       there was more of it than allowed
+    │   ├── ProgramFailed            a program or container ended with an error; carries the exit code
+    │   │   └── OutOfMemory          it was killed for using more memory than it may
+    │   ├── ServiceUnavailable       an outside engine or server cannot be reached
+    │   ├── ServiceFailed            it was reached, and answered with an error
+    │   ├── ImageUnavailable         a container image is not here and cannot be had
+    │   ├── AddressRefused           an address that executors may not call
+    │   ├── SecretNotFound           (LookupError) a secret that nobody has given
     │   └── ActionInDoubt            started before a crash; nobody knows whether it ended
+    ├── FunctionError                something asked of a container function is not possible
+    │   ├── FunctionNotFound         (LookupError)
+    │   └── ExecutionNotFound        (LookupError)
     ├── StorageError                 the journal cannot be read or written
     │   ├── VersionConflict          somebody else changed the case first
     │   ├── StorageLocked            (TimeoutError)
@@ -57,6 +70,7 @@ __all__ = [
     "ActionError",
     "ActionInDoubt",
     "ActionTimeout",
+    "AddressRefused",
     "CaseClosed",
     "CaseError",
     "CaseExists",
@@ -68,19 +82,31 @@ __all__ = [
     "DocumentInvalid",
     "EvaluationFailed",
     "EvaluationTimeout",
+    "ExecutionNotFound",
     "ExecutorInvalid",
     "ExtraMissing",
     "Fault",
+    "FunctionError",
+    "FunctionInvalid",
+    "FunctionNotFound",
     "HistoryIncomplete",
+    "ImageUnavailable",
     "MergeConflict",
     "MergeFailed",
     "NotEnabled",
+    "OutOfMemory",
     "OutcomeInvalid",
+    "OutputInvalid",
+    "OutputTooLarge",
     "ParameterInvalid",
+    "ProgramFailed",
     "Refused",
     "RuleInvalid",
     "RuleNotFound",
     "RulesError",
+    "SecretNotFound",
+    "ServiceFailed",
+    "ServiceUnavailable",
     "StorageClosed",
     "StorageCorrupt",
     "StorageError",
@@ -190,6 +216,12 @@ class ExecutorInvalid(DefinitionError):
     """The executor class is not valid."""
 
     code = "invalid_executor"
+
+
+class FunctionInvalid(DefinitionError):
+    """The function is not valid."""
+
+    code = "invalid_function"
 
 
 class DocumentInvalid(DefinitionError):
@@ -364,10 +396,110 @@ class OutcomeInvalid(ActionError):
     code = "invalid_outcome"
 
 
+class OutputInvalid(OutcomeInvalid):
+    """The output of a program is not what was asked for."""
+
+    code = "invalid_output"
+
+
+class OutputTooLarge(OutcomeInvalid):
+    """There is more output than allowed."""
+
+    code = "output_too_large"
+
+
+class ProgramFailed(ActionError):
+    """The program ended with an error.
+
+    Attributes:
+        exit_code: What it ended with; negative for the number of the signal that ended it.
+        stderr: The end of its standard error, without secrets.
+    """
+
+    code = "program_failed"
+
+    def __init__(self, message: str = "", *, exit_code: int, stderr: str = "", remedy: str = "") -> None:
+        self.exit_code = exit_code
+        self.stderr = stderr
+        super().__init__(message, remedy=remedy)
+
+    def to_document(self) -> dict[str, Any]:
+        return super().to_document() | {"exit_code": self.exit_code, "stderr": self.stderr}
+
+
+class OutOfMemory(ProgramFailed):
+    """The program used more memory than it may."""
+
+    code = "out_of_memory"
+
+
+class ServiceUnavailable(ActionError):
+    """The outside engine or server cannot be reached."""
+
+    code = "service_unavailable"
+
+
+class ServiceFailed(ActionError):
+    """The outside engine or server answered with an error.
+
+    Attributes:
+        status: The number that it answered with, as HTTP has them, or None.
+        retry_after: Seconds that it wants one to wait before the next attempt, or None.
+    """
+
+    code = "service_failed"
+
+    def __init__(
+        self, message: str = "", *, status: int | None = None, retry_after: float | None = None, remedy: str = ""
+    ) -> None:
+        self.status = status
+        self.retry_after = retry_after
+        super().__init__(message, remedy=remedy)
+
+    def to_document(self) -> dict[str, Any]:
+        return super().to_document() | {"status": self.status, "retry_after": self.retry_after}
+
+
+class ImageUnavailable(ActionError):
+    """The container image is not here and cannot be had."""
+
+    code = "image_unavailable"
+
+
+class AddressRefused(ActionError):
+    """Executors may not call this address."""
+
+    code = "address_refused"
+
+
+class SecretNotFound(ActionError, LookupError):
+    """Nobody has given a secret of that name."""
+
+    code = "secret_not_found"
+
+
 class ActionInDoubt(ActionError):
     """The action had started when the process ended, and nobody knows whether it was done."""
 
     code = "in_doubt"
+
+
+class FunctionError(CircuitBreakerError):
+    """That cannot be done with this function."""
+
+    code = "function"
+
+
+class FunctionNotFound(FunctionError, LookupError):
+    """There is no function of that name or version."""
+
+    code = "function_not_found"
+
+
+class ExecutionNotFound(FunctionError, LookupError):
+    """There is no execution of that id."""
+
+    code = "execution_not_found"
 
 
 class StorageError(CircuitBreakerError):

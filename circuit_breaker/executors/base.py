@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -17,6 +18,7 @@ from circuit_breaker.executors.declarations import Declaration
 from circuit_breaker.executors.execution import ExecutionContext, LogLine, StandaloneContext
 from circuit_breaker.executors.gathering import gathered, inherited_parameters
 from circuit_breaker.executors.outcome import normalised
+from circuit_breaker.executors.settings import Settings, changed
 
 __all__ = ["BaseExecutor", "ExecutionContext", "StandaloneContext"]
 
@@ -38,6 +40,9 @@ class BaseExecutor(ABC):
 
     executor_config: ClassVar[ExecutorConfig] = ExecutorConfig()
     """What the class declares, its bases included."""
+
+    settings: ClassVar[Settings] = Settings()
+    """What its operator decides, and no definition: where secrets come from, what may be mounted or called."""
 
     _abstract: ClassVar[bool] = True
     _extensible: ClassVar[bool] = False
@@ -72,6 +77,22 @@ class BaseExecutor(ABC):
                 setattr(cls, name, Attribute(name))
         cls._awaited = is_async(inspect.getattr_static(cls, "execute_internal"))
         cls.executor_config = config
+
+    @classmethod
+    def under(cls, settings: Settings | None = None, /, **changes: Any) -> type[Self]:
+        """The same executor under other settings, such as ``DockerExecutor.under(mounts=["/srv/data"])``.
+
+        Args:
+            settings: The settings; those of this class when left out.
+            **changes: What differs from them.
+
+        Raises:
+            ExecutorInvalid: A setting is unknown or wrong; every fault is named.
+        """
+        decided = changed(cls.__name__, cls.settings if settings is None else settings, changes)
+        body = {"__doc__": cls.__doc__, "__module__": cls.__module__, "__qualname__": cls.__qualname__}
+        arguments = {"abstract": cls._abstract}
+        return types.new_class(cls.__name__, (cls,), arguments, lambda scope: scope.update(body, settings=decided))
 
     def __init__(self, /, **parameters: Any) -> None:
         self._given = parameters

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import cached_property
-from typing import Protocol, TypeVar, cast
+from typing import Final, Protocol, TypeVar, cast
 
 import attrs
 
@@ -14,6 +15,8 @@ from circuit_breaker.engine.invocation import threaded
 __all__ = ["ExecutionContext", "LogLine", "Progress", "StandaloneContext"]
 
 T = TypeVar("T")
+
+KEPT: Final = 10_000
 
 
 class ExecutionContext(Protocol):
@@ -68,20 +71,25 @@ class LogLine:
 
 
 class StandaloneContext:
-    """The surroundings of an executor outside of a workflow: what it tells is kept in lists, steps are simply done.
-
-    Attributes:
-        logs: The lines, in order.
-        reports: What was told about progress, in order.
-    """
+    """The surroundings of an executor outside of a workflow: the end of what it tells is kept, steps are simply done."""
 
     case_id: str | None = None
     transition: str | None = None
     attempt: int = 1
 
     def __init__(self) -> None:
-        self.logs: list[LogLine] = []
-        self.reports: list[Progress] = []
+        self._logs: deque[LogLine] = deque(maxlen=KEPT)
+        self._reports: deque[Progress] = deque(maxlen=KEPT)
+
+    @property
+    def logs(self) -> list[LogLine]:
+        """The last 10,000 lines, in order."""
+        return list(self._logs)
+
+    @property
+    def reports(self) -> list[Progress]:
+        """The last 10,000 times that progress was told, in order."""
+        return list(self._reports)
 
     @cached_property
     def idempotency_key(self) -> str:
@@ -90,11 +98,11 @@ class StandaloneContext:
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Keeps how much is done."""
-        self.reports.append(Progress(fraction, message))
+        self._reports.append(Progress(fraction, message))
 
     def log(self, line: str, *, stream: str = "stdout") -> None:
         """Keeps one line."""
-        self.logs.append(LogLine(line, stream))
+        self._logs.append(LogLine(line, stream))
 
     async def step(self, name: str, call: Callable[[], Awaitable[T] | T]) -> T:  # noqa: ARG002 - the name is for a journal
         """What the call gives."""
