@@ -71,7 +71,7 @@ class LogLine:
 
 
 class StandaloneContext:
-    """The surroundings of an executor outside of a workflow: the end of what it tells is kept, steps are simply done."""
+    """The surroundings of an executor outside of a workflow: what it tells is kept, steps are simply done."""
 
     case_id: str | None = None
     transition: str | None = None

@@ -2,7 +2,8 @@
 
 ``secret("API_KEY")`` stands for a value in parameters that allow it, such as environments and headers. It is plain
 JSON, ``{"$secret": "API_KEY"}``, so that it can be written in a file and kept in a journal. The executor asks the
-operator's source for the value when it runs, and :class:`Redaction` takes the values out again of whatever the work says.
+operator's source for the value when it runs, and :class:`Redaction` takes the values out again of whatever the work
+says.
 """
 
 from __future__ import annotations
