@@ -1,0 +1,213 @@
+"""Commands for executors alone: ``executors list``, ``executors describe`` and ``execute``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, cast
+
+import attrs
+import click
+from rich.table import Table
+
+from circuit_breaker.cli.definitions import module_of
+from circuit_breaker.cli.options import JsonObject, Seconds, output_options
+from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.stopping import complete
+from circuit_breaker.cli.visible import Line
+from circuit_breaker.errors import ActionTimeout, CircuitBreakerError, ExecutorInvalid, Fault, SecretNotFound, nearest
+from circuit_breaker.executors.base import BaseExecutor
+from circuit_breaker.executors.execution import StandaloneContext
+from circuit_breaker.executors.parameters import Parameter, Unfit
+from circuit_breaker.executors.registry import find, installed
+
+__all__ = ["execute", "executors"]
+
+
+@click.group(short_help="List and describe what can be executed.")
+def executors() -> None:
+    """What a definition in YAML, and `execute`, can name: ours, and those that installed packages publish."""
+
+
+@executors.command("list", short_help="List the executors that are installed.")
+@output_options
+@click.pass_obj
+def list_executors(output: Output) -> None:
+    """List the executors that are installed. With --json one object a line."""
+    found = list(map(_record, installed()))
+    if output.json:
+        for record in found:
+            output.record(record)
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("executor", no_wrap=True)
+    table.add_column("what it does", overflow="fold")
+    for record in found:
+        text = Line(record["description"]) if record["error"] is None else Line(record["error"], style="yellow")
+        table.add_row(Line(record["name"], style="bold"), text)
+    output.say(table)
+    output.note("the parameters of one: circuit-breaker executors describe NAME")
+
+
+def _record(name: str) -> dict[str, Any]:
+    try:
+        described = find(name).describe()["description"]
+    except CircuitBreakerError as error:
+        return {"name": name, "description": "", "error": error.message}
+    return {"name": name, "description": described.partition("\n")[0], "error": None}
+
+
+@executors.command("describe", short_help="Show the parameters of one.")
+@click.argument("name", metavar="NAME")
+@output_options
+@click.pass_obj
+def describe_executor(output: Output, name: str) -> None:
+    """Show what an executor takes; with --json as a JSON Schema. NAME is as for `execute`."""
+    executor = _named(name)
+    if output.json:
+        output.document(executor.describe())
+        return
+    output.text(executor.describe()["description"] + "\n")
+    output.say(_parameters_table(executor.executor_config.parameters.values()))
+    settings = ", ".join(field.name for field in attrs.fields(type(executor.settings)))
+    output.note(f"its operator decides: {settings}")
+
+
+def _parameters_table(parameters: Iterable[Parameter]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("parameter", "takes", "default", "what for"):
+        table.add_column(title, overflow="fold", no_wrap=title == "parameter")
+    for parameter in parameters:
+        shown = "required" if parameter.required else parameter.displayed(parameter.default)
+        default = Line(shown, style="yellow" if parameter.required else "")
+        table.add_row(Line(parameter.name, style="bold"), Line(parameter.wanted), default, Line(parameter.description))
+    return table
+
+
+@click.command(short_help="Run one executor by itself.")
+@click.argument("name", metavar="NAME")
+@click.option("-p", "--param", "given", multiple=True, metavar="KEY=VALUE", help="A parameter; may be repeated.")
+@click.option("--params", "document", type=JsonObject(), metavar="JSON", help="Parameters as JSON, or @FILE.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="What its operator decides.")
+@click.option("--secret", "secrets", multiple=True, metavar="NAME", help="A secret, from the variable of that name.")
+@click.option(
+    "--timeout", type=Seconds(min=0.0, min_open=True), metavar="SECONDS", help="The longest that it may take."
+)
+@click.option("--key", metavar="TEXT", help="The idempotency key: the same key finds work that goes on.")
+@output_options
+@click.pass_obj
+def execute(
+    output: Output,
+    name: str,
+    *,
+    given: tuple[str, ...],
+    document: Mapping[str, Any] | None,
+    settings: tuple[str, ...],
+    secrets: tuple[str, ...],
+    timeout: float | None,
+    key: str | None,
+) -> None:
+    r"""Run one executor, outside of any workflow, and print its outcome as JSON.
+
+    NAME is the name of an installed one, or module:Class, or path/file.py:Class. A VALUE is read as JSON where the
+    parameter takes that, and as text where it does not. Its lines and its progress go to standard error as they come.
+
+    \b
+    circuit-breaker execute subprocess -p command='sort -n' -p input='"3 1 2"'
+    circuit-breaker execute docker -p image=busybox -p command='echo hello'
+    """
+    executor = _named(name)
+    parameters = {**(document or {}), **_read(given, executor)}
+    decided = {**_settings(settings), **({"secrets": _secrets(secrets)} if secrets else {})}
+    made = executor.under(**decided)(**parameters) if decided else executor(**parameters)
+    output.document(complete(_executed(made.bind(_Told(output, key)), limit=timeout)))
+
+
+def _named(name: str) -> type[BaseExecutor]:
+    """The executor of a name, or of a module and a class in it.
+
+    Raises:
+        ExecutorInvalid: There is none.
+    """
+    place, _, attribute = name.rpartition(":")
+    if not place:
+        return find(name)
+    module = module_of(place)
+    found: Any = getattr(module, attribute, None)
+    if not _is_executor(found):
+        known = [key for key, value in vars(module).items() if _is_executor(value)]
+        raise ExecutorInvalid(faults=[Fault(f"'{name}'", "is no executor class", nearest(attribute, known))])
+    return cast(type[BaseExecutor], found)
+
+
+def _is_executor(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseExecutor) and value is not BaseExecutor
+
+
+def _pairs(given: Iterable[str], option: str) -> Iterable[tuple[str, str]]:
+    for pair in given:
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            raise click.BadParameter(f"{pair!r} is no KEY=VALUE", param_hint=option)
+        yield key, value
+
+
+def _read(given: Iterable[str], executor: type[BaseExecutor]) -> dict[str, Any]:
+    known = executor.executor_config.parameters
+    return {key: _value(value, known.get(key)) for key, value in _pairs(given, "--param")}
+
+
+def _value(text: str, parameter: Parameter | None) -> Any:
+    """The text itself where the parameter takes it, and otherwise the JSON that it is, if it is."""
+    if parameter is not None:
+        with suppress(Unfit):
+            return parameter.read(text)
+    with suppress(ValueError):
+        return json.loads(text)
+    return text
+
+
+def _settings(given: Iterable[str]) -> dict[str, Any]:
+    return {key: _value(value, None) for key, value in _pairs(given, "--set")}
+
+
+def _secrets(names: Iterable[str]) -> dict[str, str]:
+    missing = [name for name in names if name not in os.environ]
+    if missing:
+        raise SecretNotFound(
+            f"there is no variable {', '.join(map(repr, missing))}",
+            remedy="export it before, and name it with --secret",
+        )
+    return {name: os.environ[name] for name in names}
+
+
+class _Told(StandaloneContext):
+    """The surroundings of one execution from the command line: what it tells goes to standard error at once."""
+
+    def __init__(self, output: Output, key: str | None) -> None:
+        super().__init__()
+        self._output = output
+        if key:
+            self.__dict__["idempotency_key"] = key
+
+    def log(self, line: str, *, stream: str = "stdout") -> None:
+        """Prints one line."""
+        if self._output.live or stream != "stdout":
+            self._output.note(line)
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Prints how much is done."""
+        self._output.note(f"{fraction:4.0%} {message}".rstrip())
+
+
+async def _executed(executor: BaseExecutor, *, limit: float | None) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(limit) as scope:
+            return await executor.execute()
+    except TimeoutError as error:
+        if not scope.expired():
+            raise
+        raise ActionTimeout(f"it took longer than {limit:g} s", remedy="allow more with --timeout") from error
