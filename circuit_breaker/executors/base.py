@@ -113,6 +113,13 @@ class BaseExecutor(ABC):
             A mapping of JSON values, or None. ``"status"`` is ``"completed"`` unless it says otherwise.
         """
 
+    async def fingerprint(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """What the outcome follows from, as JSON, for :func:`circuit_breaker.executors.cached`: the parameters.
+
+        An executor whose outcome follows from more than them, such as the digest of an image, adds that.
+        """
+        return dict(context)
+
     @classmethod
     def define(cls, *configure: Callable[[Self], object], **parameters: Any) -> Self:
         """A new instance with these parameters, handed to each ``configure`` in turn; begins a chain of calls."""

@@ -1,0 +1,119 @@
+"""Outcomes by content: the same executor with the same parameters, on the same image, gives what it gave before."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import types
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Final, Protocol, TypeVar
+
+import attrs
+import msgspec
+
+from circuit_breaker.engine.invocation import threaded
+from circuit_breaker.errors import ActionError
+from circuit_breaker.executors.base import BaseExecutor
+from circuit_breaker.executors.outcome import COMPLETED, normalised
+from circuit_breaker.workflow.timing import Duration, seconds
+
+__all__ = ["MemoryOutcomes", "OutcomeStore", "cached"]
+
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+Executor = TypeVar("Executor", bound=BaseExecutor)
+
+
+class OutcomeStore(Protocol):
+    """Where outcomes are kept, by the digest of what they follow from."""
+
+    async def get(self, digest: str) -> Mapping[str, Any] | None:
+        """The document that was kept, or None."""
+        ...
+
+    async def put(self, digest: str, document: Mapping[str, Any]) -> None:
+        """Keeps a document; one that is there already is replaced."""
+        ...
+
+
+@attrs.define
+class MemoryOutcomes:
+    """Outcomes in memory, for as long as the process lives.
+
+    Attributes:
+        most: How many are kept; the one that was not asked for longest goes first.
+    """
+
+    most: int = 1000
+    _kept: OrderedDict[str, bytes] = attrs.field(factory=OrderedDict, init=False, repr=False)
+
+    async def get(self, digest: str) -> Mapping[str, Any] | None:
+        """The document that was kept, or None."""
+        if digest not in self._kept:
+            return None
+        self._kept.move_to_end(digest)
+        return msgspec.json.decode(self._kept[digest], type=dict[str, Any])
+
+    async def put(self, digest: str, document: Mapping[str, Any]) -> None:
+        """Keeps a document, and forgets the oldest when there are too many."""
+        self._kept[digest] = msgspec.json.encode(document)
+        self._kept.move_to_end(digest)
+        while len(self._kept) > self.most:
+            self._kept.popitem(last=False)
+
+
+def cached(
+    executor: type[Executor], store: OutcomeStore, *, max_age: Duration | None = None, version: str = ""
+) -> type[Executor]:
+    """The same executor, which gives a kept outcome where it would do the same work again.
+
+    What counts as the same is :meth:`BaseExecutor.fingerprint`: the parameters as they were resolved, and for a
+    container the digest of its image. A secret counts by its name. Only completed outcomes are kept; a kept one has
+    ``"cached": True``. Parameters are checked, and hooks run, in any case.
+
+    Meant for work whose outcome follows from its parameters: not for what has effects, or asks the outside world.
+
+    Args:
+        executor: The class.
+        store: Where the outcomes are kept.
+        max_age: How long one counts: seconds, a timedelta or a text such as ``"1d"``; for ever when left out.
+        version: Part of what counts as the same; change it when the code of the executor changes.
+    """
+    oldest = None if max_age is None else seconds(max_age)
+    work = executor.execute_internal
+    what = f"{executor.__module__}:{executor.__qualname__}:{version}"
+
+    async def execute_internal(self: Executor, context: dict[str, Any]) -> dict[str, Any]:
+        digest = _digest(what, await self.fingerprint(context))
+        kept = await store.get(digest)
+        if kept is not None and (oldest is None or time.time() - kept["at"] < oldest):
+            return {**kept["outcome"], "cached": True}
+        outcome = normalised(await threaded(work, self, context), source=executor.__name__)
+        if outcome["status"] == COMPLETED:
+            await store.put(digest, {"at": time.time(), "outcome": outcome})
+        return outcome
+
+    body = {
+        "__doc__": executor.__doc__,
+        "__module__": executor.__module__,
+        "__qualname__": executor.__qualname__,
+        "execute_internal": execute_internal,
+    }
+    arguments = {"extensible": executor.executor_config.extensible}
+    return types.new_class(executor.__name__, (executor,), arguments, lambda scope: scope.update(body))
+
+
+def _digest(what: str, fingerprint: Mapping[str, Any]) -> str:
+    """The SHA-256 of both, in hexadecimal digits.
+
+    Raises:
+        ActionError: Something in the fingerprint is no JSON.
+    """
+    try:
+        return hashlib.sha256(_ENCODER.encode([what, fingerprint])).hexdigest()
+    except (TypeError, ValueError) as error:
+        raise ActionError(
+            f"the outcome of {what.split(':')[1]} cannot be kept for the next time: {error}",
+            code="not_cacheable",
+            remedy="use it without cached(...), or define fingerprint(context) so that it gives JSON",
+        ) from error

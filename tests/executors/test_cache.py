@@ -1,0 +1,141 @@
+"""Outcomes that are kept by what they follow from."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circuit_breaker import BaseExecutor, Engine, Workflow, connect, flow, parameter, states
+from circuit_breaker.errors import ActionError, ParameterInvalid
+from circuit_breaker.executors import StepExecutor, after_execute
+from circuit_breaker.executors.cache import MemoryOutcomes, cached
+
+
+@parameter("value", description="Any value")
+class Count(BaseExecutor):
+    """Counts how often it worked."""
+
+    value: Any = None
+    image: str = "one"
+    worked: ClassVar[int] = 0
+    noted: ClassVar[int] = 0
+
+    async def fingerprint(self, context):
+        return {**context, "digest": f"sha256:{context['image']}"}
+
+    async def execute_internal(self, context):
+        type(self).worked += 1
+        if self.value == "fail":
+            raise ActionError("no")
+        return {"status": "partial" if self.value == "partial" else "completed", "value": self.value}
+
+    @after_execute
+    def note(self, result):
+        type(self).noted += 1
+
+
+def run(executor, **parameters):
+    return executor(**parameters).execute_sync()
+
+
+def test_the_same_work_is_done_once():
+    """The same parameters give the kept outcome, which says so; other ones, or another image, do the work."""
+    count = cached(Count, MemoryOutcomes())
+    outcomes = [run(count, value=1), run(count, value=1), run(count, value=2), run(count, value=1, image="two")]
+
+    assert [False, True, False, False] == ["cached" in outcome for outcome in outcomes]
+    assert [1, 1, 2, 1] == [outcome["value"] for outcome in outcomes]
+    assert (3, 4) == (count.worked, count.noted)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-99, 99) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(one=json_values, other=json_values)
+def test_different_parameters_never_share_an_outcome(one, other):
+    """Whatever JSON the parameters are, an outcome is shared exactly when they are the same JSON."""
+    count = cached(Count, MemoryOutcomes())
+    run(count, value=one)
+    outcome = run(count, value=other)
+
+    assert repr(other) == repr(outcome["value"]) or outcome["value"] == other
+    assert ("cached" in outcome) == _same(one, other)
+
+
+def _same(one, other):
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return type(one) is type(other) and one == other
+
+
+@pytest.mark.parametrize("value", ["fail", "partial"])
+def test_only_completed_work_is_kept(value):
+    """A failure, or an outcome that is not complete, is tried again."""
+    count = cached(Count, MemoryOutcomes())
+    for _ in range(2):
+        with contextlib.suppress(ActionError):
+            run(count, value=value)
+
+    assert 2 == count.worked
+
+
+def test_an_outcome_grows_old():
+    """After max_age the work is done again."""
+    count = cached(Count, MemoryOutcomes(), max_age="20ms")
+
+    assert ["cached" in run(count), "cached" in run(count)] == [False, True]
+    asyncio.run(asyncio.sleep(0.03))
+    assert "cached" not in run(count)
+
+
+def test_another_version_is_other_work():
+    """Executors that share a store share nothing else: neither by class nor by version."""
+    store = MemoryOutcomes()
+    run(cached(Count, store))
+
+    assert "cached" not in run(cached(Count, store, version="2"))
+    assert "cached" in run(cached(Count, store))
+
+
+def test_the_memory_is_bounded():
+    """The outcome that was not asked for longest is forgotten first."""
+    count = cached(Count, MemoryOutcomes(most=2))
+    for value in (1, 2, 1, 3):
+        run(count, value=value)
+
+    assert [True, False] == ["cached" in run(count, value=value) for value in (1, 2)]
+
+
+def test_parameters_are_checked_in_any_case():
+    """A kept outcome is no way around the checks."""
+    with pytest.raises(ParameterInvalid):
+        run(cached(Count, MemoryOutcomes()), image=5)
+
+
+def test_what_is_no_json_cannot_be_kept():
+    """An executor whose parameters are more than JSON says so, instead of keeping a wrong outcome."""
+    with pytest.raises(ActionError, match="StepExecutor cannot be kept"):
+        run(cached(StepExecutor, MemoryOutcomes()), steps=[{"executor": Count}])
+
+
+async def test_it_takes_the_place_of_the_executor_in_an_engine():
+    """An engine that is given the cached one in place of the class does the work of two cases once."""
+    a, b = states("a", "b")
+    count = cached(Count, MemoryOutcomes())
+    workflow = Workflow("counted", flow(a >> b).transition("count").execute(Count, value=7))
+    async with Engine(workflow, storage=connect("memory://"), executors={Count: count}) as engine:
+        cases = [await engine.run(await engine.start("counted")) for _ in range(2)]
+
+    assert [7, 7] == [case.data["value"] for case in cases]
+    assert 1 == count.worked
