@@ -18,7 +18,7 @@ from circuit_breaker.cli.options import JsonObject, Seconds, output_options
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.stopping import complete
 from circuit_breaker.cli.visible import Line
-from circuit_breaker.errors import ActionTimeout, CircuitBreakerError, ExecutorInvalid, Fault, SecretNotFound, nearest
+from circuit_breaker.errors import ActionTimeout, ExecutorInvalid, Fault, SecretNotFound, nearest
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.execution import StandaloneContext
 from circuit_breaker.executors.parameters import Parameter, Unfit
@@ -55,8 +55,8 @@ def list_executors(output: Output) -> None:
 def _record(name: str) -> dict[str, Any]:
     try:
         described = find(name).describe()["description"]
-    except CircuitBreakerError as error:
-        return {"name": name, "description": "", "error": error.message}
+    except ExecutorInvalid as error:
+        return {"name": name, "description": "", "error": "; ".join(fault.message for fault in error.faults)}
     return {"name": name, "description": described.partition("\n")[0], "error": None}
 
 
