@@ -6,11 +6,13 @@ with :class:`FunctionExecutor`; put several together with :class:`StepExecutor`.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from circuit_breaker.lazy import lazily
 
 if TYPE_CHECKING:
     from circuit_breaker.executors.base import BaseExecutor
+    from circuit_breaker.executors.cache import MemoryOutcomes, OutcomeStore, cached
     from circuit_breaker.executors.config import ExecutorConfig
     from circuit_breaker.executors.declarations import (
         after_execute,
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from circuit_breaker.executors.execution import ExecutionContext, LogLine, Progress, StandaloneContext
     from circuit_breaker.executors.function import FunctionExecutor
     from circuit_breaker.executors.parameters import REQUIRED, Parameter
+    from circuit_breaker.executors.registry import InstalledExecutors, installed
+    from circuit_breaker.executors.secrets import Redaction, revealed, secret
+    from circuit_breaker.executors.settings import Settings
     from circuit_breaker.executors.step import StepExecutor
 
 __all__ = [
@@ -30,30 +35,40 @@ __all__ = [
     "ExecutionContext",
     "ExecutorConfig",
     "FunctionExecutor",
+    "InstalledExecutors",
     "LogLine",
+    "MemoryOutcomes",
+    "OutcomeStore",
     "Parameter",
     "Progress",
+    "Redaction",
+    "Settings",
     "StandaloneContext",
     "StepExecutor",
     "after_execute",
     "before_execute",
+    "cached",
     "finally_execute",
+    "installed",
     "parameter",
+    "revealed",
+    "secret",
     "validate",
 ]
-_HOMES = {
-    "base": ("BaseExecutor",),
-    "config": ("ExecutorConfig",),
-    "declarations": ("after_execute", "before_execute", "finally_execute", "parameter", "validate"),
-    "execution": ("ExecutionContext", "LogLine", "Progress", "StandaloneContext"),
-    "function": ("FunctionExecutor",),
-    "parameters": ("REQUIRED", "Parameter"),
-    "step": ("StepExecutor",),
-}
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazily(
+    __name__,
+    {
+        "base": ("BaseExecutor",),
+        "cache": ("MemoryOutcomes", "OutcomeStore", "cached"),
+        "config": ("ExecutorConfig",),
+        "declarations": ("after_execute", "before_execute", "finally_execute", "parameter", "validate"),
+        "execution": ("ExecutionContext", "LogLine", "Progress", "StandaloneContext"),
+        "function": ("FunctionExecutor",),
+        "parameters": ("REQUIRED", "Parameter"),
+        "registry": ("InstalledExecutors", "installed"),
+        "secrets": ("Redaction", "revealed", "secret"),
+        "settings": ("Settings",),
+        "step": ("StepExecutor",),
+    },
+)
