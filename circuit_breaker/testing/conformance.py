@@ -29,7 +29,6 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Generato
 from typing import Any, ClassVar, Final
 
 import attrs
-import jsonschema_rs
 import pytest
 
 from circuit_breaker.engine.invocation import threaded
@@ -37,6 +36,7 @@ from circuit_breaker.errors import ActionError, OutcomeInvalid, ParameterInvalid
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.declarations import after_execute, before_execute, finally_execute, validate
 from circuit_breaker.executors.execution import StandaloneContext
+from circuit_breaker.rules.schema import checked, fitting
 
 __all__ = ["SHOWS", "ExecutorConformance", "ExecutorSubject"]
 
@@ -124,13 +124,13 @@ class ExecutorConformance:
         schema = json.loads(json.dumps(subject.executor.describe()))
         declared = subject.executor.executor_config.parameters
 
-        jsonschema_rs.meta.validate(schema)
+        fits = fitting(checked(schema, "the schema"))
         assert subject.executor.__name__ == schema["title"]
         assert schema["description"]
         assert list(declared) == list(schema["properties"])
         assert [] == [one.name for one in declared.values() if one.exposed and not one.description]
-        assert jsonschema_rs.is_valid(schema, _plain(subject.right))
-        assert not jsonschema_rs.is_valid(schema, _plain(subject.wrong))
+        assert fits(_plain(subject.right))
+        assert not fits(_plain(subject.wrong))
 
     def test_the_class_finds_faults_beforehand(self, subject: ExecutorSubject) -> None:
         """What an instance would refuse is known from the class, and nothing is said about what is right."""
