@@ -1,15 +1,20 @@
 """Writes what the documentation takes from the code: pictures, help texts and tables. Run it after a change of these.
 
-A page says where such a text belongs: between ``<!-- from the code: NAME -->`` and ``<!-- end -->``.
+A page says where such a text belongs: between ``<!-- from the code: NAME -->`` and ``<!-- end -->``. The name ``names``
+stands for a table of everything that the page describes, ``methods of CLASS`` for one of what a class can do.
 """
 # ruff: noqa: INP001
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import click
 import msgspec
@@ -25,7 +30,9 @@ from circuit_breaker.workflow import events
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 EXAMPLES = ROOT / "examples"
-PLACE = re.compile(r"(<!-- from the code: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- from the code: ([\w. ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+DESCRIBED = re.compile(r"^\.\. auto(?:class|function|data|module):: ([\w.]+)", re.MULTILINE)
+ROLE = re.compile(r":\w+:`~?(?:\w+\.)*(\w+)`")
 
 
 def pages() -> Iterator[tuple[Path, str]]:
@@ -35,7 +42,54 @@ def pages() -> Iterator[tuple[Path, str]]:
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         text = page.read_text(encoding="utf-8")
         if PLACE.search(text):
-            yield page, PLACE.sub(lambda found: f"{found[1]}{TEXTS[found[2]]()}{found[3]}", text)
+            yield page, PLACE.sub(lambda found, text=text: f"{found[1]}{_text(found[2], text)}{found[3]}", text)
+
+
+def _text(name: str, page: str) -> str:
+    """What belongs in the place of that name on a page."""
+    if name == "names":
+        return _table(("name", "what it is"), ((f"`{path}`", _line_of(path)) for path in _described(page)))
+    if name.startswith("methods of "):
+        path = name.removeprefix("methods of ")
+        return _table(("name", "what it does"), _methods(_found(path), left_out=_left_out(page, path)))
+    return TEXTS[name]()
+
+
+def _described(page: str) -> Iterator[str]:
+    """The path of everything that a page describes; for a module, of each name in it."""
+    for path in DESCRIBED.findall(page):
+        thing = _found(path)
+        yield from (f"{path}.{name}" for name in thing.__all__) if isinstance(thing, ModuleType) else [path]
+
+
+def _found(path: str) -> object:
+    module, _, name = path.rpartition(".")
+    home = import_module(module)
+    return getattr(home, name) if hasattr(home, name) else import_module(path)
+
+
+def _line_of(path: str) -> str:
+    thing = _found(path)
+    if isinstance(thing, str):
+        return f"The text `{thing}`."
+    return _first_line(thing if isinstance(thing, (type, FunctionType)) else type(thing))
+
+
+def _left_out(page: str, path: str) -> set[str]:
+    """The members that a page says that it does not describe."""
+    options = page.partition(f".. autoclass:: {path}\n")[2].partition("\n\n")[0]
+    names = options.partition(":exclude-members:")[2].partition("\n")[0]
+    return {name.strip() for name in names.split(",")}
+
+
+def _methods(kind: object, *, left_out: set[str]) -> Iterator[tuple[str, ...]]:
+    members = {name: member for each in reversed(inspect.getmro(kind)) for name, member in vars(each).items()}
+    for name, member in members.items():
+        told = getattr(member, "__func__", member)
+        if name.startswith("_") or name in left_out:
+            continue
+        if isinstance(told, (FunctionType, property, cached_property)) and told.__doc__:
+            yield f"`{name}{'()' if isinstance(told, FunctionType) else ''}`", _first_line(told)
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -44,7 +98,8 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _first_line(thing: object) -> str:
-    return (thing.__doc__ or "").strip().partition("\n")[0].replace("``", "`")
+    paragraph = " ".join((thing.__doc__ or "").strip().partition("\n\n")[0].split())
+    return ROLE.sub(r"`\1`", paragraph).replace("``", "`")
 
 
 def _example() -> str:

@@ -52,10 +52,37 @@ document = Workflow("document", submit, flow(review >> done).transition("approve
 
 
 @attrs.frozen
+class Author:
+    """Typed data in typed data."""
+
+    name: str = ""
+
+
+@attrs.frozen
 class Article:
     """Typed data."""
 
     title: str = ""
+    author: Author = Author()
+
+
+@attrs.frozen
+class Upload:
+    """Typed data that JSON does not give back."""
+
+    content: bytes = b""
+
+
+def works(token: Any) -> None: ...
+
+
+def takes_nothing() -> None: ...
+
+
+def takes_three(token: Any, context: Any, extra: Any) -> None: ...
+
+
+paying = submit.action(works).effect("at_most_once")
 
 
 @contextmanager
@@ -106,6 +133,28 @@ def acting(action: Callable[..., Any]) -> Any:
         (lambda: submit.timeout("2 fortnights"), ["timeout", "'2 fortnights'", "1h 30m"]),
         (lambda: submit.execute(print), ["submit", "is no executor", "give the class"]),
         (lambda: Workflow("w", submit.execute(StepExecutor, stepz=[])), ["parameter 'stepz'", "did you mean 'steps'"]),
+        (lambda: Workflow("w", submit.action(takes_nothing)), ["'takes_nothing' takes ()", "(token, context)"]),
+        (lambda: Workflow("w", submit.action(takes_three)), ["'takes_three' takes (token, context, extra)"]),
+        (
+            lambda: Workflow(
+                "w", flow(draft.says("a") >> review).transition("x"), flow(review >> draft.says("b")).transition("y")
+            ),
+            ["state 'draft'", "message='a' and message='b'", "make the state once"],
+        ),
+        (lambda: Workflow("w", submit.metadata(tags={1})), ["transition 'submit'", "metadata.tags", "set is no JSON"]),
+        (lambda: Workflow("w", submit, metadata={"x": 1j}), ["workflow", "metadata.x", "complex is no JSON"]),
+        (
+            lambda: Workflow("w", submit.guard(field("author.nmae") == "ann"), data=Article),
+            ["'data.author.nmae'", "Author has no field 'nmae'", "did you mean 'name'"],
+        ),
+        (lambda: Workflow("w", submit, data=Upload), ["Upload.content", "of type bytes", "keep it as text"]),
+        (lambda: Workflow("w", submit, data=Article()), ["data: is an instance of Article", "data=Article"]),
+        (lambda: submit.retry(max_attemps=3), ["'submit'", ".retry()", "'max_attemps'", "did you mean 'max_attempts'"]),
+        (lambda: submit.retry(retry_on=[TimeoutError]), ["retry_on=<class 'TimeoutError'>", "write 'timeout'"]),
+        (lambda: submit.policy(validation="title"), [".policy()", "'validation'", "did you mean 'validations'"]),
+        (submit.timeout, [".timeout()", "'duration'", "it takes (duration)"]),
+        (lambda: Workflow("w", submit, ruels=[]), ["Workflow()", "'ruels'", "did you mean 'rules'"]),
+        (lambda: Workflow("w", paying.retry(3)), [".effect('at_most_once') and .retry()", "retry_on=[...]"]),
     ],
     ids=[
         "unknown state",
@@ -121,12 +170,39 @@ def acting(action: Callable[..., Any]) -> Any:
         "no duration",
         "no executor",
         "unknown parameter",
+        "action without arguments",
+        "action with three arguments",
+        "two states of one name",
+        "metadata of a transition that is no JSON",
+        "metadata of a workflow that is no JSON",
+        "missing nested typed field",
+        "typed field that is no JSON",
+        "instance for a class",
+        "unknown setting of a retry",
+        "exception for a code",
+        "unknown argument of a step",
+        "missing argument of a step",
+        "unknown argument of a workflow",
+        "at most once, and again",
     ],
 )
 def test_a_wrong_definition(define: Callable[[], Any], words: list[str]) -> None:
     """A definition that is wrong is refused before anything runs."""
     with told(WorkflowInvalid, *words):
         define()
+
+
+def test_every_fault_of_a_definition_is_told_at_once() -> None:
+    """What is wrong with states, actions, data and metadata is told together, and nothing that follows from it."""
+    flows = [
+        paying.retry(3).guard(field("author.nmae") == "x"),
+        flow(review >> done).transition("go").action(takes_three),
+    ]
+    with pytest.raises(WorkflowInvalid) as caught:
+        Workflow("w", *flows, data=Article, initial="darft", metadata={"x": {1}})
+    assert [
+        "transition 'submit'", "transition 'go'", "workflow", "transition 'submit'", "workflow",
+    ] == [fault.place for fault in caught.value.faults]  # fmt: skip
 
 
 def test_a_wrong_executor_class() -> None:
@@ -149,6 +225,33 @@ def test_a_file_with_errors() -> None:
     head = "circuit_breaker: 1\nname: w\nstates: [draft, done]\ntransitions:\n"
     with told(DocumentInvalid, "work.yaml", "line 5, column 31", "'don'", "line 5, column 36", "did you mean 'manual'"):
         load_workflow(f"{head}- {{name: go, from: draft, to: don, manul: true}}\n", name="work.yaml")
+
+
+def test_a_file_with_errors_of_many_kinds() -> None:
+    """D15: faults of the text, of its form and of its meaning are told in one go, each once, with line and column."""
+    text = """\
+circuit_breaker: 1
+name: w
+name: v
+states: [draft, {name: done, message: .inf}]
+transitions:
+- {name: go, from: draft, to: don, guard: [nope, data.x >, data.y <]}
+- {name: back, from: done, to: draft, timeout: 3, retry: {max_attempts: 0, jiter: 1}, guard: data.x > 1}
+- {name: pay, from: done, to: draft, steps: [{execute: Pay}], effect: at_most_once, retry: 3}
+"""
+    with pytest.raises(DocumentInvalid) as caught:
+        load_workflow(text, name="work.yaml")
+    assert [
+        (3, "there twice"), (4, "no JSON number"), (6, "no state 'don'"), (6, "rule 'nope'"), (6, "too early"),
+        (6, "too early"), (7, "no action"), (7, "max_attempts=0"), (7, "'jiter'"),
+        (8, "'at_most_once'"),
+    ] == [(fault.line, word) for fault in caught.value.faults for word in WORDS if word in fault.message]  # fmt: skip
+
+
+WORDS = [
+    "there twice", "no JSON number", "no state 'don'", "rule 'nope'", "too early", "no action", "max_attempts=0",
+    "'jiter'", "'at_most_once'",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,15 @@ def test_every_public_name_is_documented(package):
     assert [] == [name for name in importlib.import_module(package).__all__ if name not in named | {"__version__"}]
 
 
+def test_a_page_of_names_begins_with_them():
+    """Where a page is written by the code, a table of its names comes first, which needs no program to be read."""
+    written = [path.read_text() for path in REFERENCE.glob("*.md") if "{eval-rst}" in path.read_text()]
+
+    assert 7 <= len(written)
+    for text in written:
+        assert re.search(r"<!-- from the code: (names|errors) -->", text.partition("{eval-rst}")[0]), text[:40]
+
+
 def keys_of(text: str) -> set[str]:
     return set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE))
 

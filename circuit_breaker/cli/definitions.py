@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
-from circuit_breaker.errors import DocumentInvalid, WorkflowInvalid, WorkflowNotFound, nearest
+from circuit_breaker.cli.origin import origin_of
+from circuit_breaker.errors import (
+    DefinitionError,
+    DocumentInvalid,
+    ExtraMissing,
+    Fault,
+    WorkflowInvalid,
+    WorkflowNotFound,
+    nearest,
+    words_of,
+)
+from circuit_breaker.executors.registry import installed
 from circuit_breaker.rules import Rulebook
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.documents import load_workflow
@@ -22,6 +34,7 @@ from circuit_breaker.workflow.documents import load_workflow
 __all__ = ["Registry", "find_workflow", "module_of"]
 
 DOCUMENTS = (".yaml", ".yml", ".json")
+_INSTALLED = installed()
 HOW = "write module:attribute, path/file.py:attribute, or a YAML or JSON file"
 
 
@@ -32,12 +45,12 @@ class Registry:
     Attributes:
         rules: Rules, by name.
         actions: Functions, by name.
-        executors: Executor classes, by name.
+        executors: Executor classes, by name; those of the modules before those that are installed.
     """
 
     rules: Rulebook = attrs.field(factory=Rulebook)
     actions: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict)
-    executors: Mapping[str, Any] = attrs.field(factory=dict)
+    executors: Mapping[str, Any] = _INSTALLED
 
     @classmethod
     def of(cls, references: Iterable[str]) -> Registry:
@@ -48,10 +61,11 @@ class Registry:
         """
         modules = [module_of(reference) for reference in references]
         public = {name: value for module in modules for name, value in vars(module).items() if not name.startswith("_")}
+        installed_ones = cast(MutableMapping[str, Any], _INSTALLED)  # a chain writes into its first mapping only
         return cls(
             rules=Rulebook.of(*modules),
             actions={name: value for name, value in public.items() if inspect.isfunction(value)},
-            executors={name: value for name, value in public.items() if _is_executor(value)},
+            executors=ChainMap({name: value for name, value in public.items() if _is_executor(value)}, installed_ones),
         )
 
 
@@ -92,27 +106,55 @@ def module_of(reference: str) -> ModuleType:
     """The module of a dotted name, or of a ``.py`` file.
 
     Raises:
-        WorkflowNotFound: There is none. What the module itself raises is passed on.
+        WorkflowNotFound: There is none.
+        DefinitionError: It cannot be imported, for what is written in it is wrong.
     """
     if reference.endswith(".py"):
         return _from_file(Path(reference))
+    if Path(reference).exists() and "/" in reference:
+        kinds = ", ".join((".py", *DOCUMENTS))
+        raise WorkflowNotFound(f"'{reference}' holds no definition: it must end in one of {kinds}", remedy=HOW)
+    if not all(reference.split(".")):
+        raise WorkflowNotFound(f"'{reference}' names no module", remedy=HOW)
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    try:
+    with _importing(reference):
         return import_module(reference)
+
+
+@contextmanager
+def _importing(reference: str) -> Iterator[None]:
+    """Turns what a module raises while it is imported into a fault of it; what it prints is no answer to anybody."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except (DefinitionError, ExtraMissing) as error:
+        file, line, _ = origin_of(error)
+        if file:
+            error.add_note(f"in {file}, line {line}")
+        raise
     except ModuleNotFoundError as error:
-        if error.name is None or not (reference == error.name or reference.startswith(f"{error.name}.")):
-            raise
-        raise WorkflowNotFound(f"there is no module '{reference}'", remedy=HOW) from error
-    except (TypeError, ValueError) as error:
-        raise WorkflowNotFound(f"'{reference}' names no module", remedy=HOW) from error
+        if error.name is not None and (reference == error.name or reference.startswith(f"{error.name}.")):
+            raise WorkflowNotFound(f"there is no module '{reference}'", remedy=HOW) from error
+        raise _not_importable(reference, error) from error
+    except (Exception, SystemExit) as error:
+        raise _not_importable(reference, error) from error
+
+
+def _not_importable(reference: str, error: BaseException) -> WorkflowInvalid:
+    """Where in the code of a user an import fails, and with what."""
+    file, line, column = origin_of(error)
+    words = error.msg if isinstance(error, SyntaxError) else words_of(error)
+    what = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    fault = Fault(file or reference, what, line=line, column=column)
+    return WorkflowInvalid(f"'{reference}' cannot be imported", faults=[fault], remedy="see --debug for all of it")
 
 
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise WorkflowNotFound(f"there is no file '{path}'", remedy=HOW)
-    path = path.resolve()
+    given, path = str(path), path.resolve()
     name = _free_name(path)
     if name in sys.modules:
         return sys.modules[name]
@@ -124,7 +166,8 @@ def _from_file(path: Path) -> ModuleType:
     module = sys.modules[name] = module_from_spec(spec)
     with ExitStack() as unless_it_works:
         unless_it_works.callback(sys.modules.pop, name, None)
-        spec.loader.exec_module(module)
+        with _importing(given):
+            spec.loader.exec_module(module)
         unless_it_works.pop_all()
     return module
 

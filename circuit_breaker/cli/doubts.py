@@ -18,7 +18,7 @@ def doubts_about(workflow: Workflow, executors: Collection[str] = ()) -> list[st
         workflow: The definition.
         executors: The names of the executors that are known.
     """
-    return [*_endless(workflow), *_strangers(workflow, executors), *_shadowed(workflow), *_unretried(workflow)]
+    return [*_endless(workflow), *_strangers(workflow, executors), *_shadowed(workflow)]
 
 
 def _endless(workflow: Workflow) -> Iterator[str]:
@@ -47,9 +47,3 @@ def _shadowed(workflow: Workflow) -> Iterator[str]:
 
 def _always(transition: Transition) -> bool:
     return transition.net.plain is not None and transition.gate is None
-
-
-def _unretried(workflow: Workflow) -> Iterator[str]:
-    for transition in workflow.transitions:
-        if transition.retry is not None and transition.effect == "at_most_once":
-            yield f"transition '{transition.id}' is tried again after a failure, though it is to be done at most once"

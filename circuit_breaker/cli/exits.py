@@ -17,7 +17,11 @@ from circuit_breaker.errors import (
 )
 from circuit_breaker.workflow.case import Case
 
-__all__ = ["EXIT_CODES", "ExitCode", "exit_code", "exit_code_of_case"]
+__all__ = ["EXIT_CODES", "ExitCode", "Terminated", "exit_code", "exit_code_of_case"]
+
+
+class Terminated(Exception):
+    """The process was asked to end, by SIGTERM: nothing went wrong."""
 
 
 class ExitCode(IntEnum):
@@ -32,18 +36,20 @@ class ExitCode(IntEnum):
     EXTRA = 6
     INTERNAL = 70
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 EXIT_CODES = {
     ExitCode.OK: "it was done",
     ExitCode.REFUSED: "refused, or the case failed, is stuck or in doubt",
     ExitCode.USAGE: "the command is wrong",
-    ExitCode.INVALID: "a definition is wrong",
+    ExitCode.INVALID: "a definition is wrong, or its module cannot be imported",
     ExitCode.NOT_FOUND: "no such case, workflow or transition",
     ExitCode.STORAGE: "the journal cannot be read or written",
     ExitCode.EXTRA: "an optional dependency is missing",
     ExitCode.INTERNAL: "a fault of this program (see --debug)",
-    ExitCode.INTERRUPTED: "interrupted from the keyboard",
+    ExitCode.INTERRUPTED: "interrupted from the keyboard (SIGINT)",
+    ExitCode.TERMINATED: "asked to end by another program (SIGTERM)",
 }
 
 _NOT_FOUND = (CaseNotFound, WorkflowNotFound, TransitionNotFound, TokenNotFound, RuleNotFound)

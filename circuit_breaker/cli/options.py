@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from circuit_breaker.cli import completing
+from circuit_breaker.cli.onward import DEFAULT_STORAGE
 from circuit_breaker.cli.output import Output
 
 __all__ = [
-    "DEFAULT_STORAGE",
     "JsonObject",
+    "Seconds",
     "by_option",
+    "case_argument",
     "data_option",
     "definitions_option",
     "import_option",
@@ -24,11 +28,15 @@ __all__ = [
     "workflow_argument",
 ]
 
-DEFAULT_STORAGE = "sqlite:///circuit_breaker.db"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[dict[str, Any]]
+else:
+    _ParamType = click.ParamType  # older releases of click have no type parameter
 
-class JsonObject(click.ParamType[dict[str, Any]]):
+
+class JsonObject(_ParamType):
     """A JSON object on the command line, or in a file that is named after an ``@`` (``@-`` is standard input)."""
 
     name = "json"
@@ -55,8 +63,25 @@ class JsonObject(click.ParamType[dict[str, Any]]):
             if name == "-":
                 return sys.stdin.read(), "standard input: "
             return Path(name).read_text(encoding="utf-8"), f"'{name}': "
-        except (OSError, UnicodeDecodeError) as error:
-            self.fail(f"'{name}' cannot be read: {error}", param, ctx)
+        except OSError as error:
+            self.fail(f"'{name}' cannot be read: {error.strerror}", param, ctx)
+        except UnicodeDecodeError as error:
+            self.fail(f"'{name}' is no text in UTF-8: {error.reason} at byte {error.start}", param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds; what is no number is refused, as what is out of its bounds is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds.
+
+        Raises:
+            click.BadParameter: It is no number, or out of its bounds.
+        """
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return seconds
 
 
 def _note_json(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -95,6 +120,7 @@ def import_option(command: Command) -> Command:
         "modules",
         multiple=True,
         metavar="MODULE",
+        shell_complete=completing.files,
         help="Module or file.py with the actions, executors and rules that a document names; may be repeated.",
     )(command)
 
@@ -107,13 +133,19 @@ def definitions_option(command: Command) -> Command:
         "workflows",
         multiple=True,
         metavar="WORKFLOW",
+        shell_complete=completing.files,
         help="The definition of the case; without it the one that the journal keeps is read. May be repeated.",
     )(import_option(command))
 
 
 def workflow_argument(command: Command) -> Command:
     """The definition, with ``--import``."""
-    return click.argument("workflow")(import_option(command))
+    return click.argument("workflow", shell_complete=completing.files)(import_option(command))
+
+
+def case_argument(command: Command) -> Command:
+    """The case, by its id."""
+    return click.argument("case", shell_complete=completing.cases)(command)
 
 
 def data_option(text: str) -> Callable[[Command], Command]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import attrs
 import click
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from circuit_breaker.cli.exits import ExitCode, exit_code
+from circuit_breaker.cli.onward import Onward
+from circuit_breaker.cli.remedies import in_commands, remedy_of
+from circuit_breaker.cli.visible import Line, SafeConsole, json_text, visible
 from circuit_breaker.errors import CircuitBreakerError, DefinitionError, Fault
 
 __all__ = ["Output"]
@@ -23,7 +25,7 @@ PIPED = 160
 
 def _console() -> Console:
     wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=PIPED if wide else None)
+    return SafeConsole(width=PIPED if wide else None)
 
 
 @attrs.define
@@ -33,14 +35,20 @@ class Output:
     Attributes:
         json: Whether everything on standard output is JSON.
         debug: Whether errors come with their traceback.
+        out: Standard output, for programs.
         console: Standard output, for people.
         errors: Standard error, for people.
+        onward: What a command that is recommended has to name, to be about the same things.
+        case: The case that the command is about, if it is about one.
     """
 
     json: bool = False
     debug: bool = False
+    out: TextIO = attrs.field(factory=lambda: sys.stdout)
     console: Console = attrs.field(factory=_console)
-    errors: Console = attrs.field(factory=lambda: Console(stderr=True, highlight=False))
+    errors: Console = attrs.field(factory=lambda: SafeConsole(stderr=True))
+    onward: Onward = Onward()
+    case: str = ""
 
     @property
     def live(self) -> bool:
@@ -53,25 +61,25 @@ class Output:
             self.console.print(*parts, **options)
 
     def text(self, text: str) -> None:
-        """Prints a text as it is: not wrapped, not coloured."""
-        click.echo(text, nl=not text.endswith("\n"))
+        """Prints a text as it is, not wrapped and not coloured; on a terminal nothing in it can steer that."""
+        shown = visible(text, keep="\n\t") if self.console.is_terminal else text
+        click.echo(shown, nl=not text.endswith("\n"))
 
     def document(self, document: Any) -> None:
         """Prints one JSON document."""
-        indent = 2 if sys.stdout.isatty() else None
-        click.echo(json.dumps(document, ensure_ascii=False, indent=indent, default=str))
+        click.echo(json_text(document, indent=2 if self.out.isatty() else None), file=self.out)
 
     def record(self, document: Any) -> None:
         """Prints one JSON document on a line of its own, as a part of a list."""
-        click.echo(json.dumps(document, ensure_ascii=False, default=str))
+        click.echo(json_text(document), file=self.out)
 
     def note(self, text: str) -> None:
         """Prints a remark on standard error, where it is in nobody's way."""
-        self.errors.print(escape(text), style="dim", soft_wrap=True)
+        self.errors.print(Line(text), style="dim", soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Prints a warning on standard error."""
-        self.errors.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True)
+        self.errors.print(Line.assemble(("warning:", "yellow"), " ", text), soft_wrap=True)
 
     def fail(self, error: Exception) -> ExitCode:
         """Reports an error, and gives the exit code for it."""
@@ -79,7 +87,7 @@ class Output:
             return self._usage(error)
         code = exit_code(error)
         if self.json:
-            self.record({"error": _document(error)})
+            self.record({"error": self._document(error)})
         else:
             self._explain(error)
         return code
@@ -87,31 +95,42 @@ class Output:
     def _usage(self, error: click.UsageError) -> ExitCode:
         if self.json:
             self.record({"error": {"code": "usage", "message": error.format_message(), "remedy": "see --help"}})
-        else:
-            error.show()
+            return ExitCode(error.exit_code)
+        if error.ctx is not None:
+            click.echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
+        self._headline(error.format_message())
         return ExitCode(error.exit_code)
 
+    def _headline(self, text: str) -> None:
+        line = Text.assemble(("error:", "bold red"), " ", visible(text, keep="\n"))
+        self.errors.print(line, soft_wrap=True)
+
     def _explain(self, error: Exception) -> None:
-        if isinstance(error, DefinitionError) and error.faults:
-            headline, remedy = error.message.partition("\n")[0], error.remedy
-        elif isinstance(error, CircuitBreakerError):
-            headline, remedy = error.message, error.remedy
-        else:
-            headline, remedy = f"{type(error).__name__}: {error}", "run it again with --debug to see where"
-        self.errors.print(f"[bold red]error:[/] {escape(headline)}", soft_wrap=True)
-        for fault in getattr(error, "faults", ()) if isinstance(error, DefinitionError) else ():
+        faults = error.faults if isinstance(error, DefinitionError) else ()
+        message = error.message if isinstance(error, CircuitBreakerError) else f"{type(error).__name__}: {error}"
+        self._headline(message.partition("\n")[0] if faults else message)
+        for fault in faults:
             self.errors.print(_fault(fault), soft_wrap=True)
-        if remedy:
-            self.errors.print(f"[dim]       {escape(remedy)}[/]", soft_wrap=True)
+        for note in getattr(error, "__notes__", ()):
+            self.errors.print(Line(f"  {note}"), soft_wrap=True)
+        if remedy := self._remedy(error):
+            self.errors.print(Line(f"       {remedy}", "dim"), soft_wrap=True)
+
+    def _remedy(self, error: Exception) -> str:
+        if isinstance(error, CircuitBreakerError):
+            return remedy_of(error, self.onward, case=self.case)
+        return "run it again with --debug to see where"
+
+    def _document(self, error: Exception) -> dict[str, Any]:
+        if isinstance(error, CircuitBreakerError):
+            document = error.to_document() | {"remedy": self._remedy(error)}
+            for fault in document.get("faults", ()):
+                fault["remedy"] = in_commands(fault["remedy"])
+            return document
+        return {"code": "internal", "message": f"{type(error).__name__}: {error}", "remedy": self._remedy(error)}
 
 
-def _fault(fault: Fault) -> str:
-    where = f"[cyan]{fault.line}:{fault.column}[/] " if fault.line is not None else ""
-    remedy = f" [dim]({escape(fault.remedy)})[/]" if fault.remedy else ""
-    return f"  {where}[bold]{escape(fault.place)}[/]: {escape(fault.message)}{remedy}"
-
-
-def _document(error: Exception) -> dict[str, Any]:
-    if isinstance(error, CircuitBreakerError):
-        return error.to_document()
-    return {"code": "internal", "message": f"{type(error).__name__}: {error}", "remedy": "run it again with --debug"}
+def _fault(fault: Fault) -> Text:
+    where = f"  {fault.line}{'' if fault.column is None else f':{fault.column}'} " if fault.line is not None else "  "
+    line = Line.assemble((where, "cyan"), (fault.place, "bold"), ": ", fault.message)
+    return line.append(f" ({in_commands(fault.remedy)})", "dim") if fault.remedy else line

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import click
 
 from circuit_breaker import __version__
-from circuit_breaker.cli.exits import EXIT_CODES, ExitCode
+from circuit_breaker.cli.exits import EXIT_CODES, ExitCode, Terminated
 from circuit_breaker.cli.output import Output
 from circuit_breaker.errors import nearest
 
@@ -38,6 +38,8 @@ class Program(click.Group):
         "draw": f"{_COMMANDS}.defining",
         "export": f"{_COMMANDS}.defining",
         "schema": f"{_COMMANDS}.defining",
+        "executors": f"{_COMMANDS}.executing",
+        "execute": f"{_COMMANDS}.executing",
         "completion": f"{_COMMANDS}.completion",
     }
 
@@ -70,12 +72,18 @@ class Program(click.Group):
         except (click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
-            output.note("interrupted; what was done is in the journal, and goes on from there")
-            sys.exit(ExitCode.INTERRUPTED)
+            _stopped(output, ExitCode.INTERRUPTED)
+        except Terminated:
+            _stopped(output, ExitCode.TERMINATED)
         except Exception as error:
             if output.debug:
                 raise
             ctx.exit(output.fail(error))
+
+
+def _stopped(output: Output, code: ExitCode) -> NoReturn:
+    output.note("interrupted; what was done is in the journal, and goes on from there")
+    sys.exit(code)
 
 
 def _epilog() -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext, redirect_stdout
 from functools import wraps
 from importlib import import_module
 from typing import Any
@@ -12,6 +13,8 @@ import attrs
 import click
 
 from circuit_breaker.cli.definitions import Registry, find_workflow
+from circuit_breaker.cli.logs import logs_to
+from circuit_breaker.cli.onward import Onward
 from circuit_breaker.cli.output import Output
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import CircuitBreakerError, StorageError, WorkflowNotFound
@@ -33,25 +36,25 @@ class Session:
 
     Attributes:
         output: Where it writes.
-        storage: The URL of the journal.
+        onward: What was named, as it was typed.
         workflows: The definitions that were named.
         registry: What definitions from documents can name.
     """
 
     output: Output
-    storage: str
+    onward: Onward
     workflows: tuple[Workflow, ...] = ()
     registry: Registry = attrs.field(factory=Registry)
 
     @classmethod
-    def of(cls, output: Output, *, storage: str, workflows: Iterable[str] = (), modules: Iterable[str] = ()) -> Session:
-        """A session over the definitions and modules of these names.
+    def of(cls, output: Output, onward: Onward) -> Session:
+        """A session over the journal, the definitions and the modules of these names.
 
         Raises:
             CircuitBreakerError: One of them cannot be found, or is wrong.
         """
-        registry = Registry.of(modules)
-        return cls(output, storage, tuple(find_workflow(reference, registry) for reference in workflows), registry)
+        registry = Registry.of(onward.modules)
+        return cls(output, onward, tuple(find_workflow(name, registry) for name in onward.workflows), registry)
 
     @asynccontextmanager
     async def engine(self, *, existing: bool = True) -> AsyncIterator[Engine]:
@@ -65,12 +68,13 @@ class Session:
         """
         if existing:
             self._there()
-        journal = connect(self.storage)
-        async with Engine(*self.workflows, storage=journal, executors=self.registry.executors) as engine:
-            yield engine
+        journal = connect(self.onward.storage)
+        with logs_to(self.output):
+            async with Engine(*self.workflows, storage=journal, executors=self.registry.executors) as engine:
+                yield engine
 
     def _there(self) -> None:
-        address = Address.parse(self.storage)
+        address = Address.parse(self.onward.storage)
         if address.scheme == "sqlite" and not address.file.exists():
             raise StorageError(
                 f"there is no journal '{address.file}'", remedy="name another with --storage, or start a case first"
@@ -101,19 +105,30 @@ class Session:
         if kept is None:
             raise self._unknown(name, version, "the journal keeps no definition of it")
         try:
-            workflow = load_workflow(
-                kept.decode(),
-                rules=self.registry.rules,
-                actions=self.registry.actions,
-                executors=self.registry.executors,
-                name=f"the definition of '{name}' in the journal",
-            )
+            workflow = _read(kept, self.registry, name=f"the definition of '{name}' in the journal")
         except CircuitBreakerError as error:
             raise self._unknown(name, version, _first_line(error)) from error
         if workflow.version != version:
             raise self._unknown(name, version, "it uses functions or classes that only its module knows")
         await self._add(engine, workflow)
         return workflow
+
+    async def onward_from(self, engine: Engine, case: Case) -> Onward:
+        """What commands on this case have to name: nothing but the journal, if that keeps all of its definition.
+
+        Where a definition has to be named, and none was, ``WORKFLOW`` stands for it.
+        """
+        if any(workflow.version == case.definition for workflow in _included()):
+            return self.onward.undefined()
+        kept = await engine.storage.definition(case.definition)
+        try:
+            alone = kept is not None and _read(kept, Registry(), name="kept").version == case.definition
+        except CircuitBreakerError:
+            alone = False
+        if alone:
+            return self.onward.undefined()
+        named = self.onward.workflows or self.onward.modules
+        return self.onward if named else attrs.evolve(self.onward, workflows=("WORKFLOW",))
 
     async def _add(self, engine: Engine, workflow: Workflow) -> None:
         """Makes a definition known; those that were named stay the current ones of their names."""
@@ -153,8 +168,11 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
         **others: Any,
     ) -> None:
         output = click.get_current_context().ensure_object(Output)
-        named = (workflow,) if workflow else workflows
-        command(Session.of(output, storage=storage, workflows=named, modules=modules), **others)
+        named = (workflow,) if workflow else tuple(workflows)
+        output.onward = Onward(storage, named, tuple(modules))
+        output.case = others.get("case") or others.get("case_id") or ""
+        with redirect_stdout(sys.stderr) if output.json else nullcontext():  # what an action prints is not JSON
+            command(Session.of(output, output.onward), **others)
 
     return called
 
@@ -165,6 +183,13 @@ def _included() -> Iterable[Workflow]:
         yield getattr(import_module(module), attribute)
 
 
+def _read(kept: bytes, registry: Registry, *, name: str) -> Workflow:
+    """The definition that a journal keeps, with what the registry knows."""
+    return load_workflow(
+        kept.decode(), rules=registry.rules, actions=registry.actions, executors=registry.executors, name=name
+    )
+
+
 def _first_line(error: CircuitBreakerError) -> str:
     faults = getattr(error, "faults", ())
-    return str(faults[0]) if faults else error.message
+    return faults[0].message if faults else error.message

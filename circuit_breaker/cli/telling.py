@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 from rich.text import Text
 
+from circuit_breaker.cli.visible import Line
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.events import (
     ActionCompensated,
@@ -41,6 +42,9 @@ STATUS_STYLES = {
     "in_doubt": "bold magenta",
 }
 
+TERSE = frozenset({"AssertionError", "AttributeError", "IndexError", "KeyError", "TypeError", "UnicodeDecodeError"})
+"""Errors of Python that say little without their kind."""
+
 
 @attrs.frozen
 class Telling:
@@ -63,13 +67,13 @@ class Telling:
 
     def text(self) -> Text:
         """The line with its style."""
-        line = Text.assemble((self.mark, self.style), " ", (self.what, "bold"))
+        line = Line.assemble((self.mark, self.style), " ", (self.what, "bold"))
         return line.append(f"  {self.detail}") if self.detail else line
 
 
 def status_text(case: Case) -> Text:
     """The status of a case and where its tokens are, such as ``waiting in human_review``."""
-    return Text.assemble((case.status, STATUS_STYLES[case.status]), " in ", (case.state or "no state", "bold"))
+    return Line.assemble((case.status, STATUS_STYLES[case.status]), " in ", (case.state or "no state", "bold"))
 
 
 def tell(event: Event) -> Telling:
@@ -114,12 +118,17 @@ def _refused(event: TransitionRefused) -> Telling:
 
 def _failed(event: ActionFailed) -> Telling:
     onward = f" → {_places(event.produced)}" if event.produced else ""
-    return Telling("✗", "red", event.transition, f"failed{onward}: {event.error.get('message', '')}")
+    return Telling("✗", "red", event.transition, f"failed{onward}: {_reason(event.error)}")
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """What an error says, with its kind where that is the half of it: ``KeyError: 'text'``."""
+    message, kind = error.get("message", ""), error.get("kind", "")
+    return f"{kind}: {message}" if kind in TERSE and kind != message else message
 
 
 def _retried(event: ActionRetried) -> Telling:
-    reason = event.error.get("message", "")
-    detail = f"attempt {event.attempt} failed: {reason}; the next in {event.wait:g} s"
+    detail = f"attempt {event.attempt} failed: {_reason(event.error)}; the next in {event.wait:g} s"
     return Telling("↻", "yellow", _transition(event), detail)
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shlex
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 
 from rich.status import Status
-from rich.text import Text
 
-from circuit_breaker.cli.options import DEFAULT_STORAGE
+from circuit_breaker.cli.onward import Onward, quoted
 from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.session import Session
 from circuit_breaker.cli.telling import status_text, tell
+from circuit_breaker.cli.tokens import resolving
+from circuit_breaker.cli.visible import Line
 from circuit_breaker.engine.bus import Progress, Subscription
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.running import only
@@ -52,45 +52,45 @@ async def _tell_all(events: Subscription, output: Output, status: Status | None,
         if isinstance(event, Progress):
             _progress(event, output, status, prefix)
         elif isinstance(event, ActionStarted) and status is not None:
-            status.update(Text(f"{prefix}{event.transition}", style="dim"))
+            status.update(Line(f"{prefix}{event.transition}", style="dim"))
         else:
-            output.say(Text(prefix, style="dim").append_text(tell(event).text()), soft_wrap=True)
+            output.say(Line(prefix, style="dim").append_text(tell(event).text()), soft_wrap=True)
 
 
 def _progress(event: Progress, output: Output, status: Status | None, prefix: str) -> None:
     share = "" if event.fraction is None else f"{event.fraction:.0%} "
-    line = Text(f"{prefix}{event.transition}  {share}{event.message}", style="dim")
+    line = Line(f"{prefix}{event.transition}  {share}{event.message}", style="dim")
     if status is not None:
         status.update(line)
     else:
-        output.say(Text("  ").append_text(line), soft_wrap=True)
+        output.say(Line("  ").append_text(line), soft_wrap=True)
 
 
-def report(engine: Engine, output: Output, case: Case, *, storage: str) -> None:
+async def report(engine: Engine, session: Session, case: Case) -> None:
     """Says how a case stands, and what to type to bring it on."""
+    output = session.output
     if output.json:
         output.document(case.to_document())
         return
-    output.say(Text.assemble("case ", (case.id, "bold"), " is ", status_text(case)), soft_wrap=True)
+    output.say(Line.assemble("case ", (case.id, "bold"), " is ", status_text(case)), soft_wrap=True)
     explanation = engine.explain(case)
-    if explanation.message:
-        output.say(Text(f"  {explanation.message}", style="italic"))
-    for line in _onward(explanation, engine.workflow(case)):
-        output.say(Text(f"  circuit-breaker {line}{_named(storage)}", style="dim"), soft_wrap=True)
+    if explanation.message and case.status != "cancelled":
+        output.say(Line(f"  {explanation.message}", style="italic"), soft_wrap=True)
+    for line in _onward(case, explanation, engine.workflow(case), await session.onward_from(engine, case)):
+        output.say(Line(f"  {line}", style="dim"), soft_wrap=True)
 
 
-def _onward(explanation: Explanation, workflow: Workflow) -> Iterator[str]:
+def _onward(case: Case, explanation: Explanation, workflow: Workflow, onward: Onward) -> Iterator[str]:
     """The commands that bring a case on, or tell why nothing does."""
-    quoted = shlex.quote(explanation.case)
-    if explanation.status in ("waiting", "stuck", "failed"):
-        yield f"explain {quoted}"
+    if case.status == "running":
+        yield onward.command("work")
+    if case.status in ("waiting", "stuck", "failed"):
+        yield onward.command("explain", case.id)
+    for pending in case.pending:
+        if pending.doubt:
+            yield resolving(case, pending, onward)
     manual = [reason for reason in explanation.reasons if reason.trigger == "manual" and not reason.missing]
     for reason in manual:
         roles = workflow.by_id[reason.id].roles
-        role = f" --role {shlex.quote(roles[0])}" if roles else ""
-        yield f"fire {quoted} {shlex.quote(reason.transition)}{role}"
-
-
-def _named(storage: str) -> str:
-    usual = os.environ.get("CIRCUIT_BREAKER_STORAGE", DEFAULT_STORAGE)
-    return "" if storage == usual else f" --storage {shlex.quote(storage)}"
+        role = f"--role {quoted(roles[0])}" if roles else ""
+        yield onward.command("fire", case.id, reason.transition, options=role)

@@ -18,7 +18,7 @@ __all__ = ["RuleBuilder"]
 RuleT = TypeVar("RuleT")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class RuleBuilder(Generic[RuleT]):
     """Builds one rule. Fields are under ``data`` unless another namespace is named.
 

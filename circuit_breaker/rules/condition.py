@@ -37,7 +37,7 @@ class Part(Protocol):
         """It with the names in it looked up."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Condition(abc.ABC):
     """One node of the tree.
 

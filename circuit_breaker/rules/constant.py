@@ -11,10 +11,12 @@ from typing import Any, Final
 import attrs
 
 from circuit_breaker.errors import RuleInvalid
+from circuit_breaker.lazy import deferred
 
-__all__ = ["exact", "frozen", "kind_of", "plain", "same", "spelled"]
+__all__ = ["exact", "frozen", "kind_of", "plain", "same", "spelled", "told"]
 
 DEEPEST: Final = 64
+unstructure = deferred("circuit_breaker.wire", "unstructure")
 
 
 def frozen(value: Any, *, where: str, depth: int = 0) -> Any:
@@ -44,8 +46,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(inner) for inner in value]
     if attrs.has(type(value)):
-        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+        return {field.name: plain(told(getattr(value, field.name))) for field in attrs.fields(type(value))}
     return value
+
+
+def told(value: Any) -> Any:
+    """What a rule sees of the value of a typed field: its JSON, as the journal keeps it; typed data stays as it is."""
+    kind = type(value)
+    return value if kind in _JSON or attrs.has(kind) else unstructure(value)
+
+
+_JSON: Final = frozenset({str, int, float, bool, type(None)})
 
 
 def exact(value: Any) -> str:

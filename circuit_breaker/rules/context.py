@@ -25,7 +25,7 @@ class RuleContext:
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Subject:
     """A token together with the context in which it is judged; a rule reads it like the token.
 

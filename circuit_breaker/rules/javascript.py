@@ -46,7 +46,7 @@ _WORDS: Final = {
 }
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Script:
     """A checked expression.
 

@@ -124,7 +124,7 @@ def _size_words(wanted: Any) -> str:
     return "has a length of " + " and ".join(f"{words[name]} {size}" for name, size in wanted.items())
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Operation:
     """All that is known of one operator.
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import attrs
 
 from circuit_breaker.errors import RuleInvalid
+from circuit_breaker.rules.constant import told
 from circuit_breaker.rules.verdict import MISSING
 
 __all__ = ["Path", "Read"]
@@ -118,7 +119,7 @@ def step_into(value: Any, step: str) -> Any:
         return value.get(step, MISSING)
     if isinstance(value, (list, tuple)):
         return value[int(step)] if _is_index(step, len(value)) else MISSING
-    return getattr(value, step, MISSING) if step in declared_fields(type(value)) else MISSING
+    return told(getattr(value, step, MISSING)) if step in declared_fields(type(value)) else MISSING
 
 
 def declared_fields(kind: Any) -> frozenset[str]:

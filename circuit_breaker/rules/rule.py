@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NoReturn, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast, overload
 
 import attrs
 
 from circuit_breaker.errors import Fault, RuleInvalid, nearest
+from circuit_breaker.lazy import deferred
 from circuit_breaker.rules.builder import RuleBuilder
 from circuit_breaker.rules.condition import Condition, Test
 from circuit_breaker.rules.constant import exact, frozen, plain
@@ -17,11 +18,15 @@ from circuit_breaker.rules.leaves import (
     FieldCondition,
     JavascriptCondition,
 )
-from circuit_breaker.rules.remedy import Change, remedies
 from circuit_breaker.rules.tree import AllOf, AnyOf, Not, RuleName
 from circuit_breaker.rules.verdict import Verdict
 
+if TYPE_CHECKING:
+    from circuit_breaker.rules.remedy import Change
+
 __all__ = ["Rule", "cel", "create_rule", "javascript", "rule"]
+
+_remedies = deferred("circuit_breaker.rules.remedy", "remedies")
 
 RuleType = Literal["simple", "composite", "custom", "javascript"]
 
@@ -82,7 +87,8 @@ class Rule:
         Each is proved by judging the changed token. There are none for functions, expressions and JavaScript; where any
         value would do it is ``"<any value>"``.
         """
-        return remedies(self.tree, token)
+        found: tuple[Change, ...] = _remedies(self.tree, token)
+        return found
 
     @property
     def text(self) -> str:

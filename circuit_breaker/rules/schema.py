@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NoReturn
 
 from circuit_breaker.errors import RuleInvalid
 from circuit_breaker.rules.constant import exact, frozen, kind_of, plain
 
-__all__ = ["checked", "fitting", "misfit"]
+__all__ = ["checked", "fitting", "misfit", "misfits"]
 
 
 def _refuse(reference: str) -> NoReturn:
@@ -54,6 +54,11 @@ def fitting(schema: Any) -> Callable[[Any], bool]:
 
 def misfit(schema: Any, seen: Any) -> str:
     """Why the value does not fit: the first fault, with its place in the value."""
-    error = next(iter(_compiled(exact(schema)).iter_errors(plain(seen))))
-    place = ".".join(map(str, error.instance_path))
-    return f"{place}: {error.message}" if place else str(error.message)
+    place, message = next(misfits(schema, seen))
+    return f"{place}: {message}" if place else message
+
+
+def misfits(schema: Any, seen: Any) -> Iterator[tuple[str, str]]:
+    """Every fault of a value that does not fit, with its place in the value; an empty text stands for all of it."""
+    for error in _compiled(exact(schema)).iter_errors(plain(seen)):
+        yield ".".join(map(str, error.instance_path)), str(error.message)

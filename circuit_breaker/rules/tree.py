@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -68,10 +68,11 @@ class RuleName(Condition):
         return {"rule": self.rule} | ({"or_present": True} if self.or_present else {})
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Combination(Condition):
-    """Several rules as one."""
+    """Several rules as one; ``word`` stands between them."""
 
+    word: ClassVar[str]
     rules: tuple[Part, ...]
 
     def __attrs_post_init__(self) -> None:
@@ -86,8 +87,9 @@ class _Combination(Condition):
     def resolved(self, rulebook: Mapping[str, Any], within: tuple[str, ...]) -> Condition:
         return attrs.evolve(self, rules=tuple(rule.resolved(rulebook, within) for rule in self.rules))
 
-    def _joined(self, word: str) -> str:
-        return f" {word} ".join(map(_bracketed, self.rules)) if len(self.rules) > 1 else str(self.rules[0])
+    @cached_property
+    def text(self) -> str:
+        return f" {self.word} ".join(map(_bracketed, self.rules)) if len(self.rules) > 1 else str(self.rules[0])
 
     def _expression(self, symbol: str) -> str:
         texts = [rule.tree.expression for rule in self.rules]
@@ -102,13 +104,11 @@ class AllOf(_Combination):
         rules: At least one.
     """
 
+    word = "and"
+
     def functions(self) -> tuple[Test, Test]:
         trees = [rule.tree for rule in self.rules]
         return _every([tree.holds for tree in trees]), _some([tree.fails for tree in trees])
-
-    @cached_property
-    def text(self) -> str:
-        return self._joined("and")
 
     @property
     def expression(self) -> str:
@@ -132,13 +132,11 @@ class AnyOf(_Combination):
         rules: At least one.
     """
 
+    word = "or"
+
     def functions(self) -> tuple[Test, Test]:
         trees = [rule.tree for rule in self.rules]
         return _some([tree.holds for tree in trees]), _every([tree.fails for tree in trees])
-
-    @cached_property
-    def text(self) -> str:
-        return self._joined("or")
 
     @property
     def expression(self) -> str:

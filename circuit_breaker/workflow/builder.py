@@ -16,12 +16,14 @@ from circuit_breaker.errors import Fault, WorkflowInvalid, nearest
 from circuit_breaker.rules import Rule, Rulebook, RuleOperator, as_rule, create_rule
 from circuit_breaker.workflow.activities import WorkflowDefinition
 from circuit_breaker.workflow.branches import BranchBuilder, TryBuilder, drafted
+from circuit_breaker.workflow.checks import Declared, check
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.draft import Draft, Edge, Requirement
 from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.joins import parallel
 from circuit_breaker.workflow.patterns import loop
 from circuit_breaker.workflow.plain import described, draft_definition
+from circuit_breaker.workflow.signature import spelled
 from circuit_breaker.workflow.state import State
 
 __all__ = ["RuleSource", "WorkflowBuilder", "declare"]
@@ -80,7 +82,7 @@ class WorkflowBuilder:
 
     def add_state(self, name: str, **facts: Any) -> WorkflowBuilder:
         """Adds a state; ``message``, ``timestamp`` and ``final`` are those of :class:`State`."""
-        return self._with(states=(*self.draft.states, State(name, **facts)), at=name)
+        return self._with(states=(*self.draft.states, spelled(State)(name, **facts)), at=name)
 
     def add_states(self, *names: str) -> WorkflowBuilder:
         """Adds several states."""
@@ -209,6 +211,7 @@ class WorkflowBuilder:
         faults += _unknown_rules(flows, rulebook)
         faults = faults or self._engine_faults()
         if faults:
+            faults += check(flows, Declared(name=self.name, rulebook=None), whole=False)
             raise WorkflowInvalid(f"Workflow '{self.name}' has {len(faults)} fault(s)", faults=faults)
         return Workflow(self.name, *flows, rules=rulebook, initial=self.draft.initial)
 

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from circuit_breaker.errors import DataInvalid, OutcomeInvalid
-from circuit_breaker.workflow.data import EMPTY, Data, freeze_mapping
+from circuit_breaker.workflow.data import EMPTY, Data, freeze, freeze_mapping
 
 __all__ = ["Change"]
 
@@ -55,7 +55,7 @@ class Change:
             return returned
         try:
             if result is not None:
-                return cls(results={result: returned})
+                return cls(results=Data({result: freeze(returned, where=f"results.{result}")}))
             if returned is None:
                 return _NOTHING
             if isinstance(returned, Mapping):
@@ -71,9 +71,9 @@ class Change:
     def plus(self, other: Change) -> Change:
         """Both changes; where they set the same key, the other's."""
         return Change(
-            data={**self.data, **other.data},
-            metadata={**self.metadata, **other.metadata},
-            results={**self.results, **other.results},
+            data=Data({**self.data, **other.data}),
+            metadata=Data({**self.metadata, **other.metadata}),
+            results=Data({**self.results, **other.results}),
         )
 
 

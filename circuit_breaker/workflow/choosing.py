@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from circuit_breaker.errors import CaseClosed, CaseError, DataInvalid, MergeFailed, words_of
+from circuit_breaker.errors import CaseClosed, CaseError, DataInvalid, MergeFailed, TooManyChoices, words_of
 from circuit_breaker.lazy import deferred
 from circuit_breaker.net import bindings
 from circuit_breaker.rules import MISSING, Field, Verdict
@@ -32,6 +34,7 @@ __all__ = [
     "next_due",
     "settle",
     "status",
+    "tried",
     "typed",
     "verdict",
 ]
@@ -40,6 +43,13 @@ structure = deferred("circuit_breaker.wire", "structure")
 unstructure = deferred("circuit_breaker.wire", "unstructure")
 UNKNOWN: frozenset[Token] = frozenset()
 NO_ROLES: frozenset[str] = frozenset()
+MOST_TRIED: Final = 20_000
+"""How many tokens are put together, beyond one for each that is there, in search of a choice that passes.
+
+That takes about a tenth of a second, in which no other case goes on. The number of choices grows faster than any power
+of the number of tokens, so no limit is high enough for a search that finds nothing.
+"""
+_ENCODER = msgspec.json.Encoder()
 
 
 class Choice(msgspec.Struct, frozen=True, gc=False):
@@ -112,16 +122,24 @@ def _leaving(workflow: Workflow, case: Case) -> Iterable[Transition]:
 
 
 def bindings_of(transition: Transition, case: Case, reserved: frozenset[Token]) -> Iterator[tuple[Token, ...]]:
-    correlate = transition.correlate
-    if correlate is None:
+    if transition.net.plain is not None:
         return bindings(transition.net, case.marking, reserved=reserved)
-    return bindings(transition.net, case.marking, reserved=reserved, key=lambda token: _key(correlate, token))
+    correlate = transition.correlate
+    key = None if correlate is None else partial(_key, correlate)
+    return bindings(transition.net, case.marking, reserved=reserved, key=key, kind=partial(_kind, case))
 
 
 def _key(correlate: Field, token: Token) -> Any:
     """What a token is joined by; one that lacks it agrees with no other."""
     value = correlate.read(token)
     return value if value is not MISSING else object()
+
+
+def _kind(case: Case, token: Token) -> Any:
+    """What a token is like for a join: all that it carries, and its split; one that was refused is like no other."""
+    if any(token.id == token_id for block in case.blocked for token_id, _ in block.tokens):
+        return token.id
+    return _ENCODER.encode((token.data, token.metadata, token.results, token.fork and token.fork.id))
 
 
 def choices(
@@ -132,15 +150,45 @@ def choices(
     data: Data = EMPTY,
     reserved: frozenset[Token] | None = None,
 ) -> Iterator[Choice]:
-    """Every way in which the transition could take its tokens, whatever its rules say."""
+    """Every way in which the transition could take its tokens, whatever its rules say.
+
+    Raises:
+        TooManyChoices: So many were asked for that the search was given up, after :data:`MOST_TRIED` tokens.
+    """
     held = reserved if reserved is not None else case.reserved if case.pending else UNKNOWN
     signals = free_signals(case, transition.signal) if transition.signal else ()
+    simple = transition.net.plain is not None and not signals
+    left = 0 if simple else MOST_TRIED + len(case.marking) + len(signals)
+    ways = 0
     for binding in bindings_of(transition, case, held):
+        if not simple:
+            if left <= 0:
+                raise _too_many(case, transition, ways)
+            left -= len(binding) * max(1, len(signals))
+            ways += 1
         for signal in signals:
             given = Data({**signal.data, **data}) if data else signal.data
             yield choice_of(workflow, transition, binding, given, used=signal.sequence)
         if not signals:
             yield choice_of(workflow, transition, binding, data)
+
+
+def tried(
+    workflow: Workflow, case: Case, transition: Transition, *, reserved: frozenset[Token] | None = None
+) -> Iterator[Choice]:
+    """The same, as far as the search goes: for what a case does by itself, which passes on where nothing is found."""
+    with suppress(TooManyChoices):
+        yield from choices(workflow, case, transition, reserved=reserved)
+
+
+def _too_many(case: Case, transition: Transition, ways: int) -> TooManyChoices:
+    counts = [(arc.weight, case.marking.count(arc.place), arc.place) for arc in transition.net.takes]
+    taken = " and ".join(f"{weight} of the {count} tokens in '{place}'" for weight, count, place in counts)
+    return TooManyChoices(
+        f"transition '{transition.name}' of case '{case.id}' takes {taken}: "
+        f"none of the {ways:,} ways that were tried is possible, and there are more",
+        remedy="say which tokens belong together with .correlate(field), or judge each in a transition before",
+    )
 
 
 def free_signals(case: Case, name: str) -> tuple[SignalReceived, ...]:
@@ -229,19 +277,22 @@ def admitted(workflow: Workflow, choice: Choice) -> bool:
     return admits is None or admits(seen)
 
 
-def next_automatic(workflow: Workflow, case: Case, *, at: datetime | None = None) -> Choice | None:
+def next_automatic(
+    workflow: Workflow, case: Case, *, at: datetime | None = None, waiting: frozenset[Token] = UNKNOWN
+) -> Choice | None:
     """What the case does next by itself: the most urgent automatic transition, then the order of definition.
 
     Waiting for a signal that is there, or for a time that has come at the moment ``at``, counts as automatic. A
-    transition that was refused or failed before with the same tokens is passed over.
+    transition that was refused or failed before with the same tokens is passed over. The tokens of ``waiting`` are
+    kept for something else.
     """
     if case.closed:
         return None
-    reserved = case.reserved if case.pending else UNKNOWN
+    reserved = case.reserved | waiting if case.pending else waiting
     for transition in _leaving(workflow, case):
         if not (transition.automatic or transition.signal or (transition.delay is not None and at is not None)):
             continue
-        for choice in choices(workflow, case, transition, reserved=reserved):
+        for choice in tried(workflow, case, transition, reserved=reserved):
             if (case.blocked and blocked(case, choice)) or (transition.signal and not choice.used):
                 continue
             if at is not None and transition.delay is not None and due(choice) > at:
@@ -281,7 +332,7 @@ def next_due(workflow: Workflow, case: Case) -> tuple[datetime, Choice] | None:
         (due(choice), choice)
         for transition in _leaving(workflow, case)
         if transition.delay is not None
-        for choice in choices(workflow, case, transition)
+        for choice in tried(workflow, case, transition)
         if goes(workflow, choice) and not blocked(case, choice)
     ]
     return min(timers, key=lambda pair: pair[0]) if timers else None
@@ -368,9 +419,7 @@ def status(workflow: Workflow, case: Case) -> Status:
 def _waits(workflow: Workflow, case: Case, transition: Transition) -> bool:
     """Whether somebody, a signal or a time can still make it fire; a timer that its guard forbids will not."""
     if transition.delay is not None:
-        return any(
-            goes(workflow, choice) and not blocked(case, choice) for choice in choices(workflow, case, transition)
-        )
+        return any(goes(workflow, choice) and not blocked(case, choice) for choice in tried(workflow, case, transition))
     return transition.waits and next(bindings_of(transition, case, UNKNOWN), None) is not None
 
 

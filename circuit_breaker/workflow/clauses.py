@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import attrs
 
-from circuit_breaker.rules import Field, Policy, as_rule
+from circuit_breaker.rules import Field, Policy, Rule, as_rule
 from circuit_breaker.workflow.cursor import Cursor
-from circuit_breaker.workflow.flow import Flow
+from circuit_breaker.workflow.flow import Execution, Flow
 from circuit_breaker.workflow.references import read_reference
 from circuit_breaker.workflow.scope import Scope
 from circuit_breaker.workflow.timing import OnSignal, RetryPolicy
 
-__all__ = ["KEYS", "with_clauses"]
+__all__ = ["KEYS", "read_rule", "with_clauses"]
 
 Clause = Callable[[Flow, Cursor, Scope], Flow | None]
 """Gives the flow with what the value says, or None after noting a fault."""
@@ -23,15 +23,48 @@ PARTNERS: Final[Mapping[str, str]] = {"transient": "on_signal", "again_if": "eff
 """Keys that say more about another key of the same transition."""
 
 
+STAND_IN: Final = Execution("?", {})
+"""Takes the place of a step that could not be read, so that nobody misses an action."""
+
+
 def with_clauses(flow: Flow, fields: Mapping[str, Cursor], scope: Scope) -> Flow:
-    """The flow with everything that the fields of its transition say."""
+    """The flow with everything that the fields of its transition say, as far as they can be read."""
     for key, clause in CLAUSES.items():
         if key in fields:
             flow = fields[key].attempt(clause, flow, fields[key], scope) or flow
+    if "policy" in fields and flow.checked is None:
+        flow = attrs.evolve(flow, checked=Policy())
     for key, partner in PARTNERS.items():
         if key in fields and partner not in fields:
             fields[key].fault(f"'{key}' says nothing without '{partner}'", f"write '{partner}: ...' beside it")
     return flow
+
+
+def read_rule(cursor: Cursor, *, or_present: bool = False) -> Rule | None:
+    """The rule that the value says; where a part of it cannot be read, which is noted, all others that can."""
+    parts = list(_parts(cursor, or_present=or_present))
+    broken = cursor.findings.within(cursor.path)
+    if broken:
+        return as_rule(parts) if parts else None
+    return cursor.attempt(lambda: as_rule(cursor.value, or_present=or_present))
+
+
+def _parts(cursor: Cursor, *, or_present: bool) -> Iterator[Rule]:
+    """Every rule in lists and groups that can be read; a fault is noted for each other."""
+    value = cursor.value
+    if value and isinstance(value, list):
+        inner = list(cursor.items())
+    elif value and isinstance(value, Mapping) and value.keys() <= GROUPS:
+        inner = [each for _, each in cursor.entries() if each.value or not isinstance(each.value, list)]
+    else:
+        rule = cursor.attempt(lambda: as_rule(value, or_present=or_present))
+        yield from [] if rule is None else [rule]
+        return
+    for each in inner:
+        yield from _parts(each, or_present=or_present)
+
+
+GROUPS: Final = frozenset({"all", "any", "none"})
 
 
 def _texts(cursor: Cursor) -> list[str] | None:
@@ -102,14 +135,30 @@ def _clears(flow: Flow, cursor: Cursor, scope: Scope) -> Flow:
     return flow.clears(*(state for item in items if (state := scope.state(item)) is not None))
 
 
-def _policy(flow: Flow, cursor: Cursor, _: Scope) -> Flow:
-    return attrs.evolve(flow, checked=Policy.from_document(cursor.value))
+def _policy(flow: Flow, cursor: Cursor, _: Scope) -> Flow | None:
+    parts = dict(cursor.entries()) if isinstance(cursor.value, Mapping) else {}
+    given = {key: inner for key, inner in parts.items() if key in POLICIES and inner.value not in (None, [], {})}
+    read = {key: read_rule(inner, or_present=key == "validations") for key, inner in given.items()}
+    broken = cursor.findings.within(cursor.path)
+    return attrs.evolve(flow, checked=Policy(**read) if broken else Policy.from_document(cursor.value))
+
+
+POLICIES: Final = ("validations", "rules")
+
+
+def _guard(flow: Flow, cursor: Cursor, _: Scope) -> Flow | None:
+    rule = read_rule(cursor)
+    return None if rule is None else flow.guard(rule)
 
 
 def _steps(flow: Flow, cursor: Cursor, scope: Scope) -> Flow:
     for item in cursor.items():
-        flow = item.attempt(_step, flow, item, scope) or flow
-    return flow
+        flow = item.attempt(_step, flow, item, scope) or _standing_in(flow)
+    return _standing_in(flow) if not isinstance(cursor.value, list) else flow
+
+
+def _standing_in(flow: Flow) -> Flow:
+    return attrs.evolve(flow, steps=(*flow.steps, STAND_IN))
 
 
 def _step(flow: Flow, cursor: Cursor, scope: Scope) -> Flow | None:
@@ -122,9 +171,8 @@ def _step(flow: Flow, cursor: Cursor, scope: Scope) -> Flow | None:
     executor = scope.executor(fields["execute"]) if "execute" in fields else None
     given = fields["parameters"].entries() if "parameters" in fields else ()
     parameters = {name: inner.attempt(read_reference, inner.value) for name, inner in given}
-
     result = fields["result"].text() if "result" in fields else None
-    return None if executor is None else flow.executed(executor, parameters, result=result)
+    return None if cursor.findings.within(cursor.path) else flow.executed(executor, parameters, result=result)
 
 
 def _retry(flow: Flow, cursor: Cursor, _: Scope) -> Flow | None:
@@ -132,11 +180,13 @@ def _retry(flow: Flow, cursor: Cursor, _: Scope) -> Flow | None:
         attempts = cursor.whole()
         return None if attempts is None else flow.retry(attempts)
     fields = cursor.fields([field.name for field in attrs.fields(RetryPolicy)])
-    return flow.retry(**{key: inner.value for key, inner in fields.items()})
+    settings = {key: inner.value for key, inner in fields.items() if inner.attempt(RetryPolicy.of, {key: inner.value})}
+    return None if cursor.findings.within(cursor.path) else flow.retry(**settings)
 
 
-def _again_if(flow: Flow, cursor: Cursor, _: Scope) -> Flow:
-    return attrs.evolve(flow, again_if=as_rule(cursor.value))
+def _again_if(flow: Flow, cursor: Cursor, _: Scope) -> Flow | None:
+    rule = read_rule(cursor)
+    return None if rule is None else attrs.evolve(flow, again_if=rule)
 
 
 def _compensate(flow: Flow, cursor: Cursor, scope: Scope) -> Flow | None:
@@ -182,7 +232,7 @@ CLAUSES: Final[Mapping[str, Clause]] = {
     "clears": _clears,
     "counts": _counts,
     "restarts": _restarts,
-    "guard": lambda flow, cursor, _: flow.guard(as_rule(cursor.value)),
+    "guard": _guard,
     "policy": _policy,
     "steps": _steps,
     "timeout": lambda flow, cursor, _: flow.timeout(cursor.value),

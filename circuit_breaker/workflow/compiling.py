@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
+
+import attrs
 
 from circuit_breaker.net.structure import Arc, Net, NetTransition
 from circuit_breaker.rules import Rulebook
@@ -16,26 +18,35 @@ from circuit_breaker.workflow.transition import Transition
 if TYPE_CHECKING:
     from circuit_breaker.workflow.definition import Workflow
 
-__all__ = ["compile_flows", "gather_states", "merged_net", "starting_states"]
+__all__ = ["compile_flows", "gather_states", "mentions", "merged_net", "starting_states"]
+
+
+def mentions(flow: Flow) -> Iterator[State]:
+    """Every state that a flow takes tokens from or puts them into, as often as it is written."""
+    for bundle in (*flow.path.sources, flow.path.targets):
+        yield from bundle.states
+    yield from (state for state in (flow.refused_to, flow.failed_to) if state is not None)
 
 
 def gather_states(flows: Iterable[Flow]) -> tuple[State, ...]:
-    """Every state that the flows speak of, in the order in which they come up."""
+    """Every state that the flows speak of, in the order in which they come up, with all that is said about it."""
     found: dict[str, State] = {}
     for flow in flows:
-        bundles = (*flow.path.sources, flow.path.targets)
-        mentioned = [state for bundle in bundles for state in bundle.states]
-        mentioned += [state for state in (flow.refused_to, flow.failed_to) if state is not None]
-        for state in mentioned:
-            found[state.name] = _richer(found.get(state.name), state)
+        for state in mentions(flow):
+            known = found.get(state.name)
+            found[state.name] = state if known is None or known is state else _together(known, state)
     return tuple(found.values())
 
 
-def _richer(known: State | None, state: State) -> State:
-    """Of two values for one state the one that says more about it."""
-    if known is None:
-        return state
-    return max(known, state, key=lambda s: (bool(s.message), bool(s.timestamp), s.final is not None, s.initial))
+def _together(one: State, other: State) -> State:
+    """What two values for one state say about it."""
+    return attrs.evolve(
+        one,
+        initial=one.initial or other.initial,
+        final=other.final if one.final is None else one.final,
+        message=one.message or other.message,
+        timestamp=one.timestamp or other.timestamp,
+    )
 
 
 def starting_states(flows: tuple[Flow, ...]) -> list[State]:

@@ -27,13 +27,22 @@ class Findings:
     Attributes:
         locate: Tells where in the text a path leads.
         found: Each fault with the path that it is about.
+        torn: Paths of values that the text itself has faults about: what is missed there may only follow from these.
     """
 
     locate: Locate
     found: list[tuple[Path, Fault]] = attrs.field(factory=list)
+    torn: Collection[Path] = ()
+
+    @classmethod
+    def beginning(cls, locate: Locate, found: Collection[tuple[Path, Fault]]) -> Findings:
+        """The findings about a text in which these faults were found while it was read."""
+        return cls(locate, list(found), frozenset(path for path, _ in found))
 
     def add(self, path: Path, message: str, remedy: str = "", *, key: bool = False) -> None:
-        """Notes a fault of the value at the path, or of its key."""
+        """Notes a fault of the value at the path, or of its key; nothing where that value is torn."""
+        if path in self.torn and not key:
+            return
         line, column = self.locate(path, key) or (None, None)
         self.found.append((path, Fault(shown(path), message, remedy, line, column)))
 

@@ -8,9 +8,26 @@ from typing import Any, NoReturn
 
 from circuit_breaker.errors import DataInvalid, MergeConflict
 
-__all__ = ["EMPTY", "Data", "DataList", "difference", "freeze", "freeze_mapping", "merge", "thaw"]
+__all__ = [
+    "DEEPEST",
+    "EMPTY",
+    "OURS",
+    "Data",
+    "DataList",
+    "difference",
+    "freeze",
+    "freeze_mapping",
+    "kept",
+    "merge",
+    "thaw",
+]
 
 DEEPEST = 64
+"""How many levels of objects and arrays a value may have when it enters; what is read is not judged again."""
+
+OURS = -1000
+"""The depth from which documents of our own are counted, such as verdicts: what they quote was judged before."""
+
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 HINT = "tokens are immutable: return what to add from the action, or copy it with copy.deepcopy"
 
@@ -84,7 +101,8 @@ def freeze(value: Any, *, where: str = "data", depth: int = 0) -> Any:
     Text, numbers, booleans and None stay; mappings become :class:`Data`, lists and tuples :class:`DataList`.
 
     Raises:
-        DataInvalid: Something in it is no JSON, is nested deeper than 64, or is no finite number or no Unicode text.
+        DataInvalid: Something in it is no JSON, is no finite number or no Unicode text; or it has more than 64 levels
+            of objects and arrays.
     """
     kind = type(value)
     if kind is str:
@@ -95,8 +113,9 @@ def freeze(value: Any, *, where: str = "data", depth: int = 0) -> Any:
         return _scalar(value, where)
     if (kind is Data or kind is DataList) and depth + _depth(value) <= DEEPEST:
         return value
-    if depth > DEEPEST:
-        raise DataInvalid(f"{where} is nested deeper than {DEEPEST}", remedy="flatten it, or keep it outside the token")
+    if depth >= DEEPEST:
+        place = where if len(where) <= 60 else f"{where[:30]}…{where[-20:]}"
+        raise DataInvalid(f"{place} is nested deeper than {DEEPEST}", remedy="flatten it, or keep it outside the token")
     if isinstance(value, Mapping):
         return Data(_frozen_items(value, where, depth))
     if isinstance(value, (list, tuple)):
@@ -105,6 +124,13 @@ def freeze(value: Any, *, where: str = "data", depth: int = 0) -> Any:
         f"{where}: a {kind.__module__}.{kind.__qualname__} is no JSON",
         remedy="use text, numbers, booleans, None, lists and dicts",
     )
+
+
+def kept(value: Any) -> Any:
+    """The JSON value as :func:`freeze` gave it, of what a journal has kept; nothing is judged a second time."""
+    if type(value) is dict:
+        return Data({key: kept(inner) for key, inner in value.items()})
+    return DataList(map(kept, value)) if type(value) is list else value
 
 
 def _scalar(value: Any, where: str) -> Any:

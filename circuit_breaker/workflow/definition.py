@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -11,23 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from circuit_breaker.errors import TransitionNotFound, WorkflowInvalid, nearest
-from circuit_breaker.lazy import deferred
+from circuit_breaker.errors import DefinitionError, Fault, TransitionNotFound, WorkflowInvalid, nearest
+from circuit_breaker.lazy import Later, deferred
 from circuit_breaker.net.structure import Net
 from circuit_breaker.rules import Rulebook
-from circuit_breaker.workflow import choosing, firing
-from circuit_breaker.workflow.case import Case, Status
-from circuit_breaker.workflow.checks import check
+from circuit_breaker.workflow.checks import Declared, check
 from circuit_breaker.workflow.compiling import compile_flows, gather_states, merged_net, starting_states
 from circuit_breaker.workflow.flow import Flow
-from circuit_breaker.workflow.state import State, checked_name
+from circuit_breaker.workflow.signature import spelled
+from circuit_breaker.workflow.state import State
 from circuit_breaker.workflow.transition import Transition
 
 if TYPE_CHECKING:
+    from circuit_breaker.workflow import choosing, firing
+    from circuit_breaker.workflow.case import Case, Status
     from circuit_breaker.workflow.picture import Form
+else:  # what runs cases is not needed to define, check or draw a workflow
+    choosing, firing = Later("circuit_breaker.workflow.choosing"), Later("circuit_breaker.workflow.firing")
 
 __all__ = ["Workflow"]
 
+_sha256 = deferred("hashlib", "sha256")
 _draw = deferred("circuit_breaker.workflow.picture", "draw")
 _written = deferred("circuit_breaker.workflow.writing", "workflow_to_document")
 
@@ -40,7 +43,8 @@ class Workflow:
         name: What it is called.
         flows: The transitions, in the order in which equally urgent ones are tried.
         rules: The rulebook in which names are looked up.
-        data: An attrs class: the data of a token is then an instance of it, and unknown fields are faults.
+        data: An attrs class: the data of a token is then an instance of it. Its fields, and those of the attrs classes
+            in it, are of types that JSON gives back; a path to a field that there is not is a fault.
         initial: Where cases start; by default the first of ``states(...)``.
         final: States in which a token has arrived; by default those that no transition leaves.
         description: What it is for.
@@ -61,6 +65,7 @@ class Workflow:
     description: str
     metadata: Mapping[str, Any]
 
+    @spelled
     def __init__(
         self,
         name: str,
@@ -68,18 +73,24 @@ class Workflow:
         rules: Rulebook | Iterable[Any] | Mapping[str, Any] | None = None,
         data: type | None = None,
         initial: State | str | None = None,
-        final: Iterable[State | str] | None = None,
+        final: Iterable[State | str] | State | str | None = None,
         description: str = "",
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        checked_name(name, what="workflow")
-        rulebook = Rulebook.of(rules)
-        given: tuple[object, ...] = flows
-        states = gather_states(flow for flow in given if isinstance(flow, Flow))
-        finals = None if final is None else frozenset(str(state) for state in final)
-        faults = check(flows, states, rulebook, schema=data, initial=initial, final=finals)
+        rulebook, faults = _rulebook(rules)
+        declared = Declared(
+            name=name,
+            rulebook=None if faults else rulebook,
+            schema=data,
+            initial=None if initial is None else str(initial),
+            final=_named(final),
+            description=description,
+            metadata=metadata,
+        )
+        faults += check(flows, declared)
         if faults:
             raise WorkflowInvalid(f"Workflow '{name}' has {len(faults)} fault(s)", faults=faults)
+        states = gather_states(flows)
         transitions = compile_flows(flows, rulebook)
         self.__attrs_init__(
             name=name,
@@ -87,8 +98,8 @@ class Workflow:
             rules=rulebook,
             schema=data,
             states=states,
-            initial=str(initial) if initial is not None else starting_states(flows)[0].name,
-            final=finals if finals is not None else _sinks(states, transitions),
+            initial=declared.initial or starting_states(flows)[0].name,
+            final=_sinks(states, transitions) if declared.final is None else declared.final,
             transitions=transitions,
             description=description,
             metadata=dict(metadata or {}),
@@ -135,7 +146,8 @@ class Workflow:
     def version(self) -> str:
         """A hash of everything that decides what happens: the same for the same definition, wherever it is written."""
         text = json.dumps(self.to_document(named=False), sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        digest: str = _sha256(text.encode()).hexdigest()
+        return digest[:16]
 
     def state(self, name: str) -> State:
         """The state of that name.
@@ -213,6 +225,21 @@ class Workflow:
 
     def __repr__(self) -> str:
         return f"Workflow({self.name!r}, {len(self.states)} states, {len(self.by_name)} transitions)"
+
+
+def _rulebook(rules: Any) -> tuple[Rulebook, list[Fault]]:
+    """The rulebook, and what is wrong with it."""
+    try:
+        return Rulebook.of(rules), []
+    except DefinitionError as error:
+        return Rulebook(), list(error.faults) or [Fault("rules", error.message, error.remedy)]
+
+
+def _named(states: Iterable[State | str] | State | str | None) -> frozenset[str] | None:
+    """The names of states, also of one that is given alone."""
+    if states is None:
+        return None
+    return frozenset((str(states),)) if isinstance(states, (State, str)) else frozenset(map(str, states))
 
 
 def _sinks(states: tuple[State, ...], transitions: tuple[Transition, ...]) -> frozenset[str]:

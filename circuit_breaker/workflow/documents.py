@@ -38,7 +38,7 @@ from circuit_breaker.workflow.cursor import Cursor, Findings, Locate
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.reading import read_workflow
 from circuit_breaker.workflow.scope import Library
-from circuit_breaker.workflow.source import Source, read_source, write_source
+from circuit_breaker.workflow.source import Source, scan_source, write_source
 from circuit_breaker.workflow.writing import workflow_to_document
 
 __all__ = ["dump_workflow", "load_workflow", "workflow_from_document", "workflow_schema", "workflow_to_document"]
@@ -65,7 +65,8 @@ def workflow_from_document(
         DocumentInvalid: It has faults; all of them are named with their paths.
     """
     library = Library(rules=Rulebook.of(rules), actions=actions or {}, executors=executors, data=data)
-    return _read(document, library, "the document", lambda path, key: None)  # noqa: ARG005 - there is no text
+    findings = Findings(lambda path, key: None)  # noqa: ARG005 - there is no text
+    return _read(document, library, "the document", findings)
 
 
 def load_workflow(
@@ -85,19 +86,19 @@ def load_workflow(
         DocumentInvalid: The text has faults; all of them are named with line and column.
     """
     library = Library(rules=Rulebook.of(rules), actions=actions or {}, executors=executors, data=data)
-    source = read_source(text, name=name)
-    return _read(source.value, library, name, _places(source))
+    source = scan_source(text, name=name)
+    return _read(source.value, library, name, Findings.beginning(_places(source), source.faults))
 
 
 def _places(source: Source) -> Locate:
     return lambda path, key: source.key_position(path) if key else source.position(path)
 
 
-def _read(document: Any, library: Library, name: str, locate: Locate) -> Workflow:
-    findings = Findings(locate)
+def _read(document: Any, library: Library, name: str, findings: Findings) -> Workflow:
     workflow = read_workflow(Cursor(document, (), findings), library)
     if workflow is None:
-        raise DocumentInvalid(f"{name} is no workflow", faults=findings.faults)
+        problem = "cannot be read" if findings.torn else "is no workflow"
+        raise DocumentInvalid(f"{name} {problem}", faults=findings.faults)
     return workflow
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from circuit_breaker.errors import StorageCorrupt
-from circuit_breaker.workflow.data import EMPTY, Data, freeze_mapping
+from circuit_breaker.workflow.data import EMPTY, Data, kept
 from circuit_breaker.workflow.token import Token
 
 __all__ = [
@@ -198,7 +198,7 @@ Fact = (
 def thawed_hook(kind: type, value: Any) -> Any:
     """How a decoder of ours builds what is not plain JSON: immutable data."""
     if kind is Data:
-        return freeze_mapping(value)
+        return kept(value)
     raise TypeError(f"cannot read a {kind}")
 
 

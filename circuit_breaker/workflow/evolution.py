@@ -10,7 +10,7 @@ import msgspec
 from circuit_breaker.errors import StorageCorrupt
 from circuit_breaker.net.marking import Marking
 from circuit_breaker.workflow.case import Block, Case, Pending
-from circuit_breaker.workflow.data import Data, freeze
+from circuit_breaker.workflow.data import Data, kept
 from circuit_breaker.workflow.events import (
     ActionCompensated,
     ActionFailed,
@@ -151,36 +151,37 @@ def _chain(fork: Fork | None) -> Iterable[Fork]:
         fork = fork.outer
 
 
-def _passed(case: Case, event: TransitionFired) -> Case:
-    """The case after its only change was one token that moved: what nearly every firing is, and so kept short."""
-    ((token_id, source),) = event.consumed
-    ((_, target),) = event.produced
-    marking = case.marking
-    first = marking.at(source)
-    old = first[0] if first and first[0].id == token_id else _held(marking, token_id, source)
+def _fired(case: Case, event: TransitionFired) -> Case:
+    """The case after a transition fired.
+
+    Nearly always one token moved and nothing else changed, so that is done here, with as few steps as possible.
+    """
+    consumed, produced, pending = event.consumed, event.produced, case.pending
+    if (
+        pending or case.blocked or event.cleared or event.used or event.own or event.removed
+        or len(consumed) != 1 or len(produced) != 1
+    ):  # fmt: skip
+        return _moved(case, event, case.blocked, _still_pending(case, event) if pending else pending)
+    token_id, source = consumed[0]
+    target = produced[0][1]
+    marking, at, sequence = case.marking, event.at, event.sequence
+    held = marking.at(source)
+    old = held[0] if held and held[0].id == token_id else _held(marking, token_id, source)
     new = Token(
         token_id,
         target,
         Data({**old.data, **event.data}) if event.data else old.data,
         Data({**old.metadata, **event.metadata}) if event.metadata else old.metadata,
         Data({**old.results, **event.results}) if event.results else old.results,
-        event.at,
-        event.sequence,
+        at,
+        sequence,
         old.fork,
     )
     return Case(
-        case.id, case.workflow, case.definition, event.sequence, case.status,
-        marking.move(old, source=source, target=target, moved=new), case.history.append(event),
-        case.minted, (), (), case.signals, case.started_at, event.at, case.schema,
+        case.id, case.workflow, case.definition, sequence, case.status,
+        marking.move(old, new, source, target), case.history.append(event),
+        case.minted, (), (), case.signals, case.started_at, at, case.schema,
     )  # fmt: skip
-
-
-def _fired(case: Case, event: TransitionFired) -> Case:
-    pending = case.pending
-    one = len(event.consumed) == 1 == len(event.produced)
-    if one and not (pending or case.blocked or event.cleared or event.used or event.own or event.removed):
-        return _passed(case, event)
-    return _moved(case, event, case.blocked, _still_pending(case, event) if pending else pending)
 
 
 def _still_pending(case: Case, event: Moved) -> tuple[Pending, ...]:
@@ -230,7 +231,7 @@ def _pending(case: Case, key: str) -> Pending:
 
 
 def _step_finished(case: Case, event: StepFinished) -> Case:
-    steps = {**_pending(case, event.key).steps, event.name: freeze(event.outcome)}
+    steps = {**_pending(case, event.key).steps, event.name: kept(event.outcome)}
     return _change_pending(case, event, event.key, steps=Data(steps))
 
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from circuit_breaker.errors import TooManyChoices
 from circuit_breaker.net import missing
 from circuit_breaker.rules import Verdict
 from circuit_breaker.workflow import choosing
-from circuit_breaker.workflow.case import Case, Status
+from circuit_breaker.workflow.case import Case, Pending, Status
 from circuit_breaker.workflow.timing import Automatic, Manual, OnSignal
 from circuit_breaker.workflow.transition import Transition
 
 if TYPE_CHECKING:
     from circuit_breaker.workflow.definition import Workflow
 
-__all__ = ["Explanation", "Reason", "explain"]
+__all__ = ["Explanation", "Reason", "explain", "lacking"]
 
 
 @attrs.frozen
@@ -83,6 +84,8 @@ class Explanation:
         status: See :class:`circuit_breaker.Case`.
         message: What the states say to people.
         reasons: One for each transition, in the order of definition.
+        interrupted: The ids of the transitions whose actions nobody carries out any more, since their worker has
+            stopped; whoever runs the case next takes them up again.
     """
 
     case: str
@@ -90,6 +93,7 @@ class Explanation:
     status: Status
     message: str
     reasons: tuple[Reason, ...]
+    interrupted: tuple[str, ...] = ()
 
     @property
     def enabled(self) -> tuple[str, ...]:
@@ -111,6 +115,7 @@ class Explanation:
             "status": self.status,
             "message": self.message,
             "transitions": [reason.to_document() for reason in self.reasons],
+            "interrupted": list(self.interrupted),
         }
 
     def __str__(self) -> str:
@@ -120,7 +125,12 @@ class Explanation:
 
 
 def explain(
-    workflow: Workflow, case: Case, *, at: datetime | None = None, roles: Iterable[str] | None = None
+    workflow: Workflow,
+    case: Case,
+    *,
+    at: datetime | None = None,
+    roles: Iterable[str] | None = None,
+    stopped: Collection[str] = (),
 ) -> Explanation:
     """Why each transition can fire or not.
 
@@ -129,39 +139,75 @@ def explain(
         case: The case.
         at: The present moment, against which timers are held; None leaves them out.
         roles: The roles of whoever asks; None leaves roles out.
+        stopped: The workers that are known to have stopped.
     """
     message = " ".join(text for place in case.states if (text := workflow.state(place).message))
-    reasons = tuple(_reason(workflow, case, transition, at, roles) for transition in workflow.transitions)
-    return Explanation(case.id, case.state, case.status, message, reasons)
+    reasons = tuple(
+        _reason(workflow, case, transition, at=at, roles=roles, stopped=stopped) for transition in workflow.transitions
+    )
+    interrupted = tuple(p.transition for p in case.pending if not p.doubt and p.worker in stopped)
+    return Explanation(case.id, case.state, case.status, message, reasons, interrupted)
 
 
 def _reason(
-    workflow: Workflow, case: Case, transition: Transition, at: datetime | None, roles: Iterable[str] | None
+    workflow: Workflow,
+    case: Case,
+    transition: Transition,
+    *,
+    at: datetime | None,
+    roles: Iterable[str] | None,
+    stopped: Collection[str],
 ) -> Reason:
     trigger = _trigger(transition)
     if case.closed:
         return Reason(transition.name, transition.id, False, trigger, (f"the case is {case.status}",))
-    lacking = tuple(_missing(case, transition))
-    if lacking:
-        return Reason(transition.name, transition.id, False, trigger, lacking)
-    tried = [
-        _judged(workflow, case, choice, at=at, roles=roles) for choice in choosing.choices(workflow, case, transition)
-    ]
-    if not tried:
+    absent = tuple(lacking(case, transition, stopped=stopped))
+    if absent:
+        return Reason(transition.name, transition.id, False, trigger, absent)
+    found = _first_possible(workflow, case, transition, at=at, roles=roles)
+    if found is None:
         key = "the tokens do not agree on the key that they are joined by"
         return Reason(transition.name, transition.id, False, trigger, (key,))
-    return next((reason for reason in tried if reason.enabled), tried[0])
+    return found
 
 
-def _missing(case: Case, transition: Transition) -> Iterator[str]:
-    busy = {token_id for pending in case.pending for token_id, _ in pending.consumed}
+def _first_possible(
+    workflow: Workflow, case: Case, transition: Transition, *, at: datetime | None, roles: Iterable[str] | None
+) -> Reason | None:
+    """What can be said of the first choice that is possible, or of the first if none is; None where there is none."""
+    first: Reason | None = None
+    try:
+        for choice in choosing.choices(workflow, case, transition):
+            reason = _judged(workflow, case, choice, at=at, roles=roles, advised=first is None)
+            if reason.enabled:
+                return reason
+            first = first or reason
+    except TooManyChoices as error:
+        return first and attrs.evolve(first, missing=(*first.missing, error.message))
+    return first
+
+
+def lacking(case: Case, transition: Transition, *, stopped: Collection[str] = ()) -> Iterator[str]:
+    """The tokens, in words, that keep a transition from being enabled: what is not there, or who has reserved it.
+
+    Args:
+        case: The case.
+        transition: The transition.
+        stopped: The workers that are known to have stopped.
+    """
     for kind, place, _ in missing(transition.net, case.marking, reserved=case.reserved):
-        if kind == "takes" and any(token.id in busy for token in case.marking.at(place)):
-            doing = next(p for p in case.pending if any(state == place for _, state in p.consumed))
-            state = "is in doubt since a crash" if doing.doubt else "is in progress"
-            yield f"the token in '{place}' is reserved: the action of '{doing.transition}' {state}"
-        else:
+        holding = [p for p in case.pending if kind == "takes" and any(state == place for _, state in p.consumed)]
+        for pending in holding:
+            state = _progress(pending, stopped)
+            yield f"the token in '{place}' is reserved: the action of '{pending.transition}' {state}"
+        if not holding:
             yield choosing.missing_in_words(kind, place)
+
+
+def _progress(pending: Pending, stopped: Collection[str]) -> str:
+    if pending.doubt:
+        return "is in doubt since a crash"
+    return "was interrupted, since its worker has stopped" if pending.worker in stopped else "is in progress"
 
 
 def _judged(
@@ -171,6 +217,7 @@ def _judged(
     *,
     at: datetime | None,
     roles: Iterable[str] | None,
+    advised: bool,
 ) -> Reason:
     transition = choice.transition
     trigger = _trigger(transition)
@@ -178,7 +225,7 @@ def _judged(
     verdict = choosing.verdict(workflow, choice)
     if transition.automatic and choosing.blocked(case, choice):
         waiting.append(_block(case, transition))
-    remedies = _remedies(workflow, choice) if not verdict.passed else ()
+    remedies = _remedies(workflow, choice) if advised and not verdict.passed else ()
     possible = verdict.passed and not waiting
     return Reason(
         transition.name, transition.id, possible, trigger, tuple(waiting), verdict, remedies, transition.roles

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from circuit_breaker.errors import DataInvalid, NotEnabled, Refused
-from circuit_breaker.net import missing
+from circuit_breaker.errors import CaseError, DataInvalid, NotEnabled, Refused
+from circuit_breaker.lazy import deferred
 from circuit_breaker.rules import Verdict
-from circuit_breaker.workflow.case import Case, Pending
-from circuit_breaker.workflow.change import Change
+from circuit_breaker.workflow.case import CLOSED, Case, Pending
 from circuit_breaker.workflow.choosing import (
     UNKNOWN,
     Choice,
@@ -28,14 +27,14 @@ from circuit_breaker.workflow.choosing import (
     choices,
     due,
     joined,
-    missing_in_words,
     open_case,
+    role_set,
     role_verdict,
     settle,
     typed,
     verdict,
 )
-from circuit_breaker.workflow.data import EMPTY, Data, difference, freeze, freeze_mapping
+from circuit_breaker.workflow.data import EMPTY, OURS, Data, difference, freeze, freeze_mapping
 from circuit_breaker.workflow.events import (
     ActionFailed,
     ActionStarted,
@@ -52,10 +51,13 @@ from circuit_breaker.workflow.token import Token
 from circuit_breaker.workflow.transition import Transition
 
 if TYPE_CHECKING:
+    from circuit_breaker.workflow.change import Change
     from circuit_breaker.workflow.definition import Workflow
     from circuit_breaker.workflow.state import State
 
 __all__ = ["add_token", "begin", "fail", "finish", "fire", "fired", "refusal", "resume", "select", "signal", "start"]
+
+lacking = deferred("circuit_breaker.workflow.explain", "lacking")
 
 
 def start(
@@ -88,6 +90,24 @@ def add_token(workflow: Workflow, case: Case, *, at: datetime, by: str, data: An
     return apply(workflow, case, TokenAdded(case.id, case.sequence + 1, at, by, token))
 
 
+def at_once(workflow: Workflow, case: Case, name: str) -> Choice | None:
+    """How the named transition fires where one token and its rules are all that it takes.
+
+    None where there is more to look at, or the answer is no; :func:`select` then tells. It is the short way for what
+    nearly every firing is.
+    """
+    if case.pending or case.status in CLOSED or workflow.schema is not None:
+        return None
+    for transition in workflow.by_name.get(name, ()):
+        if transition.easy is None:
+            return None
+        admits = transition.admits
+        for token in case.marking.at(transition.easy):
+            if admits is None or admits(token):
+                return Choice(transition, (token,), token)
+    return None
+
+
 def select(
     workflow: Workflow,
     case: Case,
@@ -105,28 +125,23 @@ def select(
         NotEnabled: The tokens are not there.
         CaseClosed: The case has ended.
     """
-    transitions = workflow.by_name.get(name) or workflow.named(name)
-    if case.closed:
-        open_case(case)
+    transitions = workflow.named(name)
+    open_case(case)
     held = case.reserved if case.pending else UNKNOWN
+    given = role_set(roles)
     rejected: Choice | None = None
     early: NotEnabled | None = None
     for transition in transitions:
-        if transition.easy is not None and not (data or held) and workflow.schema is None:
-            admits = transition.admits
-            for token in case.marking.at(transition.easy):
-                if admits is None or admits(token):
-                    return Choice(transition, (token,), token), None
         for choice in choices(workflow, case, transition, data=data, reserved=held):
             if (transition.signal or transition.delay is not None) and (reason := _early(case, choice, at)):
                 early = early or reason
                 continue
-            if admitted(workflow, choice) and (not transition.roles or not set(transition.roles).isdisjoint(roles)):
+            if admitted(workflow, choice) and (not transition.roles or not given.isdisjoint(transition.roles)):
                 return choice, None
             rejected = rejected or choice
     if rejected is None:
-        raise early or not_enabled(workflow, case, name, held)
-    return rejected, refusal(workflow, case, rejected, at=at, by=by, roles=roles)
+        raise early or not_enabled(workflow, case, name)
+    return rejected, refusal(workflow, case, rejected, at=at, by=by, roles=given)
 
 
 def _early(case: Case, choice: Choice, at: datetime) -> NotEnabled | None:
@@ -144,13 +159,10 @@ def _early(case: Case, choice: Choice, at: datetime) -> NotEnabled | None:
     return None
 
 
-def not_enabled(workflow: Workflow, case: Case, name: str, reserved: frozenset[Token]) -> NotEnabled:
+def not_enabled(workflow: Workflow, case: Case, name: str) -> NotEnabled:
     """Why the tokens for a transition are not there."""
     reasons = [
-        " and ".join(
-            missing_in_words(kind, place) for kind, place, _ in missing(t.net, case.marking, reserved=reserved)
-        )
-        or "its tokens do not agree on the key that they are joined by"
+        " and ".join(lacking(case, t)) or "its tokens do not agree on the key that they are joined by"
         for t in workflow.named(name)
     ]
     return NotEnabled(
@@ -180,7 +192,7 @@ def refusal(
     return TransitionRefused(
         case.id, case.sequence + 1, at, by, transition.id, choice.moves, moves,
         used=choice.used if moves else 0, key=key,
-        verdict=freeze_mapping(reasons.to_document(), where="verdict"), **kept,
+        verdict=freeze(reasons.to_document(), where="verdict", depth=OURS), **kept,
     )  # fmt: skip
 
 
@@ -297,12 +309,14 @@ def fire(
     roles: Iterable[str] = (),
 ) -> Case:
     """The case after a transition without an action fired."""
-    given = EMPTY if data is None else accept(workflow, data)
-    choice, refusing = select(workflow, case, name, data=given, roles=roles, at=at, by=by)
-    if refusing is not None and not refusing.produced:
-        raise refused(case, refusing, verdict_of(workflow, choice, roles))
-    if refusing is not None:
-        return settle(workflow, evolve(case, refusing))
+    choice = at_once(workflow, case, name) if data is None else None
+    if choice is None:
+        given = EMPTY if data is None else accept(workflow, data)
+        choice, refusing = select(workflow, case, name, data=given, roles=roles, at=at, by=by)
+        if refusing is not None and not refusing.produced:
+            raise refused(case, refusing, verdict_of(workflow, choice, roles))
+        if refusing is not None:
+            return settle(workflow, evolve(case, refusing))
     if choice.transition.steps:
         raise NotEnabled(f"transition '{name}' has an action", remedy="fire it with an engine")
     if workflow.schema is not None:
@@ -358,12 +372,19 @@ def finish(
 
 
 def fail(workflow: Workflow, case: Case, pending: Pending, *, at: datetime, error: Mapping[str, Any]) -> ActionFailed:
-    """The event of an action that failed for good."""
+    """The event of an action that failed for good.
+
+    Tokens that cannot be made one cannot go where ``.on_failure`` leads either: they stand where they stood.
+    """
     choice = resume(workflow, case, pending)
     transition = choice.transition
     moves = _moves(case, choice, (transition.on_failure,)) if transition.on_failure is not None else ()
     frozen = freeze_mapping(error, where="error")
-    kept = _united(workflow, choice) if len(moves) == 1 and len(choice.binding) > 1 else {}
+    kept: dict[str, Any] = {}
+    try:
+        kept = _united(workflow, choice) if len(moves) == 1 and len(choice.binding) > 1 else {}
+    except CaseError as fault:
+        moves, frozen = (), Data({**frozen, "unmoved": fault.message})
     if moves:
         stamps = _stamps(transition, moves, at)
         kept["metadata"] = Data({**kept.get("metadata", EMPTY), **stamps, "failure": frozen})

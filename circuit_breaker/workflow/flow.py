@@ -14,7 +14,9 @@ import attrs
 from circuit_breaker.errors import WorkflowInvalid
 from circuit_breaker.net.structure import Arc
 from circuit_breaker.rules import Field, Policy, Rule, as_rule
+from circuit_breaker.workflow.signature import spelled
 from circuit_breaker.workflow.state import Bundle, Path, State, checked_name
+from circuit_breaker.workflow.steps import Action, Call, Execution, Step
 from circuit_breaker.workflow.timing import (
     After,
     Automatic,
@@ -29,47 +31,7 @@ from circuit_breaker.workflow.timing import (
 
 __all__ = ["Call", "Execution", "Flow", "Step", "flow"]
 
-Action = Callable[..., Any]
 Effect = Literal["idempotent", "at_most_once"]
-
-
-@attrs.frozen
-class Call:
-    """A step that calls a function with the token, and with a context if it asks for one."""
-
-    action: Action
-    name: str
-
-    @classmethod
-    def of(cls, action: Any, name: str | None = None) -> Call:
-        """The call of a function, under its own name unless another is given."""
-        if not callable(action):
-            raise WorkflowInvalid(f"{action!r} is no action", remedy="give a function that takes the token")
-        own = getattr(action, "__name__", type(action).__name__)
-        return cls(action, name or (own if own != "<lambda>" else "action"))
-
-
-@attrs.frozen
-class Execution:
-    """A step that runs an executor with parameters, of which references are read from the token.
-
-    Attributes:
-        executor: The class, or the name under which it is registered.
-        parameters: By name; a ``field(...)`` or ``template(...)`` is read when the step begins.
-        result: The name in the token's results under which the outcome is kept; None merges it into the data.
-    """
-
-    executor: Any
-    parameters: Mapping[str, Any] = attrs.field(eq=repr)  # a comparison of fields is a rule
-    result: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of the executor."""
-        return self.executor if isinstance(self.executor, str) else str(self.executor.__name__)
-
-
-Step = Call | Execution
 
 
 @attrs.frozen
@@ -121,14 +83,17 @@ class Flow:
         given = (self.condition, policy.before, policy.after, self.again_if)
         return tuple(rule for rule in given if rule is not None)
 
+    @spelled
     def transition(self, name: str) -> Flow:
         """Names the transition."""
         return self._once("transition", "name", checked_name(name, what="transition"))
 
+    @spelled
     def guard(self, rule: Any) -> Flow:
         """The transition is possible only while the rule holds: a Rule, the name of one, or an expression."""
         return self._once("guard", "condition", as_rule(rule))
 
+    @spelled
     def policy(self, *, validations: Any = None, rules: Any = None) -> Flow:
         """What must hold before the action (validations) and after it, on its result (rules).
 
@@ -140,15 +105,18 @@ class Flow:
     def action(self, action: Action, *, name: str | None = None) -> Flow: ...
     @overload
     def action(self, action: None = None, *, name: str | None = None) -> Callable[[Action], Flow]: ...
+    @spelled
     def action(self, action: Action | None = None, *, name: str | None = None) -> Flow | Callable[[Action], Flow]:
         """Calls a function (plain or async) with the token; what it returns is added to the data.
 
-        Also a decorator: the decorated name is then the finished flow.
+        Also a decorator: the decorated name is then the finished flow. A function that requires two arguments, or has
+        one called ``context``, is given a context too; any other number of them is a fault of the workflow.
         """
         if action is None:
             return lambda decorated: self.action(decorated, name=name)
         return attrs.evolve(self, steps=(*self.steps, Call.of(action, name)))
 
+    @spelled
     def execute(self, executor: Any, *, result: str | None = None, **parameters: Any) -> Flow:
         """Runs an executor with these parameters; may be given any number of times, one after the other."""
         if not isinstance(executor, (str, type)) or (isinstance(executor, type) and not hasattr(executor, "execute")):
@@ -157,30 +125,37 @@ class Flow:
             )
         return self.executed(executor, parameters, result=result)
 
+    @spelled
     def executed(self, executor: Any, parameters: Mapping[str, Any], *, result: str | None = None) -> Flow:
         """Like :meth:`execute`, with the parameters as a mapping, so that one of them may be called ``result``."""
         return attrs.evolve(self, steps=(*self.steps, Execution(executor, parameters, result)))
 
+    @spelled
     def manual(self) -> Flow:
         """Fires only when somebody fires it."""
         return self._once("manual", "trigger", Manual())
 
+    @spelled
     def automatic(self) -> Flow:
         """Fires by itself as soon as it is enabled; this is so unless something else is said."""
         return self._once("automatic", "trigger", Automatic())
 
+    @spelled
     def on_signal(self, name: str, *, transient: bool = False) -> Flow:
         """Fires when this signal is there; its data is added to the token."""
         return self._once("on_signal", "trigger", OnSignal(checked_name(name, what="signal"), transient))
 
+    @spelled
     def after(self, delay: Duration) -> Flow:
         """Fires this long after the token entered its state: seconds, a timedelta, or a text such as ``"2h 30m"``."""
         return self._once("after", "trigger", After(delay))
 
+    @spelled
     def every(self, interval: Duration) -> Flow:
         """Fires again and again at this interval, as long as the token comes back to the same state."""
         return self._once("every", "trigger", Every(interval))
 
+    @spelled
     def timeout(self, duration: Duration) -> Flow:
         """The longest that one attempt of the action may take."""
         limit = seconds(duration, what="timeout")
@@ -188,47 +163,58 @@ class Flow:
             raise WorkflowInvalid(f"{self.title}: .timeout({duration!r}) leaves no time", remedy="give more than zero")
         return self._once("timeout", "limit", limit)
 
+    @spelled
     def retry(self, policy: RetryPolicy | int | None = None, **settings: Any) -> Flow:
         """Tries a failed action again: a RetryPolicy, a number of attempts, or the settings of a policy."""
         if policy is not None and settings:
-            raise WorkflowInvalid(f"{self.title}: .retry() takes a policy or settings, not both")
-        if isinstance(policy, int):
-            policy, settings = None, {"max_attempts": policy}
-        try:
-            made = policy or RetryPolicy(**settings)
-        except (TypeError, ValueError) as error:
-            raise WorkflowInvalid(f"{self.title}: .retry(): {error}") from error
-        return self._once("retry", "retrying", made)
+            raise WorkflowInvalid(
+                f"{self.title}: .retry() takes a policy or settings, not both",
+                remedy="write .retry(max_attempts=..., ...)",
+            )
+        if not isinstance(policy, RetryPolicy):
+            try:
+                policy = RetryPolicy.of(settings if policy is None else {"max_attempts": policy})
+            except WorkflowInvalid as error:
+                message = error.message.partition("\n")[0]
+                raise WorkflowInvalid(f"{self.title}: {message}", faults=error.faults, remedy=error.remedy) from error
+        return self._once("retry", "retrying", policy)
 
+    @spelled
     def priority(self, rank: int) -> Flow:
         """Of several automatic transitions the one with the highest priority fires first; 0 unless given."""
         if type(rank) is not int:
             raise WorkflowInvalid(f"{self.title}: .priority({rank!r}) is no whole number")
         return self._once("priority", "rank", rank)
 
+    @spelled
     def otherwise(self, state: State) -> Flow:
         """Where the tokens go if the policy refuses."""
         return self._once("otherwise", "refused_to", _state(state))
 
+    @spelled
     def on_failure(self, state: State) -> Flow:
         """Where the tokens go if the action fails for good."""
         return self._once("on_failure", "failed_to", _state(state))
 
+    @spelled
     def compensate(self, action: Action, *, name: str | None = None) -> Flow:
         """What undoes the action, called with the token when the case is rolled back."""
         return self._once("compensate", "compensation", Call.of(action, name))
 
+    @spelled
     def effect(self, effect: Effect, *, again_if: Any = None) -> Flow:
         """What a repetition of the action does after a crash.
 
         ``"idempotent"`` (the default): it runs again, with the same idempotency key. ``"at_most_once"``: the case is in
-        doubt until somebody resolves it, or until the rule ``again_if`` says that it may run again.
+        doubt until somebody resolves it, or until the rule ``again_if`` says that it may run again. Such an action may
+        have :meth:`retry` only with ``retry_on``: the failures after which nothing was done.
         """
         if effect not in ("idempotent", "at_most_once"):
             raise WorkflowInvalid(f"{self.title}: no effect {effect!r}", remedy='"idempotent" or "at_most_once"')
         rule = None if again_if is None else as_rule(again_if)
         return attrs.evolve(self._once("effect", "effected", effect), again_if=rule)
 
+    @spelled
     def roles(self, *names: str) -> Flow:
         """Only somebody with one of these roles may fire it; it then waits to be fired, as after :meth:`manual`."""
         if not names:
@@ -237,36 +223,52 @@ class Flow:
             checked_name(name, what="role")
         return self._once("roles", "allowed", names)
 
+    @spelled
     def describe(self, text: str) -> Flow:
         """Says what the transition is for."""
+        if not isinstance(text, str):
+            raise WorkflowInvalid(f"{self.title}: .describe({text!r:.60}) is no text", remedy="say it in words")
         return self._once("describe", "description", text)
 
+    @spelled
     def reads(self, *states: Any) -> Flow:
         """Needs a token in these states as well, and leaves it there."""
         return attrs.evolve(self, read=(*self.read, *map(Bundle.of, states)))
 
+    @spelled
     def unless(self, *states: Any) -> Flow:
         """Not while there is a token in one of these states (with a weight: that many tokens)."""
         return attrs.evolve(self, inhibited=(*self.inhibited, *map(Bundle.of, states)))
 
+    @spelled
     def clears(self, *states: State) -> Flow:
         """Withdraws every token from these states, and cancels the actions that hold them."""
         return attrs.evolve(self, cleared=(*self.cleared, *map(_state, states)))
 
+    @spelled
     def counts(self, *keys: str) -> Flow:
         """Every firing adds one to these keys of the metadata, so that a rule can bound how often it happens."""
-        return attrs.evolve(self, counted=(*self.counted, *keys))
+        return attrs.evolve(self, counted=(*self.counted, *map(_key, keys)))
 
+    @spelled
     def restarts(self, *keys: str) -> Flow:
         """Every firing sets these keys of the metadata to 0."""
-        return attrs.evolve(self, restarted=(*self.restarted, *keys))
+        return attrs.evolve(self, restarted=(*self.restarted, *map(_key, keys)))
 
+    @spelled
     def merge(self, function: Callable[..., Any]) -> Flow:
         """How the data of joining tokens becomes one: called with the tokens, returns the data."""
+        if not callable(function):
+            raise WorkflowInvalid(f"{self.title}: .merge({function!r:.60}) is no function", remedy="give a function")
         return self._once("merge", "merging", function)
 
+    @spelled
     def correlate(self, key: Field) -> Flow:
         """Joins only tokens that agree on this field, such as ``field("order_id")``."""
+        if not isinstance(key, Field):
+            raise WorkflowInvalid(
+                f"{self.title}: .correlate({key!r:.60}) is no field", remedy='write field("order_id")'
+            )
         return self._once("correlate", "correlation", key)
 
     def metadata(self, **facts: Any) -> Flow:
@@ -281,6 +283,12 @@ class Flow:
 def _state(value: Any) -> State:
     if not isinstance(value, State):
         raise WorkflowInvalid(f"{value!r} is no state", remedy="give one of those that states() made")
+    return value
+
+
+def _key(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise WorkflowInvalid(f"{value!r:.60} is no key of the metadata", remedy="give a text")
     return value
 
 

@@ -74,11 +74,14 @@ class Source:
     Attributes:
         name: The name of the text in messages, such as a file name.
         value: Plain dicts with text keys, lists, texts, integers, finite floats, booleans and None.
+        faults: What is wrong with the text by itself, each with the path of the value where it was noticed. An entry
+            at fault is left out of the value, or None stands in its place.
     """
 
     name: str
     value: Any
     _root: Located = attrs.field(repr=False, eq=False, alias="root")
+    faults: tuple[tuple[Path, Fault], ...] = ()
 
     def position(self, path: Path = ()) -> Place:
         """Line and column, counted from 1, where the value at the path begins.
@@ -94,6 +97,10 @@ class Source:
         parent = self._last(tuple(outer))
         return parent.keys.get(last) or self.position(path)
 
+    def locate(self, path: Path, key: bool) -> Place:
+        """Line and column of the value at the path, or of its last key."""
+        return self.key_position(path) if key else self.position(path)
+
     def _last(self, path: Path) -> Located:
         node = self._root
         for step in path:
@@ -108,7 +115,7 @@ class Faults:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.found: list[Fault] = []
+        self.found: list[tuple[Path, Fault]] = []
 
     def add(self, message: str, remedy: str, *, path: Path, place: Place) -> None:
         """Notes one fault and goes on.
@@ -116,18 +123,18 @@ class Faults:
         Raises:
             DocumentInvalid: There are too many already.
         """
-        self.found.append(Fault(shown(path), message, remedy, *place))
+        self.found.append((path, Fault(shown(path), message, remedy, *place)))
         if len(self.found) >= MOST_FAULTS:
             raise self.error()
 
     def stop(self, message: str, remedy: str, *, path: Path, place: Place) -> DocumentInvalid:
         """The error for a fault after which nothing more can be read."""
-        self.found.append(Fault(shown(path), message, remedy, *place))
+        self.found.append((path, Fault(shown(path), message, remedy, *place)))
         return self.error()
 
     def error(self) -> DocumentInvalid:
         """The error that carries all of them, in the order of the text."""
-        faults = sorted(self.found, key=lambda fault: (fault.line or 0, fault.column or 0))
+        faults = sorted((fault for _, fault in self.found), key=lambda fault: (fault.line or 0, fault.column or 0))
         return DocumentInvalid(f"{self.name} cannot be read", faults=faults)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from circuit_breaker.errors import WorkflowInvalid, nearest
 from circuit_breaker.net.drawing import Drawing, Edge, Node, dot, mermaid, svg, terminal
 from circuit_breaker.workflow.case import Case
-from circuit_breaker.workflow.choosing import admitted, choices
+from circuit_breaker.workflow.choosing import admitted, tried
 from circuit_breaker.workflow.timing import After, Every, Manual, OnSignal, in_words
 from circuit_breaker.workflow.transition import Transition
 
@@ -61,7 +61,7 @@ def _box(workflow: Workflow, transition: Transition, case: Case | None) -> Node:
 
 
 def _enabled(workflow: Workflow, case: Case, transition: Transition) -> bool:
-    return any(admitted(workflow, choice) for choice in choices(workflow, case, transition))
+    return any(admitted(workflow, choice) for choice in tried(workflow, case, transition))
 
 
 def _id(transition: Transition) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import attrs
 
-from circuit_breaker.errors import DefinitionError, nearest
-from circuit_breaker.rules import Rule, Rulebook, as_rule, field
-from circuit_breaker.workflow.clauses import KEYS, with_clauses
+from circuit_breaker.errors import DefinitionError, Fault, nearest
+from circuit_breaker.rules import Rule, Rulebook, field
+from circuit_breaker.workflow.checks import Declared, check
+from circuit_breaker.workflow.clauses import KEYS, read_rule, with_clauses
+from circuit_breaker.workflow.compiling import gather_states
 from circuit_breaker.workflow.cursor import Cursor
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.flow import Flow
+from circuit_breaker.workflow.located import shown
 from circuit_breaker.workflow.scope import Library, Scope
-from circuit_breaker.workflow.state import Bundle, Path, State
+from circuit_breaker.workflow.state import Bundle, Path, State, checked_name
 from circuit_breaker.workflow.writing import FORMAT
 
 __all__ = ["read_workflow"]
@@ -32,34 +35,45 @@ def read_workflow(root: Cursor, library: Library) -> Workflow | None:
     scope = Scope(library, _states(fields))
     drawn = _transitions(fields.get("transitions"), scope)
     rules = _rules(fields.get("rules"))
-    said = {key: fields[key].text() for key in ("name", "description") if key in fields}
-    metadata = dict(fields["metadata"].entries()) if "metadata" in fields else {}
-    schema = _schema(fields.get("data"), library)
-    if not _is_whole(root, drawn):
-        _unknown_rules(drawn, rules, library)
-        return None
     flows = [each.flow for each in drawn]
-    try:
-        workflow = Workflow(
-            str(said.get("name")),
-            *flows,
-            rules=_rulebook(rules, flows, library),
-            data=schema,
-            description=said.get("description") or "",
-            metadata={key: inner.value for key, inner in metadata.items()},
-        )
-    except DefinitionError as error:
-        _note(root, drawn, error)
-        return None
-    _unused_states(root, workflow)
-    return None if root.findings.found else workflow
+    declared = Declared(
+        name=_name(fields.get("name")) or "unnamed",
+        rulebook=_rulebook(root, rules, flows, library),
+        schema=_schema(fields.get("data"), library),
+        description=(fields["description"].text() if "description" in fields else None) or "",
+        metadata={name: inner.value for name, inner in _entries(fields.get("metadata"))},
+    )
+    _judge(root, drawn, declared)
+    return None if root.findings.found else _made(flows, declared)
 
 
-def _is_whole(root: Cursor, drawn: list[_Drawn]) -> bool:
-    """Whether the states and transitions could all be read, so that the workflow can look for faults itself."""
-    if any(root.findings.within((part,)) for part in ("name", "states", "initial")):
-        return False
-    return bool(drawn) and all(each.whole for each in drawn) and {"name", "states"} <= root.value.keys()
+def _made(flows: Iterable[Flow], declared: Declared) -> Workflow:
+    return Workflow(
+        declared.name,
+        *flows,
+        rules=declared.rulebook,
+        data=declared.schema,
+        description=declared.description,
+        metadata=declared.metadata,
+    )
+
+
+def _judge(root: Cursor, drawn: Collection[_Drawn], declared: Declared) -> None:
+    """Notes the faults of the flows; where some could not be read, only those that follow from none of theirs."""
+    broken = any(root.findings.within((part,)) for part in ("states", "initial"))
+    whole = bool(drawn) and not broken and all(each.whole for each in drawn)
+    _note(root, drawn, check([each.flow for each in drawn], declared, whole=whole))
+    if whole:
+        _unused_states(root, gather_states(each.flow for each in drawn))
+
+
+def _name(cursor: Cursor | None) -> str | None:
+    text = None if cursor is None else cursor.text()
+    return None if cursor is None or text is None else cursor.attempt(lambda: checked_name(text, what="workflow"))
+
+
+def _entries(cursor: Cursor | None) -> Iterable[tuple[str, Cursor]]:
+    return () if cursor is None else cursor.entries()
 
 
 def _check_format(cursor: Cursor | None) -> None:
@@ -81,33 +95,28 @@ def _schema(cursor: Cursor | None, library: Library) -> type | None:
 def _rules(cursor: Cursor | None) -> dict[str, Rule]:
     """The rules of the document; one that is wrong is replaced, so that its name is known."""
     made: dict[str, Rule] = {}
-    for name, inner in cursor.entries() if cursor is not None else ():
-        rule = inner.attempt(_named_rule, inner.value, name)
+    for name, inner in _entries(cursor):
+        rule = inner.attempt(_named_rule, inner, name)
         made[name] = field("data").exists().named(name or "unnamed") if rule is None else rule
     return made
 
 
-def _named_rule(document: object, name: str) -> Rule:
-    return as_rule(document).named(name)
+def _named_rule(cursor: Cursor, name: str) -> Rule | None:
+    rule = read_rule(cursor)
+    return None if rule is None else rule.named(name)
 
 
-def _rulebook(rules: Mapping[str, Rule], flows: Iterable[Flow], library: Library) -> Rulebook:
-    """The rules of the document, and of those given the ones that it names."""
+def _rulebook(root: Cursor, rules: Mapping[str, Rule], flows: Iterable[Flow], library: Library) -> Rulebook | None:
+    """The rules of the document, and of those given the ones that it names; None where they are at fault."""
     wanted = {
         name for rule in (*rules.values(), *(rule for flow in flows for rule in flow.rules)) for name in rule.names
     }
     given = [library.rules[name] for name in library.rules if name in wanted and name not in rules]
-    return Rulebook.of(list(rules.values()), given)
-
-
-def _unknown_rules(drawn: Iterable[_Drawn], rules: Mapping[str, Rule], library: Library) -> None:
-    """Notes the names of rules that nothing knows, where the workflow is too broken to say so itself."""
-    for each in drawn:
-        found = [each.cursor.attempt(rule.resolved, rules, ()) for rule in each.flow.rules]
-        for name in dict.fromkeys(name for rule in found if rule is not None for name in rule.names):
-            if name not in rules and name not in library.rules:
-                hint = nearest(name, (*rules, *library.rules))
-                each.cursor.fault_where(f"'{name}'", f"there is no rule '{name}'", hint)
+    try:
+        return Rulebook.of(list(rules.values()), given)
+    except DefinitionError as error:
+        root.fault_where(error.message, error.message, error.remedy)
+        return None
 
 
 def _states(fields: Mapping[str, Cursor]) -> dict[str, State]:
@@ -146,11 +155,19 @@ def _state(cursor: Cursor) -> State | None:
 
 @attrs.frozen
 class _Drawn:
-    """A transition of the document: its flow, where it stands, and whether its name and path could be read."""
+    """A transition of the document: its flow, where it stands, and whether its name and all its states could be read.
+
+    A flow without a name has that of its place.
+    """
 
     flow: Flow
     cursor: Cursor
+    named: bool
     whole: bool
+
+    def says(self, fault: Fault) -> str:
+        """The message of a fault, with the name of the transition if it has one."""
+        return f"{fault.place} {fault.message}" if self.named else fault.message
 
 
 def _transitions(cursor: Cursor | None, scope: Scope) -> list[_Drawn]:
@@ -165,34 +182,33 @@ def _drawn(cursor: Cursor, scope: Scope) -> _Drawn:
     begun = Flow(path or Path((), Bundle(())))
     name = fields.get("name")
     named = name.attempt(begun.transition, name.value) if name is not None else None
-    flow = with_clauses(named or begun, fields, scope)
-    return _Drawn(flow, cursor, path is not None and named is not None)
+    flow = with_clauses(named or attrs.evolve(begun, name=shown(cursor.path)), fields, scope)
+    ways = all(not cursor.findings.within((*cursor.path, key)) for key in ("otherwise", "on_failure"))
+    return _Drawn(flow, cursor, named is not None, path is not None and named is not None and ways)
 
 
-def _note(root: Cursor, drawn: Iterable[_Drawn], error: DefinitionError) -> None:
-    """Notes the faults that the workflow itself found, where they stand in the document.
-
-    What it says about a part that has faults already may only follow from these, and is left out.
-    """
-    places = {each.flow.title: each.cursor for each in drawn} | _state_places(root)
-    if not error.faults:
-        root.fault_where(error.message, error.message, error.remedy)
-    faulty = [title for title, cursor in places.items() if root.findings.within(cursor.path)]
-    for fault in error.faults:
+def _note(root: Cursor, drawn: Iterable[_Drawn], faults: Iterable[Fault]) -> None:
+    """Notes the faults of the flows where they stand in the document."""
+    places = {each.flow.title: each for each in drawn}
+    states = _state_places(root)
+    for fault in faults:
         title, _, part = fault.place.partition(", ")
-        if title not in faulty:
-            message = f"{fault.place} {fault.message}"
-            places.get(title, root).fault_where(f"{part} {fault.message}", message, fault.remedy)
+        each = places.get(title)
+        cursor = states.get(title, root) if each is None else each.cursor
+        message = f"{fault.place} {fault.message}" if each is None else each.says(fault)
+        cursor.fault_where(f"{part} {fault.message}", message, fault.remedy)
 
 
-def _unused_states(root: Cursor, workflow: Workflow) -> None:
-    used = [f"state '{state.name}'" for state in workflow.states]
+def _unused_states(root: Cursor, used: Collection[State]) -> None:
+    told = " ".join(fault.message for _, fault in root.findings.found)
     for title, cursor in _state_places(root).items():
-        if title not in used:
+        if title not in [f"state '{state.name}'" for state in used] and title not in told:
             cursor.fault("no transition leads to it or from it", "add one, or remove the state")
 
 
 def _state_places(root: Cursor) -> dict[str, Cursor]:
-    states = list(root.at("states").items())
-    names = [item.value if isinstance(item.value, str) else item.value["name"] for item in states]
-    return {f"state '{name}'": item for name, item in zip(names, states, strict=True)}
+    """The states of the document by what they are called in messages, as far as they could be read."""
+    found = root.value.get("states") if isinstance(root.value, Mapping) else None
+    items = list(root.at("states").items()) if isinstance(found, list) else []
+    names = [item.value.get("name") if isinstance(item.value, Mapping) else item.value for item in items]
+    return {f"state '{name}'": item for name, item in zip(names, items, strict=True)}

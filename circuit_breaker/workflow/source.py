@@ -20,7 +20,7 @@ from circuit_breaker.workflow.scalars import resolve
 from circuit_breaker.workflow.source_json import read_json
 from circuit_breaker.workflow.source_writer import write_source
 
-__all__ = ["Source", "read_source", "write_source"]
+__all__ = ["Source", "read_source", "scan_source", "write_source"]
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LARGEST = 1_000_000
@@ -59,6 +59,22 @@ def read_source(text: str, *, name: str = "<text>") -> Source:
         DocumentInvalid: With every fault that could be found, each with its line and column.
     """
     faults = Faults(name)
+    source = _read(text, faults)
+    if faults.found:
+        raise faults.error()
+    return source
+
+
+def scan_source(text: str, *, name: str = "<text>") -> Source:
+    """Like :func:`read_source`, but faults after which reading can go on are kept in the source, and not raised.
+
+    Raises:
+        DocumentInvalid: Nothing can be read after some fault; those before it are named too.
+    """
+    return _read(text, Faults(name))
+
+
+def _read(text: str, faults: Faults) -> Source:
     if len(text) > LARGEST:
         raise faults.stop(
             f"{len(text):,} characters are too many; the most is {LARGEST:,}",
@@ -68,9 +84,7 @@ def read_source(text: str, *, name: str = "<text>") -> Source:
         )
     text = text.removeprefix("\ufeff")
     root = read_json(text, faults) if text.lstrip()[:1] == "{" else _read_yaml(text, faults)
-    if faults.found:
-        raise faults.error()
-    return Source(name, root.value, root)
+    return Source(faults.name, root.value, root, tuple(faults.found))
 
 
 def _read_yaml(text: str, faults: Faults) -> Located:

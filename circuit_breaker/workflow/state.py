@@ -13,6 +13,7 @@ import attrs
 
 from circuit_breaker.errors import WorkflowInvalid
 from circuit_breaker.net.structure import Arc
+from circuit_breaker.workflow.signature import spelled
 
 __all__ = ["Path", "State", "states"]
 
@@ -199,6 +200,7 @@ def _text(bundle: Bundle) -> str:
     return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
 
 
+@spelled
 def states(*names: str | State, initial: str | None = None) -> tuple[State, ...]:
     """States of these names; a case starts in the first, or in the one named by ``initial``.
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 import attrs
 
-from circuit_breaker.errors import WorkflowInvalid
+from circuit_breaker.errors import Fault, WorkflowInvalid, nearest
 
 __all__ = ["After", "Automatic", "Every", "Manual", "OnSignal", "RetryPolicy", "Trigger", "in_words", "seconds"]
 
 Duration = float | int | str | timedelta
 LONGEST = 100 * 366 * 86400.0
+LARGEST_MULTIPLIER = 1000.0
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])")
 
@@ -107,8 +109,32 @@ class Every:
 Trigger = Automatic | Manual | OnSignal | After | Every
 
 
-def _codes(value: Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _attempts(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise WorkflowInvalid(f"max_attempts={value!r} is no whole number from 1", remedy="count the first attempt too")
+    return value
+
+
+def _multiplier(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value <= LARGEST_MULTIPLIER:
+        raise WorkflowInvalid(f"multiplier={value!r} is no number from 1", remedy="1 keeps the wait, 2 doubles it")
+    return value
+
+
+def _codes(value: Any) -> tuple[str, ...]:
+    codes = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
+    for code in codes:
+        if not isinstance(code, str):
+            raise WorkflowInvalid(f"retry_on={code!r} is no code of an error", remedy=_code_hint(code))
+    return tuple(codes)
+
+
+def _code_hint(value: object) -> str:
+    """How to write the code of the errors that somebody meant."""
+    if not isinstance(value, type):
+        return "give codes, or names of exception classes, as text"
+    code = "timeout" if issubclass(value, TimeoutError) else getattr(value, "code", value.__name__)
+    return f"write '{code}'"
 
 
 @attrs.frozen
@@ -124,12 +150,26 @@ class RetryPolicy:
         retry_on: The codes of errors that are worth another attempt, such as ``"timeout"``; empty means all.
     """
 
-    max_attempts: int = attrs.field(default=3, validator=attrs.validators.ge(1))
+    max_attempts: int = attrs.field(default=3, converter=_attempts)
     backoff_seconds: float = attrs.field(default=1.0, converter=_backoff)
-    multiplier: float = attrs.field(default=2.0, validator=attrs.validators.ge(1))
+    multiplier: float = attrs.field(default=2.0, converter=_multiplier)
     max_backoff: float = attrs.field(default=60.0, converter=_backoff)
     jitter: float = attrs.field(default=0.0, converter=_jitter)
     retry_on: tuple[str, ...] = attrs.field(default=(), converter=_codes)
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> RetryPolicy:
+        """The policy with these settings.
+
+        Raises:
+            WorkflowInvalid: A setting is unknown, or has a wrong value; all such faults together.
+        """
+        faults = [fault for name, value in settings.items() for fault in _setting_faults(name, value)]
+        if len(faults) == 1:
+            raise WorkflowInvalid(f".retry() {faults[0].message}", remedy=faults[0].remedy)
+        if faults:
+            raise WorkflowInvalid(".retry() has wrong settings", faults=faults)
+        return cls(**settings)
 
     def wait(self, failures: int) -> float:
         """Seconds to wait after this many failed attempts, without jitter."""
@@ -139,3 +179,14 @@ class RetryPolicy:
     def again(self, code: str, failures: int) -> bool:
         """Whether another attempt is worth it after this many failures, the last with this code."""
         return failures < self.max_attempts and (not self.retry_on or code in self.retry_on)
+
+
+def _setting_faults(name: str, value: Any) -> Iterator[Fault]:
+    known = [field.name for field in attrs.fields(RetryPolicy)]
+    if name not in known:
+        yield Fault(f"'{name}'", f"has no setting '{name}'", nearest(name, known))
+        return
+    try:
+        RetryPolicy(**{name: value})
+    except WorkflowInvalid as error:
+        yield Fault(f"'{name}'", error.message, error.remedy)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from circuit_breaker.errors import DataInvalid, DocumentInvalid, Fault
+from circuit_breaker.errors import DocumentInvalid, Fault
 from circuit_breaker.rules import Not, Policy, Rule, Rulebook, RuleName
 from circuit_breaker.workflow.data import freeze_mapping, thaw
 from circuit_breaker.workflow.flow import Call, Execution, Flow, Step
@@ -66,7 +66,7 @@ class _Writer:
             "states": _states(workflow),
             "rules": self._rulebook(workflow.flows) or None,
             "transitions": transitions,
-            "metadata": self._facts(workflow.metadata, "metadata") or None,
+            "metadata": _facts(workflow.metadata),
         }
         return _given(parts)
 
@@ -107,7 +107,7 @@ class _Writer:
             "on_failure": None if flow.failed_to is None else flow.failed_to.name,
             "merge": None if flow.merging is None else self._action(flow.merging, _name_of(flow.merging), place),
             "correlate": None if flow.correlation is None else flow.correlation.path,
-            "metadata": self._facts(flow.facts, place) or None,
+            "metadata": _facts(flow.facts),
         }
         return _given(parts)
 
@@ -171,19 +171,16 @@ class _Writer:
 
         return write_reference(value, foreign)
 
-    def _facts(self, facts: Mapping[str, Any], place: str) -> Any:
-        try:
-            return thaw(freeze_mapping(facts, where="metadata"))
-        except DataInvalid as error:
-            self._fault(place, error.message, error.remedy)
-            return [str(key) for key in facts]
-
     def _fault(self, place: str, message: str, remedy: str) -> None:
         self.faults.append(Fault(place, message, remedy))
 
 
 def _given(parts: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in parts.items() if value is not None}
+
+
+def _facts(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    return thaw(freeze_mapping(facts, where="metadata")) or None
 
 
 def _name_of(function: Callable[..., Any]) -> str:

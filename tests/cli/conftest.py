@@ -15,9 +15,10 @@ from circuit_breaker.cli.program import program
 ORDERS = '''
 """A workflow with everything that a command can do to a case."""
 
-from circuit_breaker import BaseExecutor, Workflow, field, flow, rule, states
+from circuit_breaker import BaseExecutor, State, Workflow, field, flow, rule, states
 
-new, paid, packed, sent, broken, lost = states("new", "paid", "packed", "sent", "broken", "lost")
+packed = State("packed", message="It is packed up.")
+new, paid, packed, sent, broken, lost = states("new", "paid", packed, "sent", "broken", "lost")
 
 
 class Label(BaseExecutor):

@@ -103,6 +103,7 @@ def test_cancel_ends_a_case(cb, packed):
     done = cb("cancel", packed, "--reason", "sold out", "--by", "ann", "-w", "orders.py:orders")
 
     assert "cancelled" in done.out
+    assert "packed up" not in done.out + cb("explain", packed, "-w", "orders.py:orders").out
     assert "sold out" in cb("show", packed).out
     assert "nothing can happen" in cb("explain", packed, "-w", "orders.py:orders").out
     assert 1 == cb("fire", packed, "send", "-w", "orders.py:orders", code=1).code
@@ -120,6 +121,17 @@ def test_cases_are_listed_page_by_page(cb):
     assert ["b"] == [each["case"] for each in cb("cases", "--status", "completed", "--json").records]
     assert ["a", "c"] == [each["case"] for each in cb("cases", "--state", "new", "-w", "plain", "--json").records]
     assert "no cases" in cb("cases", "-w", "nothing").out
+
+
+def test_a_list_of_cases_fits_into_a_narrow_terminal(cb, monkeypatch):
+    """Where there is little room, where the cases are comes first; ids are whole."""
+    cb("start", "orders.py:plain", "--id", "i" * 36)
+    assert "changed (UTC)" in cb("cases").out
+    monkeypatch.setenv("COLUMNS", "80")
+    head, line = cb("cases").out.splitlines()
+
+    assert ["case", "workflow", "status", "state"] == head.split()
+    assert ["i" * 36, "plain", "waiting", "new"] == line.split()
 
 
 def test_show_needs_no_definition(cb, packed, here):

@@ -64,11 +64,13 @@ def test_the_only_workflow_of_a_module_needs_no_name(cb, here):
         ("nowhere.yaml", "'nowhere.yaml' cannot be read: No such file"),
         ("..x:plain", "'..x' names no module"),
         ("orders.py:plian", "has no 'plian'"),
+        ("./orders.txt", "'./orders.txt' holds no definition: it must end in one of .py, .yaml, .yml, .json"),
         ("json", "which workflow of module 'json'?"),
     ],
 )
-def test_what_is_not_there_is_named(cb, reference, message):
+def test_what_is_not_there_is_named(cb, here, reference, message):
     """A module, file or attribute that does not exist is an error of its own, with exit code 4."""
+    (here / "orders.txt").write_text("")
     assert message in cb("check", reference, code=4).err
 
 
@@ -86,7 +88,54 @@ def test_a_module_that_lacks_another_says_so_itself(cb, here):
     """When a module fails because it imports what is not installed, that is what is told, not that it is missing."""
     (here / "needy.py").write_text("import not_installed_anywhere\n")
 
-    assert "No module named 'not_installed_anywhere'" in cb("check", "needy:w", code=70).err
+    assert (
+        "1:1 needy.py: ModuleNotFoundError: No module named 'not_installed_anywhere'"
+        in cb("check", "needy:w", code=3).err
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = 1\n1 / 0\n", "2:1 broken.py: ZeroDivisionError: division by zero"),
+        ("def f(:\n    pass\n", "1:7 broken.py: SyntaxError: invalid syntax"),
+        ("import json\n\n\njson.loads('{')\n", "4:1 broken.py: JSONDecodeError: Expecting"),
+        ("from circuit_breaker import states\n\nstates()[0]\n", "in broken.py, line 3"),
+        ("raise SystemExit(0)\n", "1:1 broken.py: SystemExit: 0"),
+        ("from circuit_breaker import COMMON\nCOMMON['has_titel']\n", "2:1 broken.py: RuleNotFound: there is no rule"),
+        ("raise ValueError('x')\n", "1:1 broken.py: ValueError: x"),
+    ],
+)
+@pytest.mark.parametrize("reference", ["broken.py:w", "broken:w"])
+def test_a_module_that_cannot_be_imported_is_an_invalid_definition(cb, here, reference, text, told):
+    """What a module of the user raises is told with file, line and kind, ends with 3, and is no fault of ours."""
+    (here / "broken.py").write_text(text)
+
+    err = cb("check", reference, code=3).err
+    assert told in err
+    assert "Traceback" not in err
+    assert "invalid_workflow" == cb("check", reference, "--json", code=3).error["code"]
+
+
+def test_the_innermost_line_of_the_user_is_named(cb, here):
+    """Where one module of the user imports another that fails, the place is in the other."""
+    (here / "inner_part.py").write_text("\n\nimport re\nre.compile('(')\n")
+    (here / "outer_part.py").write_text("import inner_part\n")
+    (fault,) = cb("check", "outer_part:w", "--json", code=3).error["faults"]
+
+    assert ("inner_part.py", 4) == (fault["place"], fault["line"])
+
+
+def test_what_a_module_prints_is_no_answer(cb, here):
+    """A module that prints, when it is imported or in an action, does not spoil the JSON of the command."""
+    (here / "chatty.py").write_text(
+        "from circuit_breaker import Workflow, flow, states\nprint('hello')\na, b = states('a', 'b')\n"
+        "w = Workflow('w', flow(a >> b).transition('talk').action(lambda token: print('talking')))\n"
+    )
+
+    assert cb("check", "chatty.py", "--json").document["ok"]
+    assert "b" == cb("run", "chatty.py", "--json").document["state"]
+    assert "talking" in cb("run", "chatty.py").out
 
 
 def test_faults_of_a_document_have_line_and_column(cb, here):
@@ -144,15 +193,20 @@ def test_doubts_are_warnings_unless_strict(cb, here):
         "from circuit_breaker import Workflow, flow, states\n"
         "a, b = states('a', 'b')\n"
         "w = Workflow('w', flow(a >> b).transition('x'), flow(a >> b).transition('y'), flow(b >> a).transition('z')\n"
-        "    .execute('Unknown').effect('at_most_once').retry(2), final=())\n"
+        "    .execute('Unknown'), final=())\n"
     )
     done = cb("check", "odd.py:w")
 
     assert "no state is final" in done.err
     assert "in state 'a' 'x' always fires, and never 'y'" in done.err
     assert "executes 'Unknown'" in done.err
-    assert "done at most once" in done.err
-    assert 4 == len(cb("check", "odd.py:w", "--strict", "--json", code=3).document["warnings"])
+    assert "✓ w is valid: 2 states, 3 transitions" in done.out
+
+    strict = cb("check", "odd.py:w", "--strict", code=3)
+    assert "✗ w has 3 warnings; with --strict each is a fault" in strict.out
+    assert "✓" not in strict.out
+    document = cb("check", "odd.py:w", "--strict", "--json", code=3).document
+    assert (False, 3) == (document["ok"], len(document["warnings"]))
 
 
 @pytest.mark.parametrize(
@@ -162,6 +216,28 @@ def test_a_workflow_is_drawn_in_four_forms(cb, form, part):
     """``draw`` prints Mermaid, DOT, SVG or a picture for the terminal."""
     assert part in cb("draw", "orders.py:plain", "--format", form).out
     assert part in cb("draw", "orders.py:plain", "--format", form, "--json").document["text"]
+
+
+LONG = """\
+circuit_breaker: 1
+name: long
+states: [{0}_one, {0}_two]
+transitions:
+- {{name: {0}_done, from: {0}_one, to: {0}_two}}
+- {{name: {0}_lost, from: {0}_one, to: {0}_two}}
+"""
+
+
+@pytest.mark.parametrize("width", [30, 40, 80])
+def test_a_picture_keeps_to_the_width_of_the_terminal(cb, here, monkeypatch, width):
+    """COLUMNS, or the terminal, says how wide a picture may be; names that begin alike can still be told apart."""
+    (here / "long.yaml").write_text(LONG.format("a_name_that_begins_as_others_do"))
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = cb("draw", "long.yaml").out.splitlines()
+
+    assert max(len(line) for line in lines) <= width
+    assert lines[2] != lines[3]
+    assert "e" == lines[2].split(" ─")[0][-1]
 
 
 def test_the_suffix_of_the_file_says_the_form(cb, here):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -59,12 +61,53 @@ def test_a_text_gets_what_it_deserves(demo, text, state, completeness):
     assert (state, "completed", completeness) == (found["state"], found["status"], found["completeness"])
 
 
-def test_an_empty_text_is_not_submitted(demo, cb):
-    """Without a text there is nothing to review: the page is stuck in draft, and explain says why."""
-    found = demo({"a.md": ""})["a.md"]
+@pytest.mark.parametrize("text", ["", " \n\n"])
+def test_an_empty_text_is_left_out(cb, here, text):
+    """Where there is no text there is nothing to review, and the demo says so instead of getting stuck."""
+    (here / "a.md").write_text(text)
+    done = cb("demo", "a.md", "--db", "demo.db")
 
-    assert ("draft", "stuck", None) == (found["state"], found["status"], found["words"])
-    assert "data.content is present" in cb("explain", found["case"], "--storage", "sqlite:///demo.db").out
+    assert "'a.md' is left out: there is nothing in it" in done.err
+    assert "there is nothing to review" in done.out
+
+
+async def test_a_draft_without_a_text_is_not_submitted():
+    """The rules refuse an empty draft, whoever starts it: it is stuck, and explain says why."""
+    async with Engine(document_review, storage=connect("memory://")) as engine:
+        data = {"title": "Plan", "content": "", "author": "ann", "priority": 3, "revisions": 0}
+        case = await engine.run(await engine.start(document_review, data=data))
+
+    assert ("draft", "stuck") == (case.state, case.status)
+    assert "data.content is present" in str(engine.explain(case))
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_among_the_paths_is_left_out(cb, here):
+    """What is no ordinary file is not even opened, for that could last for ever."""
+    os.mkfifo(here / "pipe.md")
+    (here / "a.md").write_text(PLAIN)
+    document = cb("demo", "pipe.md", "a.md", "--db", "demo.db", "--pace", "0", "--json").document
+
+    assert [{"file": "pipe.md", "reason": "no ordinary file"}] == document["skipped"]
+    assert ["a.md"] == [each["file"] for each in document["files"]]
+
+
+@pytest.mark.parametrize("pace", ["nan", "inf", "-1", "61", "soon"])
+def test_a_pace_that_is_none_is_a_wrong_command(cb, here, pace):
+    """The pace is a number of seconds from 0 to 60, and nothing else."""
+    assert "--pace" in cb("demo", "--pace", pace, "--db", "demo.db", code=2).err
+
+
+def test_a_name_that_is_no_text_is_written_out(cb, here):
+    """A file name with bytes that are no UTF-8 is reviewed like any other, and JSON stays JSON."""
+    (here / "pages").mkdir()
+    Path(os.fsdecode(os.fsencode(here / "pages") + b"/caf\xe9.md")).write_text(PLAIN)
+    done = cb("demo", "pages", "--db", "demo.db", "--pace", "0", "--json")
+
+    done.out.encode()
+    (found,) = done.document["files"]
+    assert (r"caf\xe9.md", "completed") == (found["file"], found["status"])
+    assert r"caf\xe9.md: approved" in cb("demo", "pages", "--db", "other.db", "--pace", "0").out
 
 
 def test_a_reviewer_is_never_the_author(demo, cb):
@@ -187,6 +230,18 @@ async def test_the_board_follows_what_happens(here):
     assert "waiting" in frames[0]
     assert any("measure_completeness" in text for text in frames)
     assert "1 of 1 reviewed" in frames[-1]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_the_board_fits_into_the_terminal(here, width):
+    """On a narrow terminal file names are shortened and less is said; no column is cut off."""
+    write_drafts(here / "pages", 2)
+    (here / "pages" / f"{'a-long-name-' * 5}.md").write_text("x")
+    head, *lines = frame(Board(find_pages([here / "pages"]).pages, {}), width).splitlines()
+
+    assert max(map(len, [head, *lines])) <= width
+    assert head.rstrip().endswith("events" if width > 95 else "completeness ≥80" if width > 75 else "completeness")
+    assert "a-long-n" in lines[0] or "a-long" in lines[0]
 
 
 async def test_a_terminal_sees_that_nothing_is_left_to_do(here):

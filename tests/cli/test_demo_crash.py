@@ -16,6 +16,7 @@ import attrs
 import pytest
 
 from circuit_breaker import connect
+from circuit_breaker.engine import CaseQuery
 from circuit_breaker.workflow.events import ActionFailed, ActionStarted, Event, TransitionFired, TransitionRefused
 from tests.cli.drafts import write_drafts
 
@@ -63,7 +64,7 @@ class Demo:
 
     async def _events(self) -> dict[str, list[Event]]:
         async with connect(self.journal) as journal:
-            return {case.id: await journal.events(case.id) for case in await journal.find(limit=2 * FILES)}
+            return {case.id: await journal.events(case.id) for case in await journal.find(CaseQuery(limit=2 * FILES))}
 
 
 def path(events: list[Event]) -> list[str | frozenset[str]]:

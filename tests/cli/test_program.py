@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from io import StringIO
 
 import pytest
+import structlog
 
 import circuit_breaker
 from circuit_breaker.cli.exits import EXIT_CODES, ExitCode, exit_code
+from circuit_breaker.cli.logs import logs_to
+from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.program import Program
+from circuit_breaker.cli.visible import SafeConsole
 from circuit_breaker.errors import ExtraMissing, VersionConflict
 
 COMMANDS = list(Program.homes)
@@ -34,14 +40,20 @@ def test_the_help_names_every_command_and_exit_code(cb):
         assert word in text
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_and_json(cb, name):
-    """Every command says what it does, and can speak to programs."""
-    text = cb(name, "--help").out
+PATHS = [
+    path for name in COMMANDS for path in ([f"{name} list", f"{name} describe"] if name == "executors" else [name])
+]
 
-    assert f"Usage: program {name}" in text or f"Usage: circuit-breaker {name}" in text
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_command_has_help_and_json(cb, path):
+    """Every command says what it does, and can speak to programs."""
+    text = cb(*path.split(), "--help").out
+
+    assert f"Usage: program {path}" in text
     assert "--json" in text
     assert "--debug" in text
+    assert "\\b" not in text
 
 
 def test_the_version_is_that_of_the_package():
@@ -76,14 +88,16 @@ def test_a_misspelt_command_is_a_usage_error(cb):
     [
         (["start", "orders.py:plain", "--data", "{"], "no JSON"),
         (["start", "orders.py:plain", "--data", "[1]"], "is no JSON object"),
-        (["start", "orders.py:plain", "--data", "@no.json"], "'no.json' cannot be read"),
+        (["start", "orders.py:plain", "--data", "@no.json"], "'no.json' cannot be read: No such file or directory"),
+        (["start", "orders.py:plain", "--data", "@latin.json"], "'latin.json' is no text in UTF-8"),
         (["cases", "--limit", "0"], "--limit"),
         (["resolve", "a", "pay"], "one of --outcome JSON, --failed REASON and --again"),
         (["show"], "Missing argument 'CASE'"),
     ],
 )
-def test_a_wrong_command_is_a_usage_error(cb, arguments, message):
+def test_a_wrong_command_is_a_usage_error(cb, here, arguments, message):
     """A wrong option or argument ends with 2, for people with the usage, for programs as JSON."""
+    (here / "latin.json").write_bytes(b"{\xe9}")
     assert message in cb(*arguments, code=2).err
     error = cb(*arguments, "--json", code=2).error
     assert "usage" == error["code"]
@@ -133,11 +147,14 @@ def test_an_id_is_given_once(cb):
 
 def test_an_unexpected_error_is_told_without_its_traceback(cb, here):
     """A fault that nobody foresaw is one line, and ends with 70; with --debug it has its traceback."""
-    (here / "bad.py").write_text("1 / 0\n")
+    (here / "odd.py").write_text(
+        "from orders import plain\n\n\nclass Odd(type(plain)):\n"
+        "    def __getattribute__(self, name):\n        return 1 / 0\n\n\nodd = object.__new__(Odd)\n"
+    )
 
-    assert "error: ZeroDivisionError: division by zero" in cb("check", "bad.py", code=70).err
-    assert "internal" == cb("check", "bad.py", "--json", code=70).error["code"]
-    _, err = command("check", "bad.py", "--debug", cwd=here).communicate(timeout=30)
+    assert "error: ZeroDivisionError: division by zero" in cb("check", "odd.py:odd", code=70).err
+    assert "internal" == cb("check", "odd.py:odd", "--json", code=70).error["code"]
+    _, err = command("check", "odd.py:odd", "--debug", cwd=here).communicate(timeout=30)
     assert "Traceback" in err
 
 
@@ -167,6 +184,50 @@ def test_an_interrupted_command_says_that_nothing_is_lost(here):
     assert ExitCode.INTERRUPTED == worker.returncode
     assert "goes on from there" in err
     assert "Traceback" not in err
+
+
+def test_what_the_engine_logs_is_a_warning(here):
+    """Logs of the engine are warnings on standard error, harmless ones, and never among the JSON of a command."""
+    output = Output(errors=SafeConsole(file=StringIO(), width=200))
+    with logs_to(output):
+        structlog.get_logger("circuit_breaker.work").warning("case failed", case="a\x1b[2J", error="no net")
+
+    assert "warning: case failed: case a\\x1b[2J, error no net\n" == output.errors.file.getvalue()
+    assert not structlog.is_configured()
+
+
+def test_a_logging_of_the_user_counts(here):
+    """Where a module of the user has set up its own logging, it stays."""
+    kept = []
+    structlog.configure(processors=[lambda _, __, event: kept.append(event["event"]) or ""])
+    try:
+        with logs_to(Output()):
+            structlog.get_logger("circuit_breaker.work").warning("theirs")
+    finally:
+        structlog.reset_defaults()
+
+    assert ["theirs"] == kept
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [({"env": os.environ | {"PYTHONIOENCODING": "ascii"}}, "\\u2713 plain is valid"), ({}, "✓ plain is valid")],
+    ids=["ascii", "utf-8"],
+)
+def test_a_terminal_without_unicode_is_no_obstacle(here, options, shown):
+    """What the encoding of the terminal does not have is written out."""
+    out, err = command("check", "orders.py:plain", cwd=here, **options).communicate(timeout=30)
+
+    assert out.startswith(shown)
+    assert "" == err
+
+
+def test_a_closed_output_is_no_obstacle(here):
+    """Without a standard output a command does its work all the same."""
+    start = [sys.executable, "-m", "circuit_breaker.cli", "start", "orders.py:plain", "--id", "a"]
+    done = subprocess.run(["sh", "-c", f"exec {shlex.join(start)} >&-"], cwd=here, check=False, capture_output=True)
+
+    assert (0, b"") == (done.returncode, done.stderr)
 
 
 DOUBTFUL = """

@@ -51,6 +51,10 @@ TOLD = [
     (events.StepFinished(*HEAD, "c:t:2", "fetch", 1), "· fetch: step done"),
     (events.ActionFailed(*HEAD, **MOVED, error=Data({"message": "no net"})), "✗ t: failed → b: no net"),
     (events.ActionFailed(*HEAD, transition="t", error=Data({"message": "no net"})), "✗ t: failed: no net"),
+    (
+        events.ActionFailed(*HEAD, transition="t", error=Data({"message": "'x'", "kind": "KeyError"})),
+        "✗ t: failed: KeyError: 'x'",
+    ),
     (events.ActionInDoubt(*HEAD, "c:t:2"), "? t: interrupted, and may not be repeated"),
     (events.ActionCompensated(*HEAD, "t", "c:t:2"), "↶ t: undone"),
     (events.SignalReceived(*HEAD, "go"), "→ go: signal"),

@@ -61,6 +61,7 @@ def faults(*flows: Any, **options: Any) -> list[str]:
     ("flows", "options", "message"),
     [
         ([], {}, "workflow: has no transitions"),
+        ([], {"data": 3}, "data: is a value of type int"),
         (["go"], {}, "'go': is no flow"),
         ([flow(a >> b)], {}, "flow(a >> b): has no name"),
         ([go, flow(b >> c).transition("go")], {}, "transition 'go': is defined 2 times"),
@@ -77,8 +78,16 @@ def faults(*flows: Any, **options: Any) -> list[str]:
         ([go.effect("idempotent")], {}, "has .effect(), but no action"),
         ([go.compensate(act)], {}, "has .compensate(), but no action"),
         ([go.otherwise(b)], {}, "has .otherwise(), but no policy"),
+        ([go.automatic().roles("boss")], {}, "has .roles(), but nobody fires it"),
         ([go.execute(Runner, image="x", imag="y")], {}, "parameter 'imag'"),
         ([go], {"data": dict}, "is no attrs class"),
+        ([[go, go]], {}, "a list of 2 flows: is no flow (write a * before it"),
+        ([go.metadata(x={1})], {}, "transition 'go': metadata.x: a builtins.set is no JSON"),
+        ([go], {"metadata": {"x": [object()]}}, "workflow: metadata.x[0]: a builtins.object is no JSON"),
+        ([go], {"metadata": 3}, "workflow: metadata: 3 is no mapping"),
+        ([go], {"description": 3}, "workflow: description=3 is no text"),
+        ([go.guard("x")], {"rules": {"x": "y", "y": "x"}}, "rules: the rule 'x' is made of itself"),
+        ([go], {"rules": [3]}, "rules: "),
         ([go.guard(field("amont") > 1)], {"data": Order}, "Order has no field 'amont' (did you mean 'amount'?)"),
         ([go.execute("X", x=field("payed"))], {"data": Order}, "speaks of 'data.payed'"),
         ([go.execute("X", x=template("{payed}"))], {"data": Order}, "speaks of 'data.payed'"),
@@ -97,6 +106,77 @@ def test_a_wrong_definition_is_refused(flows: list[Any], options: dict[str, Any]
 def test_all_faults_are_reported_at_once() -> None:
     """D10, D15: nothing has to be mended to see the next fault."""
     assert 4 == len(faults(go.timeout(1).otherwise(b), flow(a >> b).transition("x").reads(d).guard("nope")))
+
+
+@pytest.mark.parametrize(
+    ("flows", "options", "fault"),
+    [
+        ([go], {"initial": "z"}, "workflow: initial='z' is none of its states"),
+        ([go, flow(State("x", initial=True) >> b).transition("x")], {}, "workflow: has several first states: a, x"),
+        ([go, flow(c >> d).transition("x"), flow(d >> b).transition("y")], {}, "state 'c': cannot be reached"),
+        ([go, flow(c >> d).transition("x"), flow(c >> c).transition("y")], {}, "state 'c': cannot be reached"),
+        ([go, flow((b, c) >> d).transition("x"), flow(d >> State("e")).transition("y")], {}, "state 'c': cannot be"),
+        ([go, go.guard("nope")], {"rules": [3]}, "transition 'go': is defined 2 times"),
+        (["go", flow(b >> c).transition("x").reads(d)], {}, "'go': is no flow"),
+        ([go.guard(field("x") == 1)], {"data": 3}, "data: is a value of type int"),
+    ],
+)  # fmt: skip
+def test_what_only_follows_from_a_fault_is_no_fault(flows: list[Any], options: dict[str, Any], fault: str) -> None:
+    """D15: whoever mends the first fault sees no others vanish."""
+    found = [each for each in faults(*flows, **options) if not each.startswith("rules:")]
+    assert [fault] == [found[0][: len(fault)], *found[1:]]
+
+
+def test_two_islands_are_two_faults() -> None:
+    """D15: each part that no case can come to is a fault; of a ring, each of its states, but not where it leads."""
+    e, f, g = states("e", "f", "g")
+    flows = [flow(f >> g).transition("w"), flow(c >> d).transition("x"), flow(e >> f).transition("y")]
+    flows += [flow(f >> e).transition("z"), flow((b, g) >> d).transition("v")]
+    assert ["state 'f'", "state 'e'", "state 'c'"] == [
+        each.partition(":")[0] for each in faults(go, *flows, initial="a")
+    ]
+
+
+EDGES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=9)
+
+
+@given(EDGES)
+def test_to_lead_to_what_is_told_is_to_reach_everything(edges: list[tuple[int, int]]) -> None:
+    """D15: with a way to each state that was told, every state is reached; and none is told that can be."""
+    each = [State(f"s{number}") for number in range(7)]
+    flows = [flow(each[one] >> each[other]).transition(f"t{n}") for n, (one, other) in enumerate(edges)]
+    start = each[edges[0][0]]
+    try:
+        Workflow("w", *flows, initial=start)
+    except WorkflowInvalid as error:
+        told = [fault.place.split("'")[1] for fault in error.faults]
+        assert start.name not in told
+        mended = [flow(start >> State(name)).transition(f"to {name}") for name in told]
+        assert Workflow("w", *flows, *mended, initial=start)
+
+
+def test_a_state_is_one_thing() -> None:
+    """D15: two values of one name that say different things are a fault; what only one of them says is kept."""
+    said = faults(
+        flow(a >> b.says("x").stamps("p")).transition("go"),
+        flow(a >> State("b", final=True, message="y", timestamp="q")).transition("again"),
+        flow(b >> State("b", final=False)).transition("round").action(act).on_failure(State("b", message="z")),
+    )
+    assert [
+        "state 'b': is given message='x' and message='y' and message='z'",
+        "state 'b': is given timestamp='p' and timestamp='q'",
+        "state 'b': is given final=True and final=False",
+    ] == [each.partition(" (")[0] for each in said]
+    once = Workflow("w", flow(a >> b.says("x")).transition("go"), flow(a >> b.stamps("p")).transition("x")).state("b")
+    assert ("x", "p") == (once.message, once.timestamp)
+
+
+def test_at_most_once_says_which_failures_are_safe() -> None:
+    """ZA28: an action that must not happen twice is tried again only after failures that are named."""
+    once = go.action(act).effect("at_most_once")
+    assert ["has .effect('at_most_once') and .retry()" in each for each in faults(once.retry(3))] == [True]
+    for policy in (once.retry(1), once.retry(retry_on="unreachable"), go.action(act).retry(3)):
+        assert Workflow("w", policy).transitions[0].retry is not None
 
 
 def test_what_is_right_is_not_a_fault() -> None:
@@ -120,6 +200,8 @@ def test_a_workflow_needs_a_name() -> None:
         ([flow(c >> d).transition("x")], {}, "c", {"d"}),
         ([go, flow(b >> a).transition("x")], {"initial": b}, "b", set()),
         ([go, flow(b >> a).transition("x")], {"final": [b]}, "a", {"b"}),
+        ([go, flow(b >> a).transition("x")], {"final": b}, "a", {"b"}),
+        ([go, flow(b >> a).transition("x")], {"final": "b"}, "a", {"b"}),
         ([flow(a >> b.ends()).transition("go"), flow(b >> a).transition("x")], {}, "a", {"b"}),
         ([flow(a >> State("b", final=False)).transition("go")], {}, "a", set()),
     ],

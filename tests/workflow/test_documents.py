@@ -362,7 +362,7 @@ FAULTS = [
     (HEAD + f"transitions:\n{GO}, guard: data.x >}}", [(5, 37, "the expression ends too early at position 8")]),
     (
         HEAD + "transitions:\n- {from: a, to: c, guard: [nope]}",
-        [(5, 3, "has no 'name'"), (5, 17, "there is no state 'c'"), (5, 28, "there is no rule 'nope'")],
+        [(5, 3, "has no 'name'"), (5, 17, "there is no state 'c'"), (5, 28, "names a rule 'nope'")],
     ),
     (
         HEAD + "transitions:\n- {name: [x], from: {any: []}, to: {b: 0}}",
@@ -386,7 +386,11 @@ FAULTS = [
     ),
     (
         HEAD + f"transitions:\n{GO}, transient: true, again_if: x}}",
-        [(5, 41, "'transient' says nothing without 'on_signal'"), (5, 57, "'again_if' says nothing without 'effect'")],
+        [
+            (5, 41, "'transient' says nothing without 'on_signal'"),
+            (5, 57, "'again_if' says nothing without 'effect'"),
+            (5, 57, "names a rule 'x' that is not in the rulebook"),
+        ],
     ),
     (HEAD + f"transitions:\n{GO}, priority: true}}", [(5, 40, "True is no whole number")]),
     (HEAD + f"transitions:\n{GO}, roles: []}}", [(5, 37, "names nothing")]),
@@ -458,6 +462,44 @@ FAULTS = [
         [(4, 8, "3 is no mapping"), (5, 11, "[] is no mapping"), (6, 14, "{} is no text")],
     ),
     (HEAD + f"transitions:\n{GO}}}\n{GO}}}", [(6, 3, "transition 'go' is defined 2 times")]),
+    (
+        HEAD.replace("w", "'1'") + f"transitions:\n{GO}, guard: {{all: [data.x >, nope]}}, timeout: 3}}",
+        [
+            (2, 7, "'1' is no name for a workflow"),
+            (5, 3, "has .timeout(), but no action"),
+            (5, 44, "the expression ends too early"),
+            (5, 54, "names a rule 'nope'"),
+        ],
+    ),
+    (
+        HEAD + f"transitions:\n{GO}, policy: {{validations: [a.b.c, 'x y'], rules: [1 +, nope]}}, otherwise: a,"
+        " steps: 3, effect: at_most_once}",
+        [
+            (5, 60, "unknown name 'x'"),
+            (5, 76, "the expression ends too early"),
+            (5, 81, "names a rule 'nope'"),
+            (5, 110, "3 is no list"),
+        ],
+    ),
+    (
+        HEAD + f"transitions:\n{GO}, steps: [{{execute: Later}}], effect: at_most_once, retry: {{max_attempts: 2}}}}",
+        [(5, 48, "there is no executor 'Later'"), (5, 65, "has .effect('at_most_once') and .retry()")],
+    ),
+    (
+        HEAD
+        + f"rules: {{x: [data.x >, data.y <]}}\ntransitions:\n{GO}, guard: x, metadata: {{}}}}\n- {{to: a, guard: y}}",
+        [
+            (4, 13, "the expression ends too early"),
+            (4, 23, "the expression ends too early"),
+            (7, 3, "has no 'name'"),
+            (7, 3, "has no 'from'"),
+            (7, 18, "names a rule 'y'"),
+        ],
+    ),
+    (
+        HEAD.replace("b]", "b, c, d]") + f"transitions:\n{GO}, reads: d}}\n- {{name: x, from: c, to: b}}",
+        [(3, 16, "state 'c' cannot be reached from 'a'"), (5, 37, "names state 'd', which no transition enters")],
+    ),
 ]
 
 
@@ -471,7 +513,7 @@ def test_every_fault_has_its_line_and_column(text: str, expected: list[tuple[int
     assert all(wanted in said for (_, _, wanted), (_, _, said) in zip(expected, found, strict=True)), found
 
 
-ONLY_BY_MEANING = {36, 37, 8, 40, 41, 11, 12, 42, 14, 15, 44, 18, 29}
+ONLY_BY_MEANING = {36, 37, 8, 40, 41, 11, 12, 42, 14, 15, 44, 18, 29, 47, 49}
 """The faults of names and rules, which no schema can see."""
 
 
@@ -533,13 +575,13 @@ def test_what_has_no_name_cannot_be_written() -> None:
 
 
 def test_what_is_no_json_cannot_be_written() -> None:
-    """Parameters and metadata must be JSON."""
+    """Parameters must be JSON."""
     a, b = states("a", "b")
-    each = flow(a >> b).transition("go").execute("X", path=Order(), least=float("inf")).metadata(x={1})
+    each = flow(a >> b).transition("go").execute("X", path=Order(), least=float("inf"))
     workflow = Workflow("w", each)
     with pytest.raises(DocumentInvalid) as caught:
         dump_workflow(workflow)
-    assert ["parameter 'path'", "parameter 'least'", ""] == [f.place.partition(", ")[2] for f in caught.value.faults]
+    assert ["parameter 'path'", "parameter 'least'"] == [f.place.partition(", ")[2] for f in caught.value.faults]
     assert workflow.version == Workflow("w", each).version
 
 

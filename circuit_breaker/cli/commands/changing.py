@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -13,15 +12,17 @@ from circuit_breaker.cli.exits import exit_code_of_case
 from circuit_breaker.cli.options import (
     JsonObject,
     by_option,
+    case_argument,
     data_option,
     definitions_option,
     output_options,
     storage_option,
 )
 from circuit_breaker.cli.session import Session, with_session
+from circuit_breaker.cli.stopping import complete
 from circuit_breaker.cli.watching import report, watched
 from circuit_breaker.engine.engine import Engine
-from circuit_breaker.errors import ActionError, CircuitBreakerError
+from circuit_breaker.errors import ActionError, CircuitBreakerError, words_of
 from circuit_breaker.workflow.case import Case
 
 __all__ = ["cancel", "fire", "resolve", "signal"]
@@ -40,22 +41,30 @@ class Change:
 
     def make(self, deed: Deed) -> None:
         """Makes the change, tells what happens, and ends the command."""
-        case = asyncio.run(self._made(deed))
+        case = complete(self._made(deed))
         raise click.exceptions.Exit(exit_code_of_case(case))
 
     async def _made(self, deed: Deed) -> Case:
         async with self.session.engine() as engine:
             case = await self.session.case(engine, self.case)
             async with watched(engine, self.session.output, case=case.id):
-                case = await deed(engine, case)
+                case = await self._done(deed, engine, case)
                 if self.runs_on:
                     case = await engine.run(case)
-            report(engine, self.session.output, case, storage=self.session.storage)
+            await report(engine, self.session, case)
             return case
+
+    async def _done(self, deed: Deed, engine: Engine, case: Case) -> Case:
+        try:
+            return await deed(engine, case)
+        except CircuitBreakerError:
+            raise
+        except Exception as error:
+            raise ActionError(f"the action failed: {type(error).__name__}: {words_of(error)}") from error
 
 
 @click.command(short_help="Fire a transition of a case.")
-@click.argument("case")
+@case_argument
 @click.argument("transition")
 @data_option("Added to the data before the rules are judged; kept if it fires.")
 @click.option("--role", "roles", multiple=True, help="A role of whoever fires it; may be repeated.")
@@ -81,18 +90,13 @@ def fire(
     """
 
     async def deed(engine: Engine, before: Case) -> Case:
-        try:
-            return await engine.fire(before, transition, data=data, roles=roles, by=by)
-        except CircuitBreakerError:
-            raise
-        except Exception as error:
-            raise ActionError(f"the action of '{transition}' failed: {type(error).__name__}: {error}") from error
+        return await engine.fire(before, transition, data=data, roles=roles, by=by)
 
     Change(session, case, run).make(deed)
 
 
 @click.command(short_help="Send a signal to a case.")
-@click.argument("case")
+@case_argument
 @click.argument("name")
 @data_option("Comes with the signal; added to the data of the token that waits for it.")
 @by_option
@@ -119,7 +123,7 @@ def signal(
 
 
 @click.command(short_help="Cancel a case.")
-@click.argument("case")
+@case_argument
 @click.option("--reason", default="", help="Why; recorded in the history.")
 @click.option("--compensate", is_flag=True, help="First undo what was done, the last first.")
 @by_option
@@ -144,8 +148,10 @@ def cancel(
 
 
 @click.command(short_help="Say what became of an action in doubt.")
-@click.argument("case")
+@case_argument
 @click.argument("transition")
+@click.option("--key", help="The idempotency key of the action, where several of TRANSITION are in doubt.")
+@click.option("--token", help="A token that the action took; another way to say which action is meant.")
 @click.option("--outcome", type=JsonObject(), metavar="JSON|@FILE", help="It was done, and this is what it returned.")
 @click.option("--failed", metavar="REASON", help="It was not done, for this reason.")
 @click.option("--again", is_flag=True, help="It was not done, and shall be done now.")
@@ -156,27 +162,17 @@ def cancel(
 @output_options
 @with_session
 def resolve(
-    session: Session,
-    *,
-    case: str,
-    transition: str,
-    outcome: dict[str, Any] | None,
-    failed: str | None,
-    again: bool,
-    by: str,
-    run: bool,
+    session: Session, *, case: str, transition: str, outcome: dict[str, Any] | None, by: str, run: bool, **meant: Any
 ) -> None:
     """Say what became of the action of TRANSITION, which was interrupted and may not be repeated by itself.
 
     Exactly one of --outcome, --failed and --again says it.
     """
-    if [outcome is not None, failed is not None, again].count(True) != 1:
+    if [outcome is not None, meant["failed"] is not None, meant["again"]].count(True) != 1:
         raise click.UsageError("say what became of it: one of --outcome JSON, --failed REASON and --again")
 
     async def deed(engine: Engine, before: Case) -> Case:
-        said: dict[str, Any] = {"failed": failed, "again": again}
-        if outcome is not None:
-            said["outcome"] = outcome
+        said = meant if outcome is None else meant | {"outcome": outcome}
         return await engine.resolve(before, transition, by=by, **said)
 
     Change(session, case, run).make(deed)

@@ -15,18 +15,21 @@ VARIABLE = "_CIRCUIT_BREAKER_COMPLETE"
 SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
-@click.command(short_help="Print what makes a shell complete these commands.")
+HELP = """Print the script that makes SHELL complete the commands, options, files and cases of circuit-breaker.
+
+\b
+bash:  eval "$(circuit-breaker completion bash)"    in ~/.bashrc
+zsh:   eval "$(circuit-breaker completion zsh)"     in ~/.zshrc
+fish:  circuit-breaker completion fish > ~/.config/fish/completions/circuit-breaker.fish
+"""
+
+
+@click.command(help=HELP, short_help="Print what makes a shell complete these commands.")
 @click.argument("shell", type=click.Choice(list(SHELLS)))
 @output_options
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    r"""Print the script that makes SHELL complete the commands and options of circuit-breaker.
-
-    \b
-    bash:  eval "$(circuit-breaker completion bash)"    in ~/.bashrc
-    zsh:   eval "$(circuit-breaker completion zsh)"     in ~/.zshrc
-    fish:  circuit-breaker completion fish > ~/.config/fish/completions/circuit-breaker.fish
-    """
+    """Prints the script for a shell."""
     program = ctx.find_root().command
     maker = SHELLS[shell](program, {}, PROGRAM, VARIABLE)
     script = maker.source_template % maker.source_vars()

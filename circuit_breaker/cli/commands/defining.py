@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 from rich.text import Text
 
+from circuit_breaker.cli.completing import cases
 from circuit_breaker.cli.doubts import doubts_about
 from circuit_breaker.cli.exits import ExitCode
 from circuit_breaker.cli.options import output_options, storage_option, workflow_argument
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.session import Session, with_session
+from circuit_breaker.cli.stopping import complete
+from circuit_breaker.cli.visible import Line
+from circuit_breaker.net.drawing import terminal
+from circuit_breaker.net.graph import counted
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.documents import dump_workflow, workflow_schema, workflow_to_document
+from circuit_breaker.workflow.picture import picture
 
 __all__ = ["check", "draw", "export", "schema"]
 
@@ -46,13 +52,14 @@ def check(session: Session, *, strict: bool) -> None:
     """
     output, (definition,) = session.output, session.workflows
     warnings = doubts_about(definition, session.registry.executors)
+    faulty = strict and bool(warnings)
     if output.json:
-        output.document({"ok": True, **_summary(definition), "warnings": warnings})
+        output.document({"ok": not faulty, **_summary(definition), "warnings": warnings})
     else:
         for warning in warnings:
             output.warn(warning)
-        output.say(_summary_line(definition), soft_wrap=True)
-    raise click.exceptions.Exit(ExitCode.INVALID if strict and warnings else ExitCode.OK)
+        output.say(_faulty_line(definition, warnings) if faulty else _summary_line(definition), soft_wrap=True)
+    raise click.exceptions.Exit(ExitCode.INVALID if faulty else ExitCode.OK)
 
 
 def _summary(workflow: Workflow) -> dict[str, Any]:
@@ -65,8 +72,14 @@ def _summary(workflow: Workflow) -> dict[str, Any]:
 
 
 def _summary_line(workflow: Workflow) -> Text:
-    counts = f" is valid: {len(workflow.states)} states, {len(workflow.by_name)} transitions"
-    return Text.assemble(("✓ ", "green"), (workflow.name, "bold"), counts, (f", version {workflow.version}", "dim"))
+    size = f"{counted(len(workflow.states), 'state')}, {counted(len(workflow.by_name), 'transition')}"
+    version = (f", version {workflow.version}", "dim")
+    return Line.assemble(("✓ ", "green"), (workflow.name, "bold"), f" is valid: {size}", version)
+
+
+def _faulty_line(workflow: Workflow, warnings: Sequence[str]) -> Text:
+    faults = counted(len(warnings), "warning")
+    return Line.assemble(("✗ ", "red"), (workflow.name, "bold"), f" has {faults}; with --strict each is a fault")
 
 
 @click.command(short_help="Draw a definition, with the tokens of a case in it.")
@@ -77,7 +90,7 @@ def _summary_line(workflow: Workflow) -> Text:
     type=click.Choice(["mermaid", "dot", "svg", "terminal"]),
     help="By default what the suffix of the file says, or terminal.",
 )
-@click.option("--case", "case_id", metavar="CASE", help="Show where the tokens of this case are.")
+@click.option("--case", "case_id", metavar="CASE", shell_complete=cases, help="Show where the tokens of this case are.")
 @output_file
 @storage_option
 @output_options
@@ -85,9 +98,13 @@ def _summary_line(workflow: Workflow) -> Text:
 def draw(session: Session, *, form: PictureForm | None, case_id: str | None, file: Path | None) -> None:
     """Draw the definition WORKFLOW as a picture for a terminal, as Mermaid, DOT or SVG."""
     (workflow,) = session.workflows
-    case = asyncio.run(_case(session, case_id)) if case_id else None
+    case = complete(_case(session, case_id)) if case_id else None
     chosen = form or (SUFFIXES.get(file.suffix.lower(), "terminal") if file else "terminal")
-    _deliver(session.output, workflow.draw(chosen, case=case), file, {"workflow": workflow.name, "format": chosen})
+    if chosen == "terminal" and file is None:
+        text = terminal(picture(workflow, case), width=session.output.console.width)
+    else:
+        text = workflow.draw(chosen, case=case)
+    _deliver(session.output, text, file, {"workflow": workflow.name, "format": chosen})
 
 
 async def _case(session: Session, case_id: str) -> Case:

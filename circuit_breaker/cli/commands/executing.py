@@ -110,7 +110,7 @@ def execute(
     timeout: float | None,
     key: str | None,
 ) -> None:
-    r"""Run one executor, outside of any workflow, and print its outcome as JSON.
+    """Run one executor, outside of any workflow, and print its outcome as JSON.
 
     NAME is the name of an installed one, or module:Class, or path/file.py:Class. A VALUE is read as JSON where the
     parameter takes that, and as text where it does not. Its lines and its progress go to standard error as they come.
@@ -118,7 +118,7 @@ def execute(
     \b
     circuit-breaker execute subprocess -p command='sort -n' -p input='"3 1 2"'
     circuit-breaker execute docker -p image=busybox -p command='echo hello'
-    """
+    """  # noqa: D301 - click reads the mark of a paragraph that is not to be wrapped
     executor = _named(name)
     parameters = {**(document or {}), **_read(given, executor)}
     decided = {**_settings(settings), **({"secrets": _secrets(secrets)} if secrets else {})}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import click
 
 from circuit_breaker.cli.exits import exit_code_of_case
 from circuit_breaker.cli.options import (
+    Seconds,
     by_option,
     data_option,
     definitions_option,
@@ -17,6 +17,7 @@ from circuit_breaker.cli.options import (
     workflow_argument,
 )
 from circuit_breaker.cli.session import Session, with_session
+from circuit_breaker.cli.stopping import complete, winding_down
 from circuit_breaker.cli.watching import report, watched
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ids import new_id
@@ -43,7 +44,7 @@ def run(session: Session, *, data: dict[str, Any] | None, case_id: str | None, b
 
     What happens is told line by line. A run that is interrupted is taken up by `circuit-breaker work`.
     """
-    case = asyncio.run(_run(session, {"data": data, "id": case_id or new_id(), "by": by}))
+    case = complete(_run(session, {"data": data, "id": case_id or new_id(), "by": by}))
     raise click.exceptions.Exit(exit_code_of_case(case))
 
 
@@ -51,7 +52,7 @@ async def _run(session: Session, options: dict[str, Any]) -> Case:
     async with session.engine(existing=False) as engine:
         async with watched(engine, session.output, case=options["id"]):
             case = await engine.run(await engine.start(session.workflows[0], **options))
-        report(engine, session.output, case, storage=session.storage)
+        await report(engine, session, case)
         return case
 
 
@@ -65,7 +66,7 @@ async def _run(session: Session, options: dict[str, Any]) -> Case:
 @with_session
 def start(session: Session, *, data: dict[str, Any] | None, case_id: str | None, by: str) -> None:
     """Start a case of WORKFLOW and print its id. Nothing fires yet: see `fire`, `signal` and `work`."""
-    case = asyncio.run(_start(session, {"data": data, "id": case_id, "by": by}))
+    case = complete(_start(session, {"data": data, "id": case_id, "by": by}))
     if session.output.json:
         session.output.document(case.to_document())
     else:
@@ -84,27 +85,38 @@ async def _start(session: Session, options: dict[str, Any]) -> Case:
     default=5.0,
     show_default=True,
     metavar="SECONDS",
-    type=click.FloatRange(min=0.01),
+    type=Seconds(min=0.01, max=86_400),
     help="The longest time until work of other processes is noticed.",
+)
+@click.option(
+    "--grace",
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    type=Seconds(min=0, max=86_400),
+    help="How long actions in progress may go on when it is to end.",
 )
 @definitions_option
 @storage_option
 @output_options
 @with_session
-def work(session: Session, *, until_idle: bool, poll: float) -> None:
+def work(session: Session, *, until_idle: bool, poll: float, grace: float) -> None:
     """Keep the cases of a journal going, until it is stopped: take up what was interrupted, fire timers when due.
 
     Cases whose definition is not known are left alone, and named.
+
+    At SIGTERM or Ctrl-C no action begins any more, and those in progress may end. What takes longer than the --grace is
+    given up, and taken up again by whoever works next; at a second signal everything is given up at once.
     """
-    asyncio.run(_work(session, until_idle=until_idle, poll=poll))
+    complete(_work(session, until_idle=until_idle, poll=poll, grace=grace))
 
 
-async def _work(session: Session, *, until_idle: bool, poll: float) -> None:
+async def _work(session: Session, *, until_idle: bool, poll: float, grace: float) -> None:
     output = session.output
     async with session.engine(existing=not session.workflows) as engine:
         for unknown in await session.know_all(engine, await _definitions(engine)):
             output.warn(str(unknown))
-        async with watched(engine, output):
+        async with winding_down(engine, output, grace=grace), watched(engine, output):
             await engine.work(until_idle=until_idle, poll=poll)
         if output.json:
             output.document({"counts": await engine.storage.count()})

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from circuit_breaker.cli.demo.pages import Page
 from circuit_breaker.cli.telling import tell
+from circuit_breaker.cli.visible import Line
 from circuit_breaker.engine.bus import Notice, Progress
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.events import ActionStarted, CaseCompleted
@@ -27,6 +28,12 @@ STYLES = {
     "reviewed": "green",
 }
 MEASURED = (("words", "count", 50), ("clarity", "score", 70), ("completeness", "score", 80))
+GAP = 2
+STATE = 19
+NARROW = 75
+"""Columns of a terminal from which on there is room for what is wanted of each number."""
+MEDIUM = 95
+"""Columns of a terminal from which on there is room for the numbers of events."""
 WIDE = 105
 """Columns of a terminal from which on there is room for what is going on."""
 
@@ -68,18 +75,18 @@ class Row:
     def cells(self) -> list[Text]:
         """What the table shows of it."""
         if self.case is None:
-            return [Text(self.page.name, style="dim"), Text("waiting", style="dim"), *[Text("")] * 5]
-        state = Text(outcome_of(self.case), style=STYLES.get(self.case.state, "cyan"))
+            return [Line(self.page.name, style="dim"), Line("waiting", style="dim"), *[Line("")] * 5]
+        state = Line(outcome_of(self.case), style=STYLES.get(self.case.state, "cyan"))
         scores = scores_of(self.case)
         measured = [_measured(scores[name], least) for name, _, least in MEASURED]
-        last = Text("" if self.arrived else self.last, style="dim")
-        return [Text(self.page.name), state, *measured, Text(str(self.case.sequence), style="dim"), last]
+        last = Line("" if self.arrived else self.last, style="dim")
+        return [Line(self.page.name), state, *measured, Line(str(self.case.sequence), style="dim"), last]
 
 
 def _measured(value: float | None, least: float) -> Text:
     if value is None:
-        return Text("")
-    return Text(f"{value:g}", style="green" if value >= least else "yellow")
+        return Line("")
+    return Line(f"{value:g}", style="green" if value >= least else "yellow")
 
 
 class Board:
@@ -114,27 +121,29 @@ class Board:
         """How many reviews are over."""
         return sum(row.arrived for row in self.rows.values())
 
-    def table(self, most: int, *, wide: bool = False) -> Table:
+    def table(self, most: int, *, width: int, telling: bool = False) -> Table:
         """The pages, at most so many: those that something is going on with before the others.
 
         Args:
             most: How many to show.
-            wide: Whether to say what happened last to each.
+            width: The columns of the terminal; a narrow one is told no numbers of events.
+            telling: Whether to say what happened last to each, if there is room.
         """
+        titles = [f"{name} ≥{least}" if width >= NARROW else name for name, _, least in MEASURED]
+        numbers = [*titles, *(["events"] if width >= MEDIUM else [])]
+        room = width - STATE - GAP - sum(len(title) + GAP for title in numbers)
         table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column("file", overflow="ellipsis", no_wrap=True, max_width=32)
-        table.add_column("state", overflow="ellipsis", no_wrap=True, min_width=19, max_width=19)
-        for name, _, least in MEASURED:
-            title = f"{name} ≥{least}"
+        table.add_column("file", overflow="ellipsis", no_wrap=True, max_width=max(8, min(32, room)))
+        table.add_column("state", overflow="ellipsis", no_wrap=True, min_width=STATE, max_width=STATE)
+        for title in numbers:
             table.add_column(title, justify="right", no_wrap=True, min_width=len(title))
-        table.add_column("events", justify="right", no_wrap=True, min_width=6)
-        if wide:
+        if telling and width >= WIDE:
             table.add_column("", overflow="ellipsis", no_wrap=True)
         shown = self._shown(most)
         for row in shown:
             table.add_row(*row.cells()[: len(table.columns)])
         if left_out := len(self.rows) - len(shown):
-            table.add_row(Text(f"... and {left_out} more", style="dim"))
+            table.add_row(Line(f"... and {left_out} more", style="dim"))
         return table
 
     def _shown(self, most: int) -> list[Row]:
@@ -147,5 +156,6 @@ class Board:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = (options.height or console.height) - 6
-        yield self.table(max(3, height), wide=options.max_width >= WIDE)
-        yield Text(f"\n{self.arrived} of {len(self.rows)} reviewed", style="bold")
+        yield self.table(max(3, height), width=options.max_width, telling=True)
+        yield Line("")
+        yield Line(f"{self.arrived} of {len(self.rows)} reviewed", style="bold")

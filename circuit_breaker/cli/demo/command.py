@@ -13,15 +13,17 @@ from urllib.parse import quote
 import attrs
 import click
 from rich.live import Live
-from rich.text import Text
 
 from circuit_breaker.cli.demo.analysis import PACE
 from circuit_breaker.cli.demo.board import STYLES, Board, outcome_of, scores_of
 from circuit_breaker.cli.demo.journey import review_all
 from circuit_breaker.cli.demo.pages import Page, Pages, find_pages, included_pages
 from circuit_breaker.cli.demo.review import document_review
-from circuit_breaker.cli.options import output_options
+from circuit_breaker.cli.onward import Onward
+from circuit_breaker.cli.options import Seconds, output_options
 from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.stopping import complete
+from circuit_breaker.cli.visible import Line
 from circuit_breaker.engine.bus import Subscription
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.running import only
@@ -45,7 +47,7 @@ MINE = '{"title": "Plan", "content": "We should.", "author": "ann", "priority": 
     default=0.3,
     show_default=True,
     metavar="SECONDS",
-    type=click.FloatRange(0, 60),
+    type=Seconds(0, 60),
     help="The least time that a measurement takes, so that one can watch.",
 )
 @click.option("--fresh", is_flag=True, help="Forget earlier demos in this journal, and begin anew.")
@@ -68,7 +70,7 @@ def demo(output: Output, *, paths: Sequence[Path], db: Path | None, at_once: int
     file.parent.mkdir(parents=True, exist_ok=True)
     PACE.set(pace)
     performance = Performance(output, found, file, at_once)
-    asyncio.run(performance.give(fresh=fresh))
+    complete(performance.give(fresh=fresh))
 
 
 def _default_journal() -> Path:
@@ -88,14 +90,14 @@ class Performance:
     @property
     def url(self) -> str:
         """The URL of the journal."""
-        return f"sqlite:///{quote(str(self.file))}"
+        return f"sqlite:///{quote(os.fsencode(self.file))}"
 
     async def give(self, *, fresh: bool) -> None:
         """Reviews every page, shows it, and sums up."""
         if fresh and self.file.exists():
             await self._forget()
         began = time.monotonic()
-        async with Engine(document_review, storage=connect(self.url)) as engine:
+        async with Engine(document_review, storage=connect(self.file)) as engine:
             known = await _known(engine, self.found.pages)
             board = Board(self.found.pages, known)
             self._greet(board, len(known))
@@ -108,7 +110,7 @@ class Performance:
         Raises:
             StorageForeign: There are cases of other workflows in it.
         """
-        async with Engine(storage=connect(self.url)) as engine:
+        async with Engine(storage=connect(self.file)) as engine:
             total = sum((await engine.storage.count()).values())
             ours = sum((await engine.storage.count(workflow=document_review.name)).values())
         if total != ours:
@@ -122,14 +124,17 @@ class Performance:
         for name, reason in self.found.skipped:
             self.output.warn(f"'{name}' is left out: {reason}")
         total = len(board.rows)
-        if board.arrived == total:
-            self.output.say(Text(f"{_files(total)} reviewed before, and nothing left to do", style="cyan"))
+        if not total:
+            self.output.say(Line("there is nothing to review", style="cyan"))
             return
-        self.output.say(Text.assemble(("Reviewing ", "bold"), _files(total), f", {self.at_once} at a time"))
+        if board.arrived == total:
+            self.output.say(Line(f"{_files(total)} reviewed before, and nothing left to do", style="cyan"))
+            return
+        self.output.say(Line.assemble(("Reviewing ", "bold"), _files(total), f", {self.at_once} at a time"))
         if known:
             underway = known - board.arrived
             line = f"going on where it was: {board.arrived} reviewed before, {underway} under way, {total - known} new"
-            self.output.say(Text(line, style="cyan"), soft_wrap=True)
+            self.output.say(Line(line, style="cyan"), soft_wrap=True)
         self.output.say()
 
     async def _review(self, engine: Engine, board: Board, known: dict[str, Case]) -> None:
@@ -155,7 +160,8 @@ class Performance:
         def arrived(page: Page, case: Case) -> None:
             board.arrive(page, case)
             scores = ", ".join(f"{name} {value:g}" for name, value in scores_of(case).items() if value is not None)
-            self.output.say(Text(f"{page.name}: {outcome_of(case)} ({scores})"), soft_wrap=True)
+            measured = f" ({scores})" if scores else ""
+            self.output.say(Line(f"{page.name}: {outcome_of(case)}{measured}"), soft_wrap=True)
 
         return arrived
 
@@ -165,28 +171,33 @@ class Performance:
             return
         say = self.output.say
         if self.output.live and board.rows:
-            say(board.table(LONGEST_TABLE))
+            say(board.table(LONGEST_TABLE, width=self.output.console.width))
             say()
         for outcome, count in board.counts().most_common():
-            say(Text.assemble((f"{count:>5}  ", "bold"), (outcome.replace("_", " "), STYLES.get(outcome, "yellow"))))
+            say(Line.assemble((f"{count:>5}  ", "bold"), (outcome.replace("_", " "), STYLES.get(outcome, "yellow"))))
         cases = [row.case for row in board.rows.values() if row.case is not None]
         events = sum(case.sequence for case in cases)
-        say(Text(f"{events:>5}  events, in {seconds:.1f} s\n"))
+        say(Line(f"{events:>5}  events, in {seconds:.1f} s"))
+        say()
         self._point_on(cases)
 
     def _point_on(self, cases: Sequence[Case]) -> None:
         say = self.output.say
-        say(Text.assemble("The journal is ", (str(self.file), "bold")), soft_wrap=True)
+        say(Line.assemble("The journal is ", (str(self.file), "bold")), soft_wrap=True)
         if not cases:
             return
         longest = max(cases, key=lambda case: case.sequence)
-        say(Text("\nWhat happened to a page, and the definition that it followed:", style="dim"))
-        say(Text(f"  circuit-breaker show {longest.id} --storage {self.url}"), soft_wrap=True)
-        say(Text(f"  circuit-breaker draw {DEFINITION}"), soft_wrap=True)
-        say(Text("The people were played by a script. To be the reviewer yourself, and to ask why:", style="dim"))
-        say(Text(f"  circuit-breaker run {DEFINITION} --id mine --data '{MINE}'"), soft_wrap=True)
-        say(Text("  circuit-breaker explain mine"), soft_wrap=True)
-        say(Text("\nRun the demo again with --fresh to begin anew.", style="dim"))
+        onward = Onward(self.url)
+        say()
+        say(Line("What happened to a page, and the definition that it followed:", style="dim"))
+        say(Line(f"  {onward.command('show', longest.id)}"), soft_wrap=True)
+        say(Line(f"  {Onward().command('draw', DEFINITION)}"), soft_wrap=True)
+        say(Line("The people were played by a script. To be the reviewer yourself, and to ask why:", style="dim"))
+        run = Onward().command("run", DEFINITION, options=f"--id mine --data '{MINE}'")
+        say(Line(f"  {run}"), soft_wrap=True)
+        say(Line(f"  {Onward().command('explain', 'mine')}"), soft_wrap=True)
+        say()
+        say(Line("Run the demo again with --fresh to begin anew.", style="dim"))
 
     def _record(self, board: Board, seconds: float) -> dict[str, Any]:
         rows = [(row.page, row.case) for row in board.rows.values() if row.case is not None]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -24,11 +26,11 @@ _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 @attrs.frozen
 class Page:
-    """One text file.
+    r"""One text file.
 
     Attributes:
         path: Where it lies, absolute.
-        name: How it is shown: relative to the directory that was given.
+        name: How it is shown: relative to the directory that was given, bytes that are no UTF-8 as ``\xe9``.
         text: What is in it.
     """
 
@@ -39,7 +41,7 @@ class Page:
     @property
     def case(self) -> str:
         """The id of its case: the same as long as neither the place nor the content of the file changes."""
-        digest = hashlib.sha256(f"{self.path}\0{self.text}".encode()).hexdigest()
+        digest = hashlib.sha256(b"\0".join((os.fsencode(self.path), self.text.encode()))).hexdigest()
         return f"{_UNSAFE.sub('-', self.path.stem.lower()).strip('-')[:40] or 'page'}-{digest[:10]}"
 
     @property
@@ -47,8 +49,8 @@ class Page:
         """What the review begins with."""
         title, author = _TITLE.search(self.text), _AUTHOR.search(self.text)
         return {
-            "path": str(self.path),
-            "title": title[1] if title else self.path.stem,
+            "path": _readable(self.path),
+            "title": title[1] if title else _readable(self.path.stem),
             "content": self.text,
             "author": author[1] if author else AUTHOR,
             "priority": 8 if URGENT.search(self.text) else 3,
@@ -81,7 +83,7 @@ def find_pages(paths: Iterable[Path]) -> Pages:
     for file, name in (each for path in paths for each in _files(path)):
         place = file.resolve()
         if place not in found and place not in skipped:
-            read = _read(place, name)
+            read = _read(place, name := _readable(name))
             if isinstance(read, Page):
                 found[place] = read
             else:
@@ -100,14 +102,22 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
             yield file, str(inner)
 
 
+def _readable(name: str | os.PathLike[str]) -> str:
+    """The name as text: what is no UTF-8 in it is written out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def _read(file: Path, name: str) -> Page | str:
-    """The page, or why there is none."""
+    """The page, or why there is none. What is no ordinary file, such as a pipe, is not even opened."""
     try:
-        if (size := file.stat().st_size) > LARGEST:
-            return f"{size:,} bytes are too many; the most is {LARGEST:,}"
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return "no ordinary file"
+        if status.st_size > LARGEST:
+            return f"{status.st_size:,} bytes are too many; the most is {LARGEST:,}"
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         return error.strerror or str(error)
     except UnicodeDecodeError:
         return "no text in UTF-8"
-    return Page(file, name, text)
+    return Page(file, name, text) if text.strip() else "there is nothing in it"

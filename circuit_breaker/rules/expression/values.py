@@ -15,6 +15,7 @@ from typing import Any, Final
 import attrs
 
 from circuit_breaker.errors import EvaluationFailed
+from circuit_breaker.rules.constant import told
 from circuit_breaker.rules.expression.budget import Budget
 
 __all__ = [
@@ -115,7 +116,7 @@ def mapping(value: object) -> Mapping[Any, Any]:
     """A value of kind ``map`` as a mapping: itself, or the declared fields of typed data."""
     if isinstance(value, (dict, Mapping)):
         return value
-    return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}  # type: ignore[arg-type]
+    return {field.name: told(getattr(value, field.name)) for field in attrs.fields(type(value))}  # type: ignore[arg-type]
 
 
 def select(holder: object, name: str, path: str) -> Any:
@@ -130,7 +131,7 @@ def select(holder: object, name: str, path: str) -> Any:
         raise Missing(path)
     cls: Any = type(holder)
     if name in _fields(cls):
-        return getattr(holder, name)
+        return told(getattr(holder, name))
     raise Missing(path, "" if attrs.has(cls) else f": what should hold it is a {kind(holder)}")
 
 

@@ -1,0 +1,62 @@
+"""Remedies: what an error tells a programmer to call, as the command that somebody at a keyboard types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from circuit_breaker.cli.onward import Onward
+from circuit_breaker.errors import CircuitBreakerError
+
+__all__ = ["in_commands", "remedy_of"]
+
+# A call, as it stands in remedies, and the command: CASE is the case that it is about, SIGNAL the signal.
+CALLS: Final[Mapping[str, tuple[str, ...]]] = {
+    "engine.cases()": ("cases",),
+    "engine.explain(case)": ("explain", "CASE"),
+    "engine.signal(...)": ("signal", "CASE", "SIGNAL"),
+    "engine.work()": ("work",),
+    "await engine.history(case)": ("history", "CASE"),
+    "case.tokens": ("show", "CASE"),
+}
+WORDS: Final[Mapping[str, str]] = {
+    "give the engine that version as well, or move the case with engine.migrate(...)": (
+        "name that version with --workflow module:attribute"
+    ),
+    "give one of outcome=..., failed='why' and again=True": "say one of --outcome JSON, --failed REASON and --again",
+    "say which by key=... or token=...": "say which by --key KEY or --token ID",
+    "cancel without compensate": "cancel without --compensate",
+    "give it with actions={...}": "name its module with --import",
+    "give it with executors={...}": "name its module with --import",
+    "give it to the engine with executors={...}": "name its module with --import",
+    "use .on_signal(name)": "its definition waits for no signal",
+    "give a dict with text keys": """give a JSON object, such as '{"title": "Plan"}'""",
+}
+_CALL: Final = re.compile("|".join(f"`?{re.escape(call)}`?" for call in CALLS))
+_SIGNAL: Final = re.compile(r"the signal '([^']+)'")
+
+
+def remedy_of(error: CircuitBreakerError, onward: Onward, *, case: str = "") -> str:
+    """What to do about an error, in the words of the command line.
+
+    Args:
+        error: The error.
+        onward: What the recommended command has to name.
+        case: The case that the command was about.
+    """
+    signal = _SIGNAL.search(error.message)
+    known = {"CASE": case or "CASE", "SIGNAL": signal[1] if signal else "NAME"}
+
+    def command(found: re.Match[str]) -> str:
+        name, *words = CALLS[found[0].strip("`")]
+        return f"`{onward.command(name, *(known[word] for word in words))}`"
+
+    return _CALL.sub(command, in_commands(error.remedy))
+
+
+def in_commands(text: str) -> str:
+    """The text with options of the command line instead of arguments in Python."""
+    for phrase, words in WORDS.items():
+        text = text.replace(phrase, words)
+    return text
