@@ -26,6 +26,8 @@
     │   ├── MergeConflict            two branches changed the same key differently
     │   ├── MergeFailed              the function that merges their data failed
     │   ├── NotEnabled               the tokens for a transition are not there
+    │   ├── LimitReached             the case would hold more than it may
+    │   ├── TooManyChoices           there are too many ways to take the tokens to try them all
     │   └── Refused                  a guard, validation or rule said no; carries the verdict
     ├── ActionError                  an action or an executor did not do its work
     │   ├── ParameterInvalid         (ValueError)
@@ -41,6 +43,22 @@
     │   ├── AddressRefused           an address that executors may not call
     │   ├── SecretNotFound           (LookupError) a secret that nobody has given
     │   └── ActionInDoubt            started before a crash; nobody knows whether it ended
+    ├── LLMError                     a model was asked, and no usable answer came; names provider and model
+    │   ├── ProviderNotFound         (LookupError)
+    │   ├── DefaultProviderNotFound  (LookupError)
+    │   ├── NoProviderAvailable      all that could be asked have failed, or none can do it
+    │   ├── ModelNotFound            (LookupError)
+    │   ├── APIError                 the provider answered with an error
+    │   │   ├── AuthenticationFailed
+    │   │   ├── RateLimitExceeded
+    │   │   ├── ContextTooLong
+    │   │   └── ProviderOverloaded
+    │   ├── RequestRefused           the request is wrong, whoever is asked
+    │   ├── ContentFiltered
+    │   ├── ConnectionFailed
+    │   ├── ResponseInvalid          what came back cannot be read
+    │   ├── ResponseTimeout          (TimeoutError) no answer, or none any more
+    │   └── BudgetExceeded           the money or the tokens for it are used up
     ├── FunctionError                something asked of a container function is not possible
     │   ├── FunctionNotFound         (LookupError)
     │   └── ExecutionNotFound        (LookupError)
@@ -67,17 +85,24 @@ from typing import Any, ClassVar
 import attrs
 
 __all__ = [
+    "APIError",
     "ActionError",
     "ActionInDoubt",
     "ActionTimeout",
     "AddressRefused",
+    "AuthenticationFailed",
+    "BudgetExceeded",
     "CaseClosed",
     "CaseError",
     "CaseExists",
     "CaseNotFound",
     "CircuitBreakerError",
     "ConditionParsingError",
+    "ConnectionFailed",
+    "ContentFiltered",
+    "ContextTooLong",
     "DataInvalid",
+    "DefaultProviderNotFound",
     "DefinitionError",
     "DocumentInvalid",
     "EvaluationFailed",
@@ -91,8 +116,12 @@ __all__ = [
     "FunctionNotFound",
     "HistoryIncomplete",
     "ImageUnavailable",
+    "LLMError",
+    "LimitReached",
     "MergeConflict",
     "MergeFailed",
+    "ModelNotFound",
+    "NoProviderAvailable",
     "NotEnabled",
     "OutOfMemory",
     "OutcomeInvalid",
@@ -100,7 +129,13 @@ __all__ = [
     "OutputTooLarge",
     "ParameterInvalid",
     "ProgramFailed",
+    "ProviderNotFound",
+    "ProviderOverloaded",
+    "RateLimitExceeded",
     "Refused",
+    "RequestRefused",
+    "ResponseInvalid",
+    "ResponseTimeout",
     "RuleInvalid",
     "RuleNotFound",
     "RulesError",
@@ -115,6 +150,7 @@ __all__ = [
     "StorageLocked",
     "StorageNewer",
     "TokenNotFound",
+    "TooManyChoices",
     "TransitionNotFound",
     "VersionConflict",
     "WorkflowInvalid",
@@ -338,6 +374,18 @@ class NotEnabled(CaseError):
     code = "not_enabled"
 
 
+class LimitReached(CaseError):
+    """The case would hold more than it may."""
+
+    code = "limit_reached"
+
+
+class TooManyChoices(CaseError):
+    """There are too many ways to take the tokens, and none of those that were tried is possible."""
+
+    code = "too_many_choices"
+
+
 class Refused(CaseError):
     """The transition was refused by its guard, validations or rules.
 
@@ -482,6 +530,157 @@ class ActionInDoubt(ActionError):
     """The action had started when the process ended, and nobody knows whether it was done."""
 
     code = "in_doubt"
+
+
+class LLMError(CircuitBreakerError):
+    """No usable answer came from a model.
+
+    Attributes:
+        provider: Who was asked, or an empty text.
+        model: What was asked for, or an empty text.
+        attempt: Which attempt it was, counted from 1.
+        status: The number that the provider answered with, as HTTP has them, or None.
+        retry_after: Seconds that it wants one to wait, or None.
+        request_id: What to tell the provider's support, or None.
+    """
+
+    code = "llm"
+    again: ClassVar[bool] = False
+    """Whether the same provider may do better when it is asked again."""
+    elsewhere: ClassVar[bool] = False
+    """Whether another provider may do better."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        provider: str = "",
+        model: str = "",
+        attempt: int = 1,
+        status: int | None = None,
+        retry_after: float | None = None,
+        request_id: str | None = None,
+        remedy: str = "",
+    ) -> None:
+        self.provider = provider
+        self.model = model
+        self.attempt = attempt
+        self.status = status
+        self.retry_after = retry_after
+        self.request_id = request_id
+        super().__init__(message, remedy=remedy)
+
+    def to_document(self) -> dict[str, Any]:
+        told = ("provider", "model", "attempt", "status", "retry_after", "request_id")
+        return super().to_document() | {name: getattr(self, name) for name in told}
+
+
+class ProviderNotFound(LLMError, LookupError):
+    """There is no provider of that name."""
+
+    code = "provider_not_found"
+
+
+class DefaultProviderNotFound(LLMError, LookupError):
+    """There is no default provider, and nothing else says who is to be asked."""
+
+    code = "default_provider_not_found"
+
+
+class NoProviderAvailable(LLMError):
+    """Nobody can answer: all have failed, are unwell, or cannot do what is asked.
+
+    Attributes:
+        errors: What each of them said, in the order in which they were asked.
+    """
+
+    code = "no_provider_available"
+
+    def __init__(self, message: str = "", *, errors: Iterable[Exception] = (), **told: Any) -> None:
+        self.errors = tuple(errors)
+        super().__init__(message, **told)
+
+
+class ModelNotFound(LLMError, LookupError):
+    """The provider has no model of that name."""
+
+    code = "model_not_found"
+    elsewhere = True
+
+
+class APIError(LLMError):
+    """The provider answered with an error."""
+
+    code = "api_error"
+    elsewhere = True
+
+
+class AuthenticationFailed(APIError):
+    """The provider does not accept the key."""
+
+    code = "authentication_failed"
+
+
+class RateLimitExceeded(APIError):
+    """The provider was asked too often."""
+
+    code = "rate_limit_exceeded"
+    again = True
+
+
+class ContextTooLong(APIError):
+    """The conversation is longer than the model can read."""
+
+    code = "context_too_long"
+
+
+class ProviderOverloaded(APIError):
+    """The provider has an error of its own, or too much to do."""
+
+    code = "provider_overloaded"
+    again = True
+
+
+class RequestRefused(LLMError):
+    """The provider refuses the request as it is."""
+
+    code = "request_refused"
+
+
+class ContentFiltered(LLMError):
+    """The provider does not answer this, for what it says."""
+
+    code = "content_filtered"
+
+
+class ConnectionFailed(LLMError):
+    """The provider cannot be reached."""
+
+    code = "connection_failed"
+    again = True
+    elsewhere = True
+
+
+class ResponseInvalid(LLMError):
+    """What came back cannot be read."""
+
+    code = "invalid_response"
+    again = True
+    elsewhere = True
+
+
+class ResponseTimeout(LLMError, TimeoutError):
+    """No answer came in time, or it stopped coming."""
+
+    code = "response_timeout"
+    again = True
+    elsewhere = True
+
+
+class BudgetExceeded(LLMError):
+    """The money or the tokens for this are used up."""
+
+    code = "budget_exceeded"
 
 
 class FunctionError(CircuitBreakerError):

@@ -1,0 +1,85 @@
+"""Profiles: what a model supports, refuses, needs and costs, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+
+import attrs
+
+__all__ = ["CAPABILITIES", "ModelProfile", "Price"]
+
+CAPABILITIES: Final = frozenset(
+    {"tools", "parallel_tools", "images", "files", "json_object", "json_schema", "thinking", "streaming", "embeddings",
+     "system"}
+)  # fmt: skip
+"""What a model may be able to do."""
+
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@attrs.frozen(kw_only=True)
+class Price:
+    """US dollars for a million tokens; None where it is not known.
+
+    Attributes:
+        input: Of the input.
+        output: Of the output.
+        cached: Of input that the vendor had in its cache; that of input where it is None.
+        cache_write: Of input that it wrote into its cache; that of input where it is None.
+        source: Where the price is from.
+    """
+
+    input: Decimal
+    output: Decimal
+    cached: Decimal | None = None
+    cache_write: Decimal | None = None
+    source: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ModelProfile:
+    """What is known of a model. Differences between models are here, and never an ``if`` on a name.
+
+    Attributes:
+        pattern: Which models it is of: a name, or its beginning with ``*`` at the end.
+        capabilities: Some of :data:`CAPABILITIES`.
+        context_tokens: The most tokens of input and output together, or None where it is not known.
+        max_output_tokens: The most tokens of an answer, or None.
+        defaults: Members of the request that are set unless the request does.
+        required: Members that the vendor wants in any case, with the value for a request without.
+        renamed: The vendor's names of members, such as ``max_tokens`` → ``max_completion_tokens``.
+        refused: Members that the model does not take; they are dropped, and the response says so.
+        fixed: Members of which it takes one value only; another is changed to it, and the response says so.
+        ranges: The least and the greatest value of members whose range is narrower than ours.
+        schema_dialect: Which JSON Schema it takes: ``"full"``, ``"openai_strict"``, ``"gemini"``.
+        price: What it costs, or None where nobody knows.
+        tags: What it is good for, such as ``"fast"``, ``"coding"``; virtual models ask for these.
+        aliases: Other names of it.
+    """
+
+    pattern: str = "*"
+    capabilities: frozenset[str] = attrs.field(default=frozenset({"streaming", "system"}), converter=frozenset)
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    defaults: Mapping[str, Any] = _NONE
+    required: Mapping[str, Any] = _NONE
+    renamed: Mapping[str, str] = _NONE
+    refused: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset)
+    fixed: Mapping[str, Any] = _NONE
+    ranges: Mapping[str, tuple[float, float]] = _NONE
+    schema_dialect: str = "full"
+    price: Price | None = None
+    tags: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset)
+    aliases: tuple[str, ...] = ()
+
+    def fits(self, model: str) -> bool:
+        """Whether it is of this model."""
+        prefix = self.pattern.removesuffix("*")
+        return model == self.pattern or (prefix != self.pattern and model.startswith(prefix))
+
+    def can(self, *capabilities: str) -> bool:
+        """Whether the model can do all of this."""
+        return self.capabilities.issuperset(capabilities)
