@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 from circuit_breaker.lazy import lazily
 
 if TYPE_CHECKING:
-    from circuit_breaker.engine import Engine, Plugin, RuleContext, RulesConfig, RulesEngine, SyncEngine, SystemClock
+    from circuit_breaker.engine import (
+        Engine,
+        Limits,
+        Plugin,
+        RuleContext,
+        RulesConfig,
+        RulesEngine,
+        SyncEngine,
+        SystemClock,
+    )
     from circuit_breaker.errors import CircuitBreakerError
     from circuit_breaker.executors import (
         BaseExecutor,
@@ -68,6 +77,7 @@ __all__ = [
     "Flow",
     "FunctionExecutor",
     "History",
+    "Limits",
     "Plugin",
     "Policy",
     "RetryPolicy",
@@ -107,7 +117,16 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "engine": ("Engine", "Plugin", "RuleContext", "RulesConfig", "RulesEngine", "SyncEngine", "SystemClock"),
+        "engine": (
+            "Engine",
+            "Limits",
+            "Plugin",
+            "RuleContext",
+            "RulesConfig",
+            "RulesEngine",
+            "SyncEngine",
+            "SystemClock",
+        ),
         "executors": (
             "BaseExecutor",
             "FunctionExecutor",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-__all__ = ["deferred", "lazily"]
+__all__ = ["Later", "deferred", "lazily"]
 
 
 def lazily(package: str, homes: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
@@ -37,3 +37,19 @@ def deferred(module: str, name: str) -> Callable[..., Any]:
 
     call.__name__ = name
     return call
+
+
+class Later:
+    """A module that is imported when something of it is first used; from then on it is as quick as the module itself.
+
+    Args:
+        module: Its name.
+    """
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(import_module(self._module), name)
+        setattr(self, name, found)  # so that Python finds it the next time, and does not ask here
+        return found

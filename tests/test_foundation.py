@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +16,7 @@ from circuit_breaker import errors
 from circuit_breaker.engine.ids import new_id
 from circuit_breaker.engine.ports import SystemClock
 from circuit_breaker.engine.resident import Turn
-from circuit_breaker.lazy import lazily
+from circuit_breaker.lazy import Later, lazily
 from circuit_breaker.testing import ManualClock
 from circuit_breaker.wire import field_names, structure, unstructure
 
@@ -86,6 +88,28 @@ class Outer:
     name: str
     share: float = 0.0
     inner: Inner | None = None
+
+
+def test_a_module_for_later_is_imported_when_something_of_it_is_used() -> None:
+    """The first use imports it and remembers what was asked for; what it does not have is an error as of a module."""
+    later = Later("fractions")
+
+    assert 3 == later.Fraction(3).numerator
+    assert "Fraction" in vars(later)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = later.nothing
+
+
+def test_to_define_a_workflow_nothing_is_loaded_that_runs_one() -> None:
+    """What decides and keeps what happens to cases is loaded with the first case."""
+    code = (
+        "import sys; from circuit_breaker import Workflow, states, flow, rule, field; a, b = states('a', 'b')\n"
+        "Workflow('w', flow(a >> b).transition('go').guard(field('x') > 1).manual())\n"
+        "sys.exit(' '.join({'msgspec', 'asyncio', 'circuit_breaker.workflow.firing'} & set(sys.modules)) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+
+    assert (0, "") == (done.returncode, done.stderr)
 
 
 def test_documents_become_values_and_back() -> None:

@@ -10,17 +10,20 @@ if TYPE_CHECKING:
     from circuit_breaker.engine.actions import ActionContext
     from circuit_breaker.engine.bus import Progress, Subscription
     from circuit_breaker.engine.engine import Engine
+    from circuit_breaker.engine.limits import Limits
     from circuit_breaker.engine.plugins import Plugin
-    from circuit_breaker.engine.ports import CaseSummary, Clock, Journal, SystemClock
+    from circuit_breaker.engine.ports import CaseQuery, CaseSummary, Clock, Journal, SystemClock
     from circuit_breaker.engine.rules_engine import RuleContext, RulesConfig, RulesEngine
     from circuit_breaker.engine.sync import SyncEngine
 
 __all__ = [
     "ActionContext",
+    "CaseQuery",
     "CaseSummary",
     "Clock",
     "Engine",
     "Journal",
+    "Limits",
     "Plugin",
     "Progress",
     "RuleContext",
@@ -37,8 +40,9 @@ __getattr__ = lazily(
         "actions": ("ActionContext",),
         "bus": ("Progress", "Subscription"),
         "engine": ("Engine",),
+        "limits": ("Limits",),
         "plugins": ("Plugin",),
-        "ports": ("CaseSummary", "Clock", "Journal", "SystemClock"),
+        "ports": ("CaseQuery", "CaseSummary", "Clock", "Journal", "SystemClock"),
         "rules_engine": ("RuleContext", "RulesConfig", "RulesEngine"),
         "sync": ("SyncEngine",),
     },

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import attrs
-import tenacity
 
+from circuit_breaker.attempts import repeated
 from circuit_breaker.engine.cancellation import cancelled_from_outside
 from circuit_breaker.engine.invocation import threaded
 from circuit_breaker.errors import (
@@ -25,7 +24,9 @@ from circuit_breaker.errors import (
 from circuit_breaker.rules import MISSING, Field, Template
 from circuit_breaker.workflow.case import Pending
 from circuit_breaker.workflow.change import Change
+from circuit_breaker.workflow.data import Data, freeze, thaw
 from circuit_breaker.workflow.flow import Call, Execution, Step
+from circuit_breaker.workflow.signature import wants_context
 from circuit_breaker.workflow.timing import RetryPolicy
 from circuit_breaker.workflow.token import Token
 from circuit_breaker.workflow.transition import Transition
@@ -40,7 +41,7 @@ class Recorder(Protocol):
     """Where an action in progress is written down."""
 
     def step_finished(self, name: str, outcome: Any) -> Coroutine[Any, Any, None]:
-        """Keeps the outcome of a step."""
+        """Keeps the outcome of a step, which is frozen."""
         ...
 
     async def retried(self, attempt: int, error: Mapping[str, Any], wait: float) -> None:
@@ -70,6 +71,12 @@ class ActionContext:
     _recorder: Recorder = attrs.field(repr=False)
     _done: dict[str, Any] = attrs.field(repr=False)
     _loop: asyncio.AbstractEventLoop = attrs.field(repr=False)
+    _prefix: str = attrs.field(default="", repr=False)
+
+    def part(self, number: int) -> ActionContext:
+        """The same for one of several parts of the action, whose steps and effects are its own."""
+        key = self.idempotency_key if number == 1 else f"{self.idempotency_key}:{number}"
+        return attrs.evolve(self, idempotency_key=key, prefix=f"#{number}/")
 
     async def step(self, name: str, call: Callable[[], Any]) -> Any:
         """The outcome of a step of the action, which is done once: after a crash or a retry it is remembered.
@@ -77,21 +84,33 @@ class ActionContext:
         Args:
             name: Unique in the action.
             call: What to do; a function without arguments, plain or async. Its outcome must be JSON.
+
+        Raises:
+            DataInvalid: The outcome is no JSON.
         """
+
+        async def work() -> Any:
+            return _outcome(name, await threaded(call))
+
+        return thaw(await self.remembered(self._prefix + name, work))
+
+    async def remembered(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
+        """What the work gave, frozen; it is done unless the outcome of this name is remembered."""
         if name not in self._done:
-            outcome = await threaded(call)
+            outcome = await work()
             await self._recorder.step_finished(name, outcome)
             self._done[name] = outcome
         return self._done[name]
 
     def step_sync(self, name: str, call: Callable[[], Any]) -> Any:
         """The same for a plain function, which runs in a thread of its own; ``call`` runs in that thread too."""
-        if name not in self._done:
-            outcome = call()
-            kept = self._recorder.step_finished(name, outcome)
+        whole = self._prefix + name
+        if whole not in self._done:
+            outcome = _outcome(name, call())
+            kept = self._recorder.step_finished(whole, outcome)
             asyncio.run_coroutine_threadsafe(kept, self._loop).result()
-            self._done[name] = outcome
-        return self._done[name]
+            self._done[whole] = outcome
+        return thaw(self._done[whole])
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Tells subscribers how far the action is: from 0 to 1."""
@@ -102,6 +121,10 @@ class ActionContext:
         self._loop.call_soon_threadsafe(self._recorder.progressed, None, line, stream)
 
 
+def _outcome(name: str, value: Any) -> Any:
+    return freeze(value, where=f"the outcome of step '{name}'")
+
+
 async def perform(
     transition: Transition,
     token: Token,
@@ -109,7 +132,7 @@ async def perform(
     case_id: str,
     pending: Pending,
     recorder: Recorder,
-    executors: Mapping[str, Any],
+    executors: Mapping[Any, Any],
 ) -> Change:
     """Everything that the action of a transition adds to its token.
 
@@ -141,27 +164,20 @@ async def _retrying(
 ) -> Change:
     """One attempt after another, as the policy says; ``failed`` attempts happened before a crash."""
 
-    def again(state: tenacity.RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome is not None else None
-        if error is None or not isinstance(error, Exception) or isinstance(error, StorageError):
+    def again(error: Exception, number: int) -> bool:
+        if isinstance(error, StorageError):
             return False
         code = code_of(error)
         hopeless = code in HOPELESS and code not in policy.retry_on
-        return not hopeless and policy.again(code, failed + state.attempt_number)
+        return not hopeless and policy.again(code, failed + number)
 
-    def pause(state: tenacity.RetryCallState) -> float:
-        return policy.wait(failed + state.attempt_number) + random.uniform(0.0, policy.jitter)  # noqa: S311
+    def pause(_: Exception, number: int) -> float:
+        return policy.wait(failed + number) + random.uniform(0.0, policy.jitter)  # noqa: S311
 
-    async def tell(state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome is not None else None
-        wait = state.next_action.sleep if state.next_action is not None else 0.0
-        await recorder.retried(failed + state.attempt_number, describe(error), wait)
+    async def tell(error: Exception, number: int, wait: float) -> None:
+        await recorder.retried(failed + number, describe(error), wait)
 
-    retrying = tenacity.AsyncRetrying(retry=again, wait=pause, before_sleep=tell, sleep=asyncio.sleep, reraise=True)
-    async for trial in retrying:
-        with trial:
-            return await attempt(trial.retry_state.attempt_number)
-    raise ActionError("the action was not attempted")
+    return await repeated(attempt, again=again, pause=pause, tell=tell)
 
 
 async def _timed(transition: Transition, work: Awaitable[Change]) -> Change:
@@ -180,7 +196,7 @@ async def _timed(transition: Transition, work: Awaitable[Change]) -> Change:
 
 
 async def _all_steps(
-    steps: tuple[Step, ...], token: Token, context: ActionContext, executors: Mapping[str, Any]
+    steps: tuple[Step, ...], token: Token, context: ActionContext, executors: Mapping[Any, Any]
 ) -> Change:
     total = Change()
     view = token
@@ -199,48 +215,35 @@ def _with(view: Token, change: Change) -> Token:
 
 
 async def _one_step(
-    step: Step, number: int, token: Token, context: ActionContext, executors: Mapping[str, Any], *, alone: bool
+    step: Step, number: int, token: Token, context: ActionContext, executors: Mapping[Any, Any], *, alone: bool
 ) -> Change:
+    own = context if alone else context.part(number)
+
     async def work() -> Any:
         if isinstance(step, Call):
-            return await call_action(step, token, context)
-        return await _execute(step, token, context, executors)
+            return await call_action(step, token, own)
+        return await _execute(step, token, own, executors)
 
     result = step.result if isinstance(step, Execution) else None
     what = f"'{step.name}' of transition '{context.transition}'"
     if alone:
         return Change.of(await work(), result=result, what=what)
-    recorded = await context.step(f"#{number} {step.name}", lambda: _plain(work, result, what))
-    return Change(**recorded)
 
+    async def recorded() -> Data:
+        return Data(attrs.asdict(Change.of(await work(), result=result, what=what), recurse=False))
 
-async def _plain(work: Callable[[], Awaitable[Any]], result: str | None, what: str) -> dict[str, Any]:
-    return attrs.asdict(Change.of(await work(), result=result, what=what), recurse=False)
+    return Change(**await context.remembered(f"#{number} {step.name}", recorded))
 
 
 async def call_action(call: Call, token: Token, context: ActionContext) -> Any:
     """What the function returned; a plain one runs in a thread, so that it holds up nothing."""
-    arguments = (token, context) if _wants_context(call.action) else (token,)
+    arguments = (token, context) if wants_context(call.action) else (token,)
     return await threaded(call.action, *arguments)
 
 
-def _wants_context(action: Callable[..., Any]) -> bool:
-    try:
-        parameters = inspect.signature(action).parameters.values()
-    except ValueError:
-        return False
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    required = [p for p in positional if p.default is p.empty]
-    return (
-        len(required) > 1
-        or any(p.name == "context" for p in positional)
-        or any(p.kind == p.VAR_POSITIONAL for p in parameters)
-    )
-
-
-async def _execute(step: Execution, token: Token, context: ActionContext, executors: Mapping[str, Any]) -> Any:
-    kind = executors.get(step.executor) if isinstance(step.executor, str) else step.executor
-    if kind is None:
+async def _execute(step: Execution, token: Token, context: ActionContext, executors: Mapping[Any, Any]) -> Any:
+    kind = executors.get(step.executor, step.executor)
+    if isinstance(kind, str):
         raise ParameterInvalid(
             f"no executor is registered as '{step.executor}'", remedy="give it to the engine with executors={...}"
         )

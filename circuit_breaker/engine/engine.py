@@ -2,52 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
-from datetime import datetime
 from typing import Any, Self
 
-import msgspec
-
-from circuit_breaker.engine import recovery, running, worker
+from circuit_breaker.engine import driving, migration, recovery, running, worker
+from circuit_breaker.engine.attention import Attention
 from circuit_breaker.engine.bus import Bus, Subscription
+from circuit_breaker.engine.cases import Cases, unknown
 from circuit_breaker.engine.definitions import Definitions
-from circuit_breaker.engine.ids import new_id
+from circuit_breaker.engine.ids import case_id
+from circuit_breaker.engine.limits import Limits
 from circuit_breaker.engine.plugins import Plugin
-from circuit_breaker.engine.ports import CaseSummary, Clock, Journal, SystemClock
+from circuit_breaker.engine.ports import CaseQuery, CaseSummary, Clock, Journal, SystemClock
 from circuit_breaker.engine.request import FireRequest
-from circuit_breaker.engine.resident import Resident, Residents
+from circuit_breaker.engine.resident import Resident
 from circuit_breaker.engine.watching import Watchers
-from circuit_breaker.errors import (
-    CaseExists,
-    CaseNotFound,
-    CircuitBreakerError,
-    DataInvalid,
-    NotEnabled,
-    VersionConflict,
-)
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Status
-from circuit_breaker.workflow.data import freeze
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.events import CaseCancelled, CaseMigrated
+from circuit_breaker.workflow.events import CaseCancelled
 from circuit_breaker.workflow.evolution import evolve
 from circuit_breaker.workflow.explain import Explanation, explain
 from circuit_breaker.workflow.history import History
 from circuit_breaker.workflow.state import State
 
 __all__ = ["Engine"]
-
-KEPT = 128
-"""How many events of a case stay in memory; the others are in the journal."""
-
-UNSAID: Any = object()
-"""Stands for an argument that was not given, where None means something."""
-
-ATTEMPTS = 16
-"""How often a decision is made anew because another process changed the case in between."""
 
 
 class Engine:
@@ -56,10 +36,12 @@ class Engine:
     Args:
         workflows: The definitions; of several with one name the last is used for new cases, the others for old ones.
         storage: A journal, such as ``connect("sqlite:///work.db")``; the engine opens and closes it.
-        executors: Executors that definitions name by a text.
+        executors: Executors that definitions name by a text, such as ``executors.installed()``; under an executor class
+            stands what takes its place, such as the same under other settings, or one for tests.
         plugins: Told what happens.
         clock: The time.
         resident: How many cases at rest stay in memory.
+        limits: How much one case may hold.
 
     Use it as an async context manager. Every method that takes a case accepts its id or any snapshot of it, and returns
     a new snapshot; a snapshot itself never changes.
@@ -69,19 +51,24 @@ class Engine:
         self,
         *workflows: Workflow,
         storage: Journal,
-        executors: Mapping[str, Any] | None = None,
+        executors: Mapping[Any, Any] | None = None,
         plugins: Iterable[Plugin] = (),
         clock: Clock | None = None,
         resident: int = 1000,
+        limits: Limits | None = None,
     ) -> None:
         self.storage = storage
         self.clock: Clock = clock or SystemClock()
-        self.executors = dict(executors or {})
-        self.stirred = asyncio.Event()
+        self.limits = limits or Limits()
+        self.executors: Mapping[Any, Any] = {} if executors is None else executors
+        self.attention = Attention()
+        self.winding_down = False
         self._watchers = Watchers(plugins)
         self._definitions = Definitions(workflows)
-        self._kept: set[str] = set()
-        self._residents = Residents(resident)
+        self._cases = Cases(storage, self._definitions, self._watchers, self.attention, limit=resident)
+        # What the parts of the engine share; bound here, since every firing calls them.
+        self.decide = self._cases.decide
+        self.held = self._cases.residents.get
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -164,21 +151,13 @@ class Engine:
         Raises:
             CaseExists: There is a case of that id.
             DataInvalid: The data is no JSON, or not of the declared class; or the id is none.
+            LimitReached: The token would carry too much.
         """
         self._watchers.owner()
         definition = self._definition(workflow)
-        if definition.version not in self._kept:
-            await self._keep(definition)
-        begun = definition.start(_new_id(id), at=self.clock.now(), by=by, data=data, metadata=metadata, state=state)
-        try:
-            await self.storage.append(begun, begun.history[0:], due=self._due(definition, begun))
-        except VersionConflict as error:
-            raise CaseExists(
-                f"there is a case '{begun.id}' already", remedy="choose another id, or leave it out"
-            ) from error
-        self._residents.add(begun)
-        self.stirred.set()
-        self._watchers.publish(begun, begun.history[0:], ())
+        begun = definition.start(case_id(id), at=self.clock.now(), by=by, data=data, metadata=metadata, state=state)
+        self.limits.begun(begun)
+        await self._cases.begin(begun, definition)
         return begun
 
     def _definition(self, workflow: Workflow | str) -> Workflow:
@@ -187,21 +166,13 @@ class Engine:
         self._definitions.know(workflow)
         return workflow
 
-    async def _keep(self, workflow: Workflow) -> None:
-        document = json.dumps(workflow.to_document(named=False), default=str).encode()
-        await self.storage.keep_definition(workflow.name, workflow.version, document)
-        self._kept.add(workflow.version)
-
     async def get(self, case: Case | str) -> Case:
         """The case as it is now.
 
         Raises:
             CaseNotFound: There is no case of that id.
         """
-        resident = await self.resident(case)
-        async with resident.turn:
-            await self._refresh(resident)
-            return resident.case
+        return await self._cases.newest(_id(case))
 
     async def history(self, case: Case | str) -> History:
         """Everything that ever happened to the case.
@@ -211,7 +182,7 @@ class Engine:
         """
         events = await self.storage.events(_id(case))
         if not events:
-            raise CaseNotFound(f"there is no case '{_id(case)}'", remedy="see engine.cases()")
+            raise unknown(_id(case))
         return History(events)
 
     async def cases(
@@ -219,22 +190,34 @@ class Engine:
         *,
         workflow: str | None = None,
         status: Status | Sequence[Status] | None = None,
-        state: str | None = None,
+        state: State | str | None = None,
         after: str = "",
         limit: int = 100,
     ) -> list[CaseSummary]:
-        """Cases that fit, a page at a time, ordered by id; ``after`` is the last id of the page before."""
-        return await self.storage.find(workflow=workflow, status=status, state=state, after=after, limit=limit)
+        """Cases that fit, a page at a time, ordered by id; see :class:`CaseQuery` for the keywords.
+
+        Raises:
+            DataInvalid: There is no such status, or the limit is negative.
+        """
+        query = CaseQuery(workflow=workflow, status=status, state=state, after=after, limit=limit)
+        return await self.storage.find(query)
 
     async def add_token(
         self, case: Case | str, data: Any = None, *, state: State | str | None = None, by: str = ""
     ) -> Case:
-        """The case with a further token, in the initial state unless another is named."""
+        """The case with a further token, in the initial state unless another is named.
+
+        Raises:
+            LimitReached: The token would carry too much.
+        """
+        resident = await self.resident(case)
 
         def decide(now: Case) -> Case:
-            return firing.add_token(self.workflow(now), now, at=self.clock.now(), by=by, data=data, state=state)
+            after = firing.add_token(self.workflow(now), now, at=self.clock.now(), by=by, data=data, state=state)
+            added = [token.data for token in after.marking if token.sequence > now.sequence]
+            return self.limits.entered(resident, after, added)
 
-        return await self.decide(await self.resident(case), decide)
+        return await self.decide(resident, decide)
 
     async def fire(
         self,
@@ -263,11 +246,11 @@ class Engine:
             ActionError: The action failed and no ``.on_failure`` leads on; recorded.
             VersionConflict: ``expect`` is another number.
         """
-        resident = self._residents.get(_id(case)) or await self.resident(case)
-        attempt = FireRequest(self, name, by, data, roles, expect)
+        resident = self.held(_id(case)) or await self.resident(case)
+        attempt = FireRequest(self, resident, name, by, data, roles, expect)
         now = await self.decide(resident, attempt.decide)
         if attempt.refusal is not None and not attempt.refusal.produced:
-            reasons = firing.verdict_of(attempt.workflow, attempt.choice, roles)
+            reasons = firing.verdict_of(attempt.workflow, attempt.choice, attempt.roles)
             raise firing.refused(now, attempt.refusal, reasons)
         if attempt.begun is None:
             return now
@@ -282,17 +265,26 @@ class Engine:
         ``case.status`` and :meth:`explain`.
         """
         resident = await self.resident(case)
-        return await running.run(self, resident)
+        return await driving.run(self, resident)
 
     async def signal(self, case: Case | str, name: str, *, data: Any = None, by: str = "") -> Case:
-        """The case after a signal came. It is kept until a transition uses it up; :meth:`run` fires that transition."""
+        """The case after a signal came. It is kept until a transition uses it up; :meth:`run` fires that transition.
+
+        Raises:
+            NotEnabled: The workflow knows no such signal.
+            LimitReached: Too many signals of that name wait, or a token would carry too much.
+        """
+        resident = await self.resident(case)
 
         def decide(now: Case) -> Case:
             workflow = self.workflow(now)
             event = firing.signal(workflow, now, name, at=self.clock.now(), by=by, data=data)
-            return now if event is None else choosing.apply(workflow, now, event)
+            if event is None:
+                return now
+            self.limits.signalled(now, name)
+            return self.limits.entered(resident, choosing.apply(workflow, now, event), event.data)
 
-        return await self.decide(await self.resident(case), decide)
+        return await self.decide(resident, decide)
 
     async def cancel(self, case: Case | str, *, reason: str = "", by: str = "", compensate: bool = False) -> Case:
         """The case, cancelled: its running actions are stopped and nothing can happen to it any more.
@@ -321,7 +313,9 @@ class Engine:
         case: Case | str,
         transition: str,
         *,
-        outcome: Any = UNSAID,
+        key: str | None = None,
+        token: str | None = None,
+        outcome: Any = recovery.UNSAID,
         failed: str | None = None,
         again: bool = False,
         by: str = "",
@@ -331,6 +325,8 @@ class Engine:
         Args:
             case: The case.
             transition: The name of the transition whose action is in doubt.
+            key: The idempotency key of the action, where several of the transition are in doubt.
+            token: The id of a token that the action took; another way to say which.
             outcome: It was done, and this is what it returned (None if nothing).
             failed: It was not done, for this reason; it goes where ``.on_failure`` leads.
             again: It was not done and shall be done now, with the same idempotency key.
@@ -338,16 +334,12 @@ class Engine:
 
         Raises:
             NotEnabled: No such action is in doubt.
-            DataInvalid: Not exactly one of ``outcome``, ``failed`` and ``again`` is given.
+            DataInvalid: Not exactly one of ``outcome``, ``failed`` and ``again`` is given; or several actions are in
+                doubt, and neither ``key`` nor ``token`` says which is meant.
         """
-        if [outcome is not UNSAID, failed is not None, again].count(True) != 1 or failed == "":
-            raise DataInvalid(
-                f"what became of the action of '{transition}' of case '{_id(case)}' is not said exactly once",
-                remedy="give one of outcome=..., failed='why' and again=True",
-            )
-        await self.get(case)
-        resident = await self.resident(case)
-        return await recovery.resolve(self, resident, transition, outcome=outcome, failed=failed, again=again, by=by)
+        doubt = recovery.Doubt(transition, key, token)
+        answer = recovery.Answer(outcome, failed, again, by)
+        return await recovery.resolve(self, _id(case), doubt, answer)
 
     async def migrate(self, case: Case | str, workflow: Workflow, *, by: str = "") -> Case:
         """The case under another version of its workflow.
@@ -358,38 +350,27 @@ class Engine:
                 Nothing is changed in either case.
         """
         self._definitions.know(workflow)
-        await self._keep(workflow)
+        await self._cases.keep(workflow)
 
         def decide(now: Case) -> Case:
-            choosing.open_case(now)
-            known = {state.name for state in workflow.states}
-            if now.workflow != workflow.name:
-                raise NotEnabled(
-                    f"case '{now.id}' is one of '{now.workflow}', and cannot become one of '{workflow.name}'",
-                    remedy="give another version of its own workflow",
-                )
-            missing = [f"state '{place}'" for place in now.states if place not in known]
-            if now.pending:
-                raise NotEnabled(
-                    f"case '{now.id}' cannot move while an action of it is in progress or in doubt",
-                    remedy="let it end, or resolve it, first",
-                )
-            if missing:
-                raise NotEnabled(
-                    f"case '{now.id}' cannot move to version {workflow.version}: it has no {', no '.join(missing)}",
-                    remedy="let the case go on first, or keep these in the new version",
-                )
-            event = CaseMigrated(now.id, now.sequence + 1, self.clock.now(), by, workflow.version)
-            moved = msgspec.structs.replace(now, schema=workflow.schema)
-            for token in now.marking:
-                choosing.typed(workflow, token)
-            return choosing.apply(workflow, moved, event)
+            return migration.migrated(workflow, now, at=self.clock.now(), by=by)
 
         return await self.decide(await self.resident(case), decide)
 
-    def explain(self, case: Case, *, roles: Iterable[str] | None = None) -> Explanation:
-        """For every transition whether it can fire, and if not, exactly why."""
-        return explain(self.workflow(case), case, at=self.clock.now(), roles=roles)
+    def explain(self, case: Case, *, roles: Iterable[str] | None = None, stopped: Collection[str] = ()) -> Explanation:
+        """For every transition whether it can fire, and if not, exactly why.
+
+        Args:
+            case: The case.
+            roles: The roles of whoever asks; None leaves roles out.
+            stopped: The workers that have stopped, as :meth:`stopped` tells; their actions are interrupted.
+        """
+        return explain(self.workflow(case), case, at=self.clock.now(), roles=roles, stopped=stopped)
+
+    async def stopped(self, case: Case) -> frozenset[str]:
+        """The workers of its actions in progress that have stopped: who runs the case takes these actions up again."""
+        workers = {pending.worker for pending in case.pending if not pending.doubt}
+        return frozenset({worker for worker in workers if not await self.storage.alive(worker)})
 
     async def recover(self) -> list[Case]:
         """Takes up every case that a crash interrupted, and runs all of them until they rest."""
@@ -404,6 +385,11 @@ class Engine:
         """
         await worker.work(self, until_idle=until_idle, poll=poll)
 
+    def wind_down(self) -> None:
+        """Lets :meth:`work` end in good order: no action begins any more, and it returns when the last has ended."""
+        self.winding_down = True
+        self.attention.call()
+
     # -- what the parts of the engine share ---------------------------------------------------------------------------
 
     async def resident(self, case: Case | str) -> Resident:
@@ -412,99 +398,8 @@ class Engine:
         Raises:
             CaseNotFound: There is no case of that id.
         """
-        self._watchers.owner()
-        known = self._residents.get(_id(case))
-        if known is not None:
-            return known
-        loaded = await self.storage.load(_id(case))
-        if loaded is None:
-            raise CaseNotFound(f"there is no case '{_id(case)}'", remedy="see engine.cases()")
-        return self._residents.add(self._dressed(loaded))
-
-    def _dressed(self, case: Case) -> Case:
-        """The case with the class of its data, where its workflow is known."""
-        workflow = self._definitions.version(case.definition)
-        if workflow is None or workflow.schema is None:
-            return case
-        return msgspec.structs.replace(case, schema=workflow.schema)
-
-    async def _refresh(self, resident: Resident) -> bool:
-        """Reads a case again that another process has changed; says whether one had."""
-        case_id = resident.case.id
-        if await self.storage.sequence(case_id) == resident.case.sequence:
-            return False
-        loaded = await self.storage.load(case_id)
-        if loaded is None:
-            return False
-        resident.case = self._dressed(loaded)
-        resident.wake()
-        running.stop_withdrawn(resident)
-        return True
-
-    async def decide(self, resident: Resident, decision: Callable[[Case], Case]) -> Case:
-        """Makes a decision on the newest state of a case and writes it down; anew if another process was faster.
-
-        Args:
-            resident: The case.
-            decision: A pure function; it may be called several times, and what it raises goes to the caller.
-
-        Raises:
-            VersionConflict: Others change the case all the time.
-        """
-        for _ in range(ATTEMPTS):
-            async with resident.turn:
-                try:
-                    after = decision(resident.case)
-                except CircuitBreakerError:
-                    if await self._refresh(resident):
-                        continue
-                    raise
-                if after.sequence == resident.case.sequence and await self._refresh(resident):
-                    continue
-                try:
-                    await self._write(resident, after)
-                except VersionConflict:
-                    await self._refresh(resident)
-                    continue
-                return after
-        raise VersionConflict(f"case '{resident.case.id}' is changed by others all the time", remedy="try again later")
-
-    async def _write(self, resident: Resident, after: Case) -> None:
-        before = resident.case
-        if after.sequence == before.sequence:
-            return
-        events = after.history.after(before.sequence)
-        workflow = self._definitions.version(after.definition)
-        due = None if workflow is None or not workflow.timed else self._due(workflow, after)
-        await self.storage.append(after, events, due=due)
-        resident.case = after if after.history.held < 2 * KEPT else _shortened(after)
-        resident.wake()
-        if resident.actions:
-            running.stop_withdrawn(resident)
-        if due is not None or after.status == "running":
-            self.stirred.set()
-        self._watchers.publish(after, events, before.states)
-
-    def _due(self, workflow: Workflow, case: Case) -> datetime | None:
-        if not workflow.timed:
-            return None
-        timer = choosing.next_due(workflow, case)
-        return None if timer is None else timer[0]
-
-
-def _shortened(case: Case) -> Case:
-    """The case with only the end of its history in memory, so that a long life does not fill it."""
-    return msgspec.structs.replace(case, history=case.history.last(KEPT))
+        return await self._cases.resident(_id(case))
 
 
 def _id(case: Case | str) -> str:
     return case if isinstance(case, str) else case.id
-
-
-def _new_id(given: str | None) -> str:
-    if given is None:
-        return new_id()
-    written = freeze(given, where="id")
-    if not isinstance(written, str) or not written.strip() or len(written) > 200:
-        raise DataInvalid(f"id: {given!r:.60} is no id of a case", remedy="use a text of 1 to 200 characters")
-    return written

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Protocol, Self
+from typing import Final, Protocol, Self, get_args
 
 import attrs
 
+from circuit_breaker.engine.records import Records
+from circuit_breaker.errors import DataInvalid, nearest
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.events import Event
 
-__all__ = ["CaseSummary", "Clock", "Journal", "SystemClock"]
+__all__ = ["EVERY_CASE", "STATUSES", "CaseQuery", "CaseSummary", "Clock", "Entry", "Journal", "SystemClock"]
+
+STATUSES: Final[tuple[Status, ...]] = get_args(Status)
+"""Every status that a case can have."""
 
 
 @attrs.frozen
@@ -42,6 +47,61 @@ class CaseSummary:
     due: datetime | None = None
 
 
+def _statuses(value: Status | Iterable[Status] | None) -> tuple[Status, ...] | None:
+    if value is None:
+        return None
+    statuses = (value,) if isinstance(value, str) else tuple(value)
+    for status in statuses:
+        if status not in STATUSES:
+            raise DataInvalid(f"no case has the status {status!r:.60}", remedy=nearest(str(status), STATUSES))
+    return tuple(dict.fromkeys(statuses))
+
+
+def _not_negative(_: object, __: object, value: object) -> None:
+    if type(value) is not int or value < 0:
+        raise DataInvalid(f"limit: {value!r:.60} is no number of cases", remedy="use 0 or more")
+
+
+@attrs.frozen(kw_only=True)
+class CaseQuery:
+    """Which cases are asked for: a page of those that fit all of it, ordered by id.
+
+    Attributes:
+        workflow: The name of their workflow, or None for any.
+        status: Their statuses, given as one or several; None for any.
+        state: A state that holds a token of theirs, or None for any.
+        after: Only ids above this one: the last id of the page before.
+        limit: How many at most.
+
+    Raises:
+        DataInvalid: There is no such status, or the limit is negative.
+    """
+
+    workflow: str | None = None
+    status: tuple[Status, ...] | None = attrs.field(default=None, converter=_statuses)
+    state: str | None = attrs.field(default=None, converter=attrs.converters.optional(str))
+    after: str = ""
+    limit: int = attrs.field(default=100, validator=_not_negative)
+
+
+EVERY_CASE = CaseQuery()
+
+
+@attrs.frozen
+class Entry:
+    """An event in the order in which the events of all cases were written.
+
+    Attributes:
+        position: Its place in that order; there may be gaps.
+        workflow: The name of the workflow of its case.
+        event: The event.
+    """
+
+    position: int
+    workflow: str
+    event: Event
+
+
 class Journal(Protocol):
     """The append-only events of each case.
 
@@ -51,6 +111,11 @@ class Journal(Protocol):
     @property
     def worker(self) -> str:
         """The name of this process among all that use the journal; new each time a journal is opened."""
+        ...
+
+    @property
+    def records(self) -> Records:
+        """The documents that are kept beside the cases, in the same place and of the same tenant."""
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -81,16 +146,20 @@ class Journal(Protocol):
         """The events of a case whose number is above ``after``, in order; empty for an unknown case."""
         ...
 
-    async def find(
-        self,
-        *,
-        workflow: str | None = None,
-        status: Status | Sequence[Status] | None = None,
-        state: str | None = None,
-        after: str = "",
-        limit: int = 100,
-    ) -> list[CaseSummary]:
-        """Cases that fit, ordered by id, with ids above ``after``: a page at a time."""
+    async def feed(self, after: int = 0, *, limit: int = 100) -> list[Entry]:
+        """The events of all cases with a position above ``after``, in the order of writing.
+
+        Whoever goes on after the last position that he has seen misses nothing: no event gets a position below one
+        that could be read before.
+        """
+        ...
+
+    async def position(self) -> int:
+        """A position that all events so far are at or below, and that those to come will be above."""
+        ...
+
+    async def find(self, query: CaseQuery = EVERY_CASE) -> list[CaseSummary]:
+        """The page of cases that the query asks for, ordered by id."""
         ...
 
     async def count(self, *, workflow: str | None = None) -> dict[Status, int]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from circuit_breaker.engine.actions import ActionContext, call_action
+from circuit_breaker.engine.driving import restarted
 from circuit_breaker.engine.resident import Resident
-from circuit_breaker.engine.running import JournalRecorder, end, foreground, restarted
-from circuit_breaker.errors import ActionError, NotEnabled, words_of
+from circuit_breaker.engine.running import JournalRecorder, end, foreground
+from circuit_breaker.errors import ActionError, DataInvalid, NotEnabled, words_of
 from circuit_breaker.workflow import choosing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
@@ -22,47 +25,108 @@ from circuit_breaker.workflow.token import Token
 if TYPE_CHECKING:
     from circuit_breaker.engine.engine import Engine
 
-__all__ = ["compensate", "resolve"]
+__all__ = ["UNSAID", "Answer", "Doubt", "compensate", "resolve"]
 
 
-async def resolve(
-    engine: Engine, resident: Resident, transition: str, *, outcome: Any, failed: str | None, again: bool, by: str
-) -> Case:
+UNSAID: Any = object()
+"""Stands for an outcome that was not given, where None means something."""
+
+
+@attrs.frozen
+class Doubt:
+    """Which action in doubt is meant: by the name or id of its transition, its key, or a token that it took."""
+
+    transition: str
+    key: str | None = None
+    token: str | None = None
+
+    def find(self, workflow: Workflow, case: Case) -> Pending:
+        """The action that is meant.
+
+        Raises:
+            NotEnabled: There is none, or somebody else has just resolved it.
+            DataInvalid: Several are.
+        """
+        doubtful = [pending for pending in case.pending if pending.doubt]
+        meant = [pending for pending in doubtful if self._fits(workflow, pending)]
+        if not meant:
+            known = "; ".join(map(_named, doubtful)) or "none"
+            raise NotEnabled(
+                f"no action of transition '{self.transition}'{self._closer} of case '{case.id}' is in doubt",
+                remedy=f"in doubt: {known}",
+            )
+        if len(meant) > 1:
+            raise DataInvalid(
+                f"{len(meant)} actions of transition '{self.transition}'{self._closer} of case '{case.id}' are in "
+                f"doubt: {'; '.join(map(_named, meant))}",
+                remedy="say which by key=... or token=...",
+            )
+        return meant[0]
+
+    def _fits(self, workflow: Workflow, pending: Pending) -> bool:
+        return (
+            self.transition in (pending.transition, workflow.by_id[pending.transition].name)
+            and self.key in (None, pending.key)
+            and (self.token is None or any(self.token == token for token, _ in pending.consumed))
+        )
+
+    @property
+    def _closer(self) -> str:
+        given = {"key": self.key, "token": self.token}
+        return "".join(f" with the {what} '{value}'" for what, value in given.items() if value is not None)
+
+
+def _named(pending: Pending) -> str:
+    tokens = ", ".join(f"'{token}' in '{state}'" for token, state in pending.consumed)
+    return f"'{pending.transition}' with the key '{pending.key}' on the token {tokens}"
+
+
+@attrs.frozen
+class Answer:
+    """What became of an action in doubt: the outcome of it, why it was not done, or that it shall be done now."""
+
+    outcome: Any
+    failed: str | None
+    again: bool
+    by: str
+
+    def check(self, case_id: str, transition: str) -> None:
+        """Does nothing.
+
+        Raises:
+            DataInvalid: Not exactly one of these is said.
+        """
+        said = [self.outcome is not UNSAID, self.failed is not None, self.again]
+        if said.count(True) != 1 or self.failed == "":
+            raise DataInvalid(
+                f"what became of the action of '{transition}' of case '{case_id}' is not said exactly once",
+                remedy="give one of outcome=..., failed='why' and again=True",
+            )
+
+
+async def resolve(engine: Engine, case_id: str, doubt: Doubt, answer: Answer) -> Case:
     """Ends or repeats an action in doubt, as somebody says who knows what became of it."""
-    case = resident.case
+    answer.check(case_id, doubt.transition)
+    case = await engine.get(case_id)
+    resident = await engine.resident(case_id)
     workflow = engine.workflow(case)
-    pending = _doubtful(workflow, case, transition)
-    if again:
-        return await _again(engine, resident, workflow, pending, by)
-    error = ActionError(failed, code="resolved_as_failed") if failed is not None else None
-    change = Change() if error is not None else _meant(workflow, pending, outcome)
-    told = await end(engine, resident, workflow, pending.key, change=change, error=error, by=by, doubtful=True)
+    pending = doubt.find(workflow, case)
+    if answer.again:
+        return await _again(engine, resident, workflow, pending, answer.by)
+    error = ActionError(answer.failed, code="resolved_as_failed") if answer.failed is not None else None
+    change = Change() if error is not None else _meant(workflow, pending, answer.outcome)
+    told = await end(engine, resident, workflow, pending.key, change=change, error=error, by=answer.by, doubtful=True)
     if told is not None and told is not error:
         raise told
     return resident.case
 
 
-def _doubtful(workflow: Workflow, case: Case, transition: str, *, key: str | None = None) -> Pending:
-    """The action in doubt of a transition, by its name or id.
-
-    Raises:
-        NotEnabled: There is none, or somebody else has just resolved it.
-    """
-    ids = {transition} if transition in workflow.by_id else {t.id for t in workflow.named(transition)}
-    for pending in case.pending:
-        if pending.transition in ids and pending.doubt and key in (None, pending.key):
-            return pending
-    doubtful = ", ".join(sorted(p.transition for p in case.pending if p.doubt)) or "none"
-    raise NotEnabled(
-        f"no action of transition '{transition}' of case '{case.id}' is in doubt", remedy=f"in doubt: {doubtful}"
-    )
-
-
 async def _again(engine: Engine, resident: Resident, workflow: Workflow, pending: Pending, by: str) -> Case:
     worker = engine.storage.worker
+    doubt = Doubt(pending.transition, pending.key)
 
     def decide(case: Case) -> Case:
-        now = _doubtful(workflow, case, pending.transition, key=pending.key)
+        now = doubt.find(workflow, case)
         return choosing.apply(workflow, case, restarted(case, now, at=engine.clock.now(), worker=worker, by=by))
 
     await engine.decide(resident, decide)

@@ -6,24 +6,27 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import attrs
+import msgspec
 
 from circuit_breaker.errors import VersionConflict
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case
-from circuit_breaker.workflow.choosing import role_set
 from circuit_breaker.workflow.data import EMPTY
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import Event, TransitionRefused
+from circuit_breaker.workflow.evolution import evolve
 
 if TYPE_CHECKING:
     from circuit_breaker.engine.engine import Engine
+    from circuit_breaker.engine.resident import Resident
 
 __all__ = ["FireRequest"]
 
+UNDECIDED: Any = None
+"""What a request holds before it was decided."""
 
-@attrs.define(on_setattr=attrs.setters.NO_OP)
-class FireRequest:
+
+class FireRequest(msgspec.Struct, gc=False, eq=False):
     """What :meth:`Engine.fire` was asked for; :meth:`decide` may be called again when another process was faster.
 
     Attributes:
@@ -34,15 +37,16 @@ class FireRequest:
     """
 
     engine: Engine
+    resident: Resident
     name: str
     by: str
     data: Any
-    roles: Iterable[str] = attrs.field(converter=role_set)
+    roles: Iterable[str]
     expect: int | None
-    workflow: Workflow = attrs.field(init=False)
-    choice: choosing.Choice = attrs.field(init=False)
-    refusal: TransitionRefused | None = attrs.field(init=False, default=None)
-    begun: str | None = attrs.field(init=False, default=None)
+    workflow: Workflow = UNDECIDED
+    choice: choosing.Choice = UNDECIDED
+    refusal: TransitionRefused | None = None
+    begun: str | None = None
 
     def decide(self, now: Case) -> Case:
         """The case after the transition fired, was refused, or began its action."""
@@ -50,17 +54,28 @@ class FireRequest:
             raise VersionConflict(
                 f"case '{now.id}' has had {now.sequence} events, not {self.expect}", remedy="look at it again"
             )
-        self.workflow = workflow = self.engine.workflow(now)
+        engine = self.engine
+        self.workflow = workflow = engine.workflow(now)
+        at = engine.clock.now()
+        self.begun = self.refusal = None
+        choice = firing.at_once(workflow, now, self.name) if self.data is None else None
+        if choice is None:
+            event = self._selected(now, at)
+        else:
+            self.choice = choice
+            event = self._event(now, at)
+        after = choosing.settle(workflow, evolve(now, event))
+        return after if self.data is None else engine.limits.entered(self.resident, after, self.choice.data)
+
+    def _selected(self, now: Case, at: datetime) -> Event:
+        """The event of what takes more than a glance: data, roles, signals, times, several tokens, or a refusal."""
+        workflow = self.workflow
+        self.roles = roles = choosing.role_set(self.roles)
         data = EMPTY if self.data is None else choosing.accept(workflow, self.data)
-        at = self.engine.clock.now()
-        self.begun = None
-        self.choice, self.refusal = firing.select(
-            workflow, now, self.name, data=data, roles=self.roles, at=at, by=self.by
-        )
+        self.choice, self.refusal = firing.select(workflow, now, self.name, data=data, roles=roles, at=at, by=self.by)
         if workflow.schema is not None:
             choosing.typed(workflow, self.choice.view)
-        event = self.refusal or self._event(now, at)
-        return choosing.apply(workflow, now, event)
+        return self.refusal or self._event(now, at)
 
     def _event(self, now: Case, at: datetime) -> Event:
         choice = self.choice

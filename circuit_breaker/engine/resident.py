@@ -18,7 +18,9 @@ NOTHING: dict[str, asyncio.Task[Exception | None]] = {}
 class Turn:
     """Whose turn it is to decide about a case: a lock that costs next to nothing while nobody else wants it.
 
-    A decision holds it until it is written. Those that wait get it in the order in which they came.
+    A decision holds it until it is written. Those that wait get it in the order in which they came. It is an
+    asynchronous context manager; where every step counts, ``if turn.taken: await turn.comes()`` and then, without
+    awaiting anything in between, ``with turn:`` are the same.
     """
 
     __slots__ = ("_waiting", "taken")
@@ -27,10 +29,22 @@ class Turn:
         self.taken = False
         self._waiting: deque[asyncio.Future[None]] | None = None
 
+    def __enter__(self) -> None:
+        self.taken = True
+
+    def __exit__(self, *exc: object) -> None:
+        self._pass_on()
+
     async def __aenter__(self) -> None:
-        if not self.taken:
-            self.taken = True
-            return
+        if self.taken:
+            await self.comes()
+        self.taken = True
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._pass_on()
+
+    async def comes(self) -> None:
+        """Returns when whoever has the turn, and all that wait already, have had it; it is then the caller's."""
         if self._waiting is None:
             self._waiting = deque()
         mine = asyncio.get_running_loop().create_future()
@@ -41,9 +55,6 @@ class Turn:
             if mine.done() and not mine.cancelled():
                 self._pass_on()
             raise
-
-    async def __aexit__(self, *exc: object) -> None:
-        self._pass_on()
 
     def _pass_on(self) -> None:
         """Gives the turn to the next that still waits, or to nobody."""
@@ -63,13 +74,15 @@ class Resident:
         case: What is known to be in the journal.
         turn: Held while a decision is made and written.
         actions: The tasks of actions in progress here, by idempotency key.
+        carried: How many bytes a token carries at most; None where it was not weighed yet. See :class:`Limits`.
     """
 
-    __slots__ = ("_changed", "_running", "_users", "actions", "case", "turn")
+    __slots__ = ("_changed", "_running", "_users", "actions", "carried", "case", "turn")
 
     def __init__(self, case: Case) -> None:
         self.case = case
         self.turn = Turn()
+        self.carried: int | None = None
         self.actions: dict[str, asyncio.Task[Exception | None]] = NOTHING
         self._running: asyncio.Lock | None = None
         self._changed: asyncio.Event | None = None

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Self, TypeVar
 
+from circuit_breaker.engine.cancellation import cancelled_from_outside
 from circuit_breaker.engine.engine import Engine
-from circuit_breaker.errors import StorageClosed
+from circuit_breaker.errors import ActionError, StorageClosed, StorageError
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.explain import Explanation
@@ -16,6 +19,63 @@ from circuit_breaker.workflow.explain import Explanation
 __all__ = ["SyncEngine"]
 
 T = TypeVar("T")
+
+
+def _ended() -> StorageClosed:
+    return StorageClosed(
+        "the engine was closed before this call had ended",
+        remedy="open it and look at the case: what was written down stays, and run() takes up what was interrupted",
+    )
+
+
+class _Calls:
+    """The calls of other threads, each a task on the loop of the engine."""
+
+    def __init__(self) -> None:
+        self.closing = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._group = asyncio.TaskGroup()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.closing.set()
+        for task in self._tasks:
+            task.cancel()
+        await self._group.__aexit__(None, None, None)
+
+    def close(self) -> None:
+        """Lets the calls under way end; from any thread."""
+        with suppress(RuntimeError):  # the loop has ended already
+            self._loop.call_soon_threadsafe(self.closing.set)
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """What will come back; from any thread."""
+        answer: Future[T] = Future()
+        try:
+            self._loop.call_soon_threadsafe(self._begin, work, answer)
+        except RuntimeError:  # the loop has ended already
+            work.close()
+            answer.set_exception(_ended())
+        return answer
+
+    def _begin(self, work: Coroutine[Any, Any, T], answer: Future[T]) -> None:
+        if self.closing.is_set():
+            work.close()
+            answer.set_exception(_ended())
+            return
+        task = self._group.create_task(self._carry_out(work, answer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, work: Coroutine[Any, Any, T], answer: Future[T]) -> None:
+        try:
+            answer.set_result(await work)
+        except BaseException as error:  # noqa: BLE001 - it is handed over to whoever waits
+            answer.set_exception(_ended() if self.closing.is_set() and cancelled_from_outside() else error)
 
 
 class SyncEngine:
@@ -26,66 +86,70 @@ class SyncEngine:
 
     def __init__(self, *workflows: Workflow, **options: Any) -> None:
         self._engine = Engine(*workflows, **options)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._calls: _Calls | None = None
         self._thread: threading.Thread | None = None
-        self._stop: asyncio.Event | None = None
 
     def open(self) -> Self:
         """Opens the engine; for where a ``with`` statement does not fit. Close it with :meth:`close`."""
         return self.__enter__()
 
     def close(self) -> None:
-        """Closes the engine."""
+        """Closes the engine; calls of other threads end with :class:`StorageClosed`. Closing it again does nothing."""
         self.__exit__()
 
     def __enter__(self) -> Self:
-        opened: list[BaseException | None] = []
-        ready = threading.Event()
+        if self._thread is not None and self._thread.is_alive():
+            raise StorageError("the engine is open already", remedy="open it once, or make another one")
+        opened: Future[_Calls] = Future()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._live(opened, ready)), name="circuit_breaker", daemon=True
+            target=lambda: asyncio.run(self._live(opened)), name="circuit_breaker", daemon=True
         )
         self._thread.start()
-        ready.wait()
-        if opened[0] is not None:
+        try:
+            self._calls = opened.result()
+        except BaseException:
             self._thread.join()
-            raise opened[0]
+            raise
         return self
 
-    async def _live(self, opened: list[BaseException | None], ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
+    async def _live(self, opened: Future[_Calls]) -> None:
         try:
-            async with self._engine:
-                opened.append(None)
-                ready.set()
-                await self._stop.wait()
+            async with self._engine, _Calls() as calls:
+                opened.set_result(calls)
+                await calls.closing.wait()
         except BaseException as error:
-            if ready.is_set():
+            if opened.done():
                 raise
-            opened.append(error)
-            ready.set()
-        finally:
-            self._loop = None
+            opened.set_exception(error)
 
     def __exit__(self, *exc: object) -> None:
-        if self._loop is not None and self._stop is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
-        if self._thread is not None:
+        if self._calls is not None:
+            self._calls.close()
+        if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
+            self._calls = None
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        if self._loop is None:
+        calls = self._calls
+        if calls is None or self._thread is threading.current_thread():
             work.close()
-            raise StorageClosed("the engine is not open", remedy="use `with SyncEngine(...) as engine:`")
-        asked = asyncio.run_coroutine_threadsafe(work, self._loop)
+            if calls is None:
+                raise StorageClosed("the engine is not open", remedy="use `with SyncEngine(...) as engine:`")
+            raise ActionError(
+                "a call from the engine's own thread would wait for itself",
+                code="deadlock",
+                remedy="await the methods of engine.engine there, or make the function a plain one",
+            )
+        answer = calls.begin(work)
         while True:
             try:
-                return asked.result(timeout=1.0)
+                return answer.result(timeout=1.0)
             except TimeoutError:
-                if asked.done():
+                if answer.done():
                     raise
                 if self._thread is None or not self._thread.is_alive():
-                    raise StorageClosed("the engine has ended", remedy="open another one") from None
+                    work.close()
+                    raise _ended() from None
 
     @property
     def engine(self) -> Engine:
@@ -111,6 +175,6 @@ def _plain(name: str) -> Callable[..., Any]:
 
 for _name in (
     "add_token", "add_workflow", "cancel", "cases", "fire", "get", "history", "migrate", "recover", "register_plugin",
-    "resolve", "run", "signal", "start", "work",
+    "resolve", "run", "signal", "start", "stopped", "work",
 ):  # fmt: skip
     setattr(SyncEngine, _name, _plain(_name))

@@ -106,11 +106,12 @@ class Watchers:
         self._listening.add(task)
         task.add_done_callback(self._listening.discard)
 
-    def publish(self, case: Case, events: Sequence[Event], before: tuple[str, ...]) -> None:
-        """Tells everybody; never waits."""
+    def publish(self, case: Case, events: Sequence[Event], before: Case | None) -> None:
+        """Tells everybody of events that made of a case what it is now; never waits."""
         if not self.bus.idle:
+            states = before.states if before is not None else ()
             for event in events:
-                self.bus.publish(Notice(event, case, before))
+                self.bus.publish(Notice(event, case, states))
 
 
 async def _listen(subscription: Subscription, call: Callable[[Notice], Awaitable[None]], *, name: str) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
+from circuit_breaker.engine.attention import Heard
+from circuit_breaker.engine.driving import Drive
 from circuit_breaker.engine.ports import CaseSummary
-from circuit_breaker.engine.running import only, run
+from circuit_breaker.engine.running import only
+from circuit_breaker.engine.slots import Slots
 from circuit_breaker.errors import StorageLocked, WorkflowNotFound, words_of
 from circuit_breaker.workflow.case import Case
 
@@ -19,46 +23,66 @@ if TYPE_CHECKING:
 __all__ = ["recover", "work"]
 
 AT_ONCE = 50
-"""How many cases are run at the same time."""
+"""How many actions are carried out at the same time, and how many cases are looked at for something to do."""
 
 
 async def recover(engine: Engine) -> list[Case]:
-    """Runs every case that has something to do, until it rests. Cases of unknown workflows are left alone."""
-    recovered: list[Case] = []
-    after = ""
-    while page := await engine.cases(status="running", after=after, limit=AT_ONCE):
-        after = page[-1].id
-        recovered += await run_all(engine, [summary.id for summary in page])
-    return recovered
-
-
-async def run_all(engine: Engine, ids: list[str]) -> list[Case]:
-    """Runs these cases at the same time until all of them rest; one that goes wrong does not stop the others.
+    """Runs every case that has something to do, until it rests. Cases of unknown workflows are left alone.
 
     Raises:
         Exception: What went wrong with the first of them, when all have come to rest.
     """
-    outcomes = await asyncio.gather(*(_run_known(engine, case_id) for case_id in ids), return_exceptions=True)
+    places = asyncio.Semaphore(AT_ONCE)
+    tasks: list[asyncio.Task[Case | Exception | None]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            async for case_id in _running(engine):
+                await places.acquire()
+                tasks.append(group.create_task(_recovered(engine, case_id, places)))
+    except BaseExceptionGroup as errors:
+        raise only(errors) from None
+    outcomes = [task.result() for task in tasks]
     for outcome in outcomes:
-        if isinstance(outcome, BaseException):
+        if isinstance(outcome, Exception):
             raise outcome
     return [outcome for outcome in outcomes if isinstance(outcome, Case)]
 
 
-async def _run_known(engine: Engine, case_id: str) -> Case | None:
+async def _running(engine: Engine) -> AsyncIterator[str]:
+    after = ""
+    while page := await engine.cases(status="running", after=after, limit=AT_ONCE):
+        after = page[-1].id
+        for summary in page:
+            yield summary.id
+
+
+async def _recovered(engine: Engine, case_id: str, places: asyncio.Semaphore) -> Case | Exception | None:
+    """The case at rest, or what went wrong with it; one does not stop the others."""
+    try:
+        drive = await _drive(engine, case_id)
+        return await drive.until_rest() if drive is not None else None
+    except Exception as error:  # noqa: BLE001 - the boundary of firing: it is raised when all have come to rest
+        return error
+    finally:
+        places.release()
+
+
+async def _drive(engine: Engine, case_id: str, slots: Slots | None = None) -> Drive | None:
+    """A drive of the case, if its workflow is known."""
     resident = await engine.resident(case_id)
     try:
         engine.workflow(resident.case)
     except WorkflowNotFound:
         return None
-    return await run(engine, resident)
+    return Drive(engine, resident, slots)
 
 
 async def work(engine: Engine, *, until_idle: bool, poll: float) -> None:
     """Keeps everything going; see :meth:`Engine.work`."""
     try:
-        async with asyncio.TaskGroup() as group:
-            await Worker(engine, group).work(until_idle=until_idle, poll=poll)
+        with engine.attention.listening() as heard:
+            async with asyncio.TaskGroup() as group:
+                await Worker(engine, group, heard).work(until_idle=until_idle, poll=poll)
     except BaseExceptionGroup as errors:
         raise only(errors) from None
 
@@ -66,37 +90,52 @@ async def work(engine: Engine, *, until_idle: bool, poll: float) -> None:
 class Worker:
     """Runs what has something to do, each case in a task of its own, so that none holds up the others.
 
-    A case that could not go on is looked at again when it has changed or its timer is due, and at every poll: the
-    process that carries out its action may have died.
+    Only actions are limited in number. Timers and what fires without an action never wait for them: a case that could
+    only begin another action is left alone until there is a slot. What could not go on is looked at again when it has
+    changed or its timer is due, and at every poll: the process that carries out its action may have died.
     """
 
-    def __init__(self, engine: Engine, group: asyncio.TaskGroup) -> None:
+    def __init__(self, engine: Engine, group: asyncio.TaskGroup, heard: Heard) -> None:
         self._engine = engine
         self._group = group
-        self._busy: set[str] = set()
+        self._heard = heard
+        self._slots = Slots(AT_ONCE, freed=heard.wake)
+        self._drives: dict[str, Drive | None] = {}
         self._tried: dict[str, tuple[int, datetime]] = {}
+        self._woken: dict[str, CaseSummary] = {}
+        self._swept_to: str | None = ""
 
     async def work(self, *, until_idle: bool, poll: float) -> None:
-        """Goes on for ever, or until nothing is left to do and no timer runs."""
-        engine = self._engine
+        """Goes on for ever, until nothing is left to do and no timer runs, or until the engine winds down."""
+        engine, interval = self._engine, timedelta(seconds=poll)
         polled = engine.clock.now()
-        while True:
-            engine.stirred.clear()
+        while not engine.winding_down:
+            self._heard.begin()
             now = engine.clock.now()
-            if now >= polled + timedelta(seconds=poll):
-                self._tried.clear()
+            if self._swept_to is None and now >= polled + interval:
+                self._sweep_again()
                 polled = now
-            latest = polled + timedelta(seconds=poll)
+            latest = max(polled, now) + interval if self._swept_to is not None else polled + interval
             try:
                 begun = await self._begin(now)
                 timer = await self._next_timer(now, latest)
             except StorageLocked as error:
-                log = structlog.get_logger("circuit_breaker.work")
-                log.warning("the journal is locked", error=words_of(error))
-                begun, timer = True, None
-            if until_idle and not begun and not self._busy and timer is None:
+                _log("the journal is locked", error)
+                await self._rest(now + interval)
+                continue
+            if begun:
+                await asyncio.sleep(0)
+            elif until_idle and not self._drives and timer is None:
                 return
-            await self._rest(latest if timer is None else min(timer, latest))
+            else:
+                await self._rest(latest if timer is None else min(timer, latest))
+        self._slots.close()
+
+    def _sweep_again(self) -> None:
+        """Looks at every case again, but for those that only wait for a slot."""
+        self._tried = {case_id: tried for case_id, tried in self._tried.items() if case_id in self._slots}
+        self._woken.clear()
+        self._swept_to = ""
 
     async def _next_timer(self, now: datetime, latest: datetime) -> datetime | None:
         """When the next timer is due that is not due yet."""
@@ -107,41 +146,105 @@ class Worker:
         return earliest if earliest is not None and earliest > now else None
 
     async def _begin(self, now: datetime) -> bool:
-        """Begins what can be begun; says whether there was any."""
-        engine = self._engine
-        most = AT_ONCE + len(self._tried)
-        found = await engine.storage.due(now, limit=most)
-        found += await engine.cases(status="running", limit=most)
-        new = [summary for summary in found if self._is_new(summary)]
-        for summary in list({summary.id: summary for summary in new}.values())[: AT_ONCE - len(self._busy)]:
-            self._busy.add(summary.id)
-            self._group.create_task(self._run(summary), name=f"case {summary.id}")
-        return bool(new)
+        """Begins what can be begun; says whether there was any, or may be more."""
+        begun = await self._begin_timers(now)
+        begun |= self._begin_actions()
+        begun |= await self._begin_heard()
+        return await self._sweep() or begun
 
-    def _is_new(self, summary: CaseSummary) -> bool:
-        """Whether nobody here runs the case, and it has changed or become due since somebody did."""
-        if summary.id in self._busy:
+    async def _begin_timers(self, now: datetime) -> bool:
+        """Every case with a timer that is due, however many there are."""
+        begun = False
+        for summary in await self._engine.storage.due(now, limit=AT_ONCE + len(self._tried)):
+            self._wake(summary)
+            if self._is_new(summary.id, summary.sequence, summary.due):
+                self._start(summary.id, summary.sequence)
+                begun = True
+        return begun
+
+    def _wake(self, summary: CaseSummary) -> None:
+        """Lets whoever drives the case see that a timer is due; it may be waiting for the end of an action."""
+        resident = self._engine.held(summary.id)
+        if resident is not None and self._woken.get(summary.id) != summary:
+            self._woken[summary.id] = summary
+            resident.wake()
+
+    def _begin_actions(self) -> bool:
+        """The cases for which there is a slot."""
+        begun = False
+        for case_id in self._slots.first():
+            drive = self._drives.get(case_id)
+            if drive is not None:
+                drive.resident.wake()
+            elif case_id not in self._drives:
+                self._start(case_id, 0)
+                begun = True
+        return begun
+
+    async def _begin_heard(self) -> bool:
+        """The cases that were changed here."""
+        begun = False
+        while self._heard.cases and self._has_room:
+            case_id = self._heard.next()
+            if case_id in self._drives:
+                continue
+            sequence = await self._engine.storage.sequence(case_id)
+            if self._is_new(case_id, sequence):
+                self._start(case_id, sequence)
+                begun = True
+        return begun
+
+    async def _sweep(self) -> bool:
+        """The next cases in the order of ids, once after every poll; says whether there are more at once."""
+        if self._swept_to is None or not self._has_room:
             return False
-        sequence, moment = self._tried.get(summary.id, (0, None))
-        return sequence != summary.sequence or (moment is not None and summary.due is not None and summary.due > moment)
+        page = await self._engine.cases(status="running", after=self._swept_to, limit=AT_ONCE)
+        for summary in page:
+            if self._is_new(summary.id, summary.sequence):
+                self._start(summary.id, summary.sequence)
+        self._swept_to = page[-1].id if page else None
+        return bool(page)
 
-    async def _run(self, summary: CaseSummary) -> None:
-        engine, case_id = self._engine, summary.id
-        moment = engine.clock.now()
+    @property
+    def _has_room(self) -> bool:
+        """Whether few enough cases are being moved just now; those that wait for their actions do not count."""
+        return sum(drive is None or not drive.still for drive in self._drives.values()) < AT_ONCE
+
+    def _is_new(self, case_id: str, sequence: int, due: datetime | None = None) -> bool:
+        """Whether nobody here runs the case, and it has changed or become due since somebody did."""
+        if case_id in self._drives:
+            return False
+        known, moment = self._tried.get(case_id, (0, None))
+        return known != sequence or (moment is not None and due is not None and due > moment)
+
+    def _start(self, case_id: str, sequence: int) -> None:
+        self._drives[case_id] = None
+        self._group.create_task(self._run(case_id, sequence), name=f"case {case_id}")
+
+    async def _run(self, case_id: str, sequence: int) -> None:
+        moment = self._engine.clock.now()
+        drive: Drive | None = None
         try:
-            await _run_known(engine, case_id)
-            self._tried[case_id] = (await engine.storage.sequence(case_id), moment)
+            self._drives[case_id] = drive = await _drive(self._engine, case_id, self._slots)
+            if drive is not None:
+                sequence = (await drive.until_rest()).sequence
         except Exception as error:  # noqa: BLE001 - the boundary of firing: one case must not end the work on others
-            log = structlog.get_logger("circuit_breaker.work")
-            log.warning("case failed to run", case=case_id, error=words_of(error))
-            self._tried[case_id] = (summary.sequence, moment)
-        self._busy.discard(case_id)
-        engine.stirred.set()
+            drive = None
+            _log("case failed to run", error, case=case_id)
+        self._tried[case_id] = (sequence, moment)
+        del self._drives[case_id]
+        if drive is None or not drive.starved:
+            self._slots.leave(case_id)
+        self._heard.wake()
 
     async def _rest(self, moment: datetime) -> None:
         """Until the moment has come, or there may be something to do."""
-        stirring = self._group.create_task(self._engine.stirred.wait())
+        calling = self._group.create_task(self._heard.wait())
         sleeping = self._group.create_task(self._engine.clock.sleep_until(moment))
-        await asyncio.wait({stirring, sleeping}, return_when=asyncio.FIRST_COMPLETED)
-        stirring.cancel()
+        await asyncio.wait({calling, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+        calling.cancel()
         sleeping.cancel()
+
+
+def _log(what: str, error: Exception, **facts: str) -> None:
+    structlog.get_logger("circuit_breaker.work").warning(what, **facts, error=words_of(error))

@@ -14,6 +14,8 @@ __all__ = ["Columns", "Paint", "Row", "cut", "one_line", "painted", "unpainted"]
 FRAME = 11
 NOTE_GAP = 3
 SHORTEST = 6
+SIGNS = {"source": 4, "target": 2}
+"""The cells before the name of a place, which the names of transitions do not have."""
 STYLES = {
     "title": "1",
     "faint": "2",
@@ -42,12 +44,24 @@ def one_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
-def cut(text: str, most: int) -> str:
-    """The text in at most so many cells, with ``…`` where it is cut."""
+def cut(text: str, most: int, *, sign: int = 0) -> str:
+    """The text in at most so many cells, with ``…`` in its middle if it is cut: names often begin alike.
+
+    Args:
+        text: The text.
+        most: How many cells it may have.
+        sign: How many cells at its beginning are no part of the name.
+    """
     if cells(text) <= most:
         return text
+    tail = _start(text[::-1], max(0, most - 1 - sign) // 2)[::-1]
+    return f"{_start(text, most - 1 - cells(tail))}…{tail}"
+
+
+def _start(text: str, most: int) -> str:
+    """As much of the text as fits into so many cells."""
     widths = itertools.accumulate(map(cells, text))
-    return "".join(char for char, used in zip(text, widths, strict=True) if used < most) + "…"
+    return "".join(char for char, used in zip(text, widths, strict=True) if used <= most)
 
 
 @attrs.frozen
@@ -100,7 +114,7 @@ class Columns:
         sizes = {name: max((cells(getattr(row, name)) for row in filled), default=0) for name in names}
         wanted, sizes["note"] = sizes["note"], 0
         while (total := cls(**sizes).total) > width:
-            sizes[max(sizes, key=sizes.__getitem__)] -= 1
+            sizes[max(sizes, key=lambda name: sizes[name] - SIGNS.get(name, 0))] -= 1
         room = min(wanted, width - total - NOTE_GAP)
         return cls(**{**sizes, "note": room if room >= min(wanted, SHORTEST) else 0})
 
@@ -111,7 +125,7 @@ class Columns:
 
     def line(self, row: Row, paint: Paint) -> str:
         """The row as text."""
-        source = cut(row.source, self.source)
+        source = cut(row.source, self.source, sign=SIGNS["source"])
         parts = [
             paint(source, row.styles[0]),
             paint(self._lead_in(row, self.source - cells(source)) + row.joint, "faint"),
@@ -140,7 +154,7 @@ class Columns:
         return row.arrow + _on_line(row.after, self.after, row.arrow) + head + " "
 
     def _end(self, row: Row, paint: Paint) -> str:
-        target = cut(row.target, self.target)
+        target = cut(row.target, self.target, sign=SIGNS["target"])
         note = cut(row.note, self.note) if self.note else ""
         space = " " * (self.target - cells(target) + NOTE_GAP) if note else ""
         return paint(target, row.styles[2]) + space + paint(note, "faint")

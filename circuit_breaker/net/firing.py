@@ -7,10 +7,10 @@ lazily and oldest tokens first, so that the first that a guard accepts is the on
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from itertools import combinations, product
 from typing import Any
 
 from circuit_breaker.net.marking import Marking
+from circuit_breaker.net.selection import Kind, together
 from circuit_breaker.net.structure import NetTransition
 
 __all__ = ["Binding", "bindings", "enabled", "fire", "missing"]
@@ -52,8 +52,9 @@ def bindings(
     *,
     reserved: Collection[Any] = (),
     key: Key | None = None,
+    kind: Kind | None = None,
 ) -> Iterator[Binding]:
-    """Every choice of tokens that the transition could consume, oldest first.
+    """Every choice of tokens that the transition could consume, oldest first; each is looked for when it is asked for.
 
     Args:
         transition: The transition.
@@ -61,6 +62,8 @@ def bindings(
         reserved: Tokens that something else is about to consume.
         key: Tokens consumed together must agree on this key (the unification of a coloured net): for example the case,
             or an order number.
+        kind: What a token is like. Tokens of one kind are interchangeable where several are taken, so that only the
+            oldest of them are bound.
     """
     plain = transition.plain
     if plain is not None and not reserved:
@@ -71,9 +74,8 @@ def bindings(
         return
     held = [[token for token in marking.at(arc.place) if token not in reserved] for arc in transition.takes]
     for group in _agreeing(held, key) if key is not None else [held]:
-        choices = [combinations(tokens, arc.weight) for tokens, arc in zip(group, transition.takes, strict=True)]
-        for chosen in product(*choices):
-            yield tuple(token for part in chosen for token in part)
+        weights = [arc.weight for arc in transition.takes]
+        yield from together(list(zip(group, weights, strict=True)), kind)
 
 
 def _agreeing(held: list[list[Any]], key: Key) -> Iterator[list[list[Any]]]:

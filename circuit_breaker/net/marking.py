@@ -79,7 +79,7 @@ class Marking:
             tokens[place] = (*tokens[place], token) if place in tokens else (token,)
         return Marking.adopt(tokens)
 
-    def move(self, token: Any, *, source: str, target: str, moved: Any) -> Marking:
+    def move(self, token: Any, moved: Any, source: str, target: str) -> Marking:
         """The marking in which ``token`` left ``source`` and ``moved`` came to ``target``.
 
         Raises:

@@ -10,7 +10,7 @@ from circuit_breaker.net.steps import Arm, Group, Step, groups_of
 
 __all__ = ["terminal"]
 
-NARROWEST = 40
+NARROWEST = 30
 LEGEND = {"▸": "start", "●": "with a token", "○": "empty", "◎": "end", "◉": "end, with a token", "↺": "drawn above"}
 KINDS = {"read": "read", "inhibitor": "unless", "reset": "cleared"}
 
@@ -19,11 +19,11 @@ def terminal(drawing: Drawing, *, width: int = 100, color: bool = False) -> str:
     """The drawing as lines of text: one for each transition, from the place before it to the place after it.
 
     Transitions that leave the same place branch off its line, joins and splits are drawn with branches. What is too
-    long for the width ends in ``…``; characters that could steer the terminal are never passed on.
+    long for the width has ``…`` in its middle; characters that could steer the terminal are never passed on.
 
     Args:
         drawing: What to draw.
-        width: How many cells a line may have; at least 40 are used.
+        width: How many cells a line may have; at least 30 are used.
         color: Whether to use the colours of ANSI terminals.
     """
     paint, most = painted if color else unpainted, max(width, NARROWEST)
@@ -35,9 +35,10 @@ def terminal(drawing: Drawing, *, width: int = 100, color: bool = False) -> str:
 
 
 def _heading(drawing: Drawing, paint: Paint, width: int) -> str:
-    title = cut(one_line(drawing.title), width - cells(drawing.summary) - 3)
+    title = cut(one_line(drawing.title), max(width - cells(drawing.summary) - 3, width // 3))
     head = f"{paint(title, 'title')} {paint('·', 'faint')} " if title else ""
-    return head + paint(drawing.summary, "faint")
+    room = width - (cells(title) + 3 if title else 0)
+    return head + paint(cut(drawing.summary, room), "faint")
 
 
 def _legend(lines: Iterable[str], width: int) -> list[str]:

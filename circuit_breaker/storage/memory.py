@@ -11,10 +11,11 @@ from typing import Self
 
 import attrs
 
-from circuit_breaker.engine.ports import CaseSummary
+from circuit_breaker.engine.ports import EVERY_CASE, CaseQuery, CaseSummary, Entry
 from circuit_breaker.errors import StorageClosed, StorageError
 from circuit_breaker.storage.address import Address
 from circuit_breaker.storage.conflict import expected_version, version_conflict
+from circuit_breaker.storage.memory_records import MemoryRecords, RecordShelf
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.events import Event
 
@@ -32,9 +33,11 @@ class _Kept:
 
 @attrs.define(eq=False)
 class MemoryStore:
-    """What journals in memory share when they stand for one database: cases and definitions by tenant, and workers."""
+    """What journals in memory share when they stand for one database: all that they keep by tenant, and workers."""
 
     cases: dict[str, dict[str, _Kept]] = attrs.field(factory=dict)
+    feeds: dict[str, list[Event]] = attrs.field(factory=dict)
+    records: dict[str, RecordShelf] = attrs.field(factory=dict)
     definitions: dict[tuple[str, str], bytes] = attrs.field(factory=dict)
     workers: set[str] = attrs.field(factory=set)
     names: itertools.count[int] = attrs.field(factory=lambda: itertools.count(1))
@@ -52,6 +55,8 @@ class MemoryJournal:
         self.store = store or MemoryStore()
         self._tenant = tenant
         self._cases = self.store.cases.setdefault(tenant, {})
+        self._feed = self.store.feeds.setdefault(tenant, [])
+        self.records = MemoryRecords(self.store.records.setdefault(tenant, RecordShelf()), self._check_open)
         self._worker = ""
 
     @classmethod
@@ -96,6 +101,7 @@ class MemoryJournal:
             kept.case = case
             kept.due = due
             kept.events.extend(events)
+        self._feed.extend(events)
 
     async def load(self, case_id: str) -> Case | None:
         """The case as its events left it, or None."""
@@ -116,27 +122,23 @@ class MemoryJournal:
         first = max(0, after)
         return kept.events[first : None if limit is None else first + limit] if kept is not None else []
 
-    async def find(
-        self,
-        *,
-        workflow: str | None = None,
-        status: Status | Sequence[Status] | None = None,
-        state: str | None = None,
-        after: str = "",
-        limit: int = 100,
-    ) -> list[CaseSummary]:
+    async def feed(self, after: int = 0, *, limit: int = 100) -> list[Entry]:
+        """The events of all cases with a position above ``after``; see the port."""
+        self._check_open()
+        first = max(0, after)
+        page = enumerate(self._feed[first : first + limit], first + 1)
+        return [Entry(position, self._cases[event.case].case.workflow, event) for position, event in page]
+
+    async def position(self) -> int:
+        """How many events there are."""
+        self._check_open()
+        return len(self._feed)
+
+    async def find(self, query: CaseQuery = EVERY_CASE) -> list[CaseSummary]:
         """A page of the cases that fit, ordered by id; see the port."""
         self._check_open()
-        wanted = (status,) if isinstance(status, str) else status
-        fitting = (
-            kept
-            for kept in self._cases.values()
-            if kept.case.id > after
-            and (workflow is None or kept.case.workflow == workflow)
-            and (wanted is None or kept.case.status in wanted)
-            and (state is None or state in kept.case.states)
-        )
-        return _summaries(heapq.nsmallest(limit, fitting, key=lambda kept: kept.case.id))
+        fitting = (kept for kept in self._cases.values() if _fits(query, kept.case))
+        return _summaries(heapq.nsmallest(query.limit, fitting, key=lambda kept: kept.case.id))
 
     async def count(self, *, workflow: str | None = None) -> dict[Status, int]:
         """How many cases there are of each status."""
@@ -173,6 +175,15 @@ class MemoryJournal:
         """The text of a definition that was kept, or None."""
         self._check_open()
         return self.store.definitions.get((self._tenant, version))
+
+
+def _fits(query: CaseQuery, case: Case) -> bool:
+    return (
+        case.id > query.after
+        and query.workflow in (None, case.workflow)
+        and (query.status is None or case.status in query.status)
+        and (query.state is None or query.state in case.states)
+    )
 
 
 def _summaries(kept: Iterable[_Kept]) -> list[CaseSummary]:

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import attrs
 
-from circuit_breaker.engine.ports import CaseSummary
+from circuit_breaker.engine.ports import EVERY_CASE, CaseQuery, CaseSummary, Entry
 from circuit_breaker.errors import DataInvalid, StorageClosed, StorageError
 from circuit_breaker.storage.address import Address
 from circuit_breaker.storage.conflict import expected_version
 from circuit_breaker.storage.sqlite_columns import to_microseconds
 from circuit_breaker.storage.sqlite_files import Files
 from circuit_breaker.storage.sqlite_reader import Reader
+from circuit_breaker.storage.sqlite_records import SqliteRecords
 from circuit_breaker.storage.sqlite_writer import Unit, Verdicts, Writer
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.events import Event, encode_event
@@ -228,24 +230,21 @@ class SqliteJournal:
             return here.files.reader.events(case_id, after=after, limit=limit)
         return await self._listed(lambda lister: lister.events(case_id, after=after, limit=limit))
 
-    async def find(
-        self,
-        *,
-        workflow: str | None = None,
-        status: Status | Sequence[Status] | None = None,
-        state: str | None = None,
-        after: str = "",
-        limit: int = 100,
-    ) -> list[CaseSummary]:
+    async def find(self, query: CaseQuery = EVERY_CASE) -> list[CaseSummary]:
         """A page of the cases that fit, ordered by id; see the port."""
-        statuses: Sequence[Status] | None = (status,) if isinstance(status, str) else status
-        return await self._listed(
-            lambda lister: lister.find(workflow=workflow, statuses=statuses, state=state, after=after, limit=limit)
-        )
+        return await self._listed(lambda lister: lister.find(query))
 
     async def count(self, *, workflow: str | None = None) -> dict[Status, int]:
         """How many cases there are of each status."""
         return await self._listed(lambda lister: lister.count(workflow))
+
+    async def feed(self, after: int = 0, *, limit: int = 100) -> list[Entry]:
+        """The events of all cases with a position above ``after``; see the port."""
+        return await self._listed(lambda lister: lister.feed(after, limit))
+
+    async def position(self) -> int:
+        """The position of the last event that was written."""
+        return self._opened().files.reader.position()
 
     async def due(self, moment: datetime, *, limit: int = 100) -> list[CaseSummary]:
         """The open cases whose next timer fires at or before the moment, the earliest first."""
@@ -262,11 +261,27 @@ class SqliteJournal:
     async def keep_definition(self, workflow: str, version: str, document: bytes) -> None:
         """Keeps the text of a definition."""
         here = self._opened()
-        self._jobs += 1
         keep = partial(here.files.writer.keep_definition, workflow, version, document, patience=self._patience)
-        kept = here.loop.run_in_executor(here.writing, keep)
-        kept.add_done_callback(partial(self._job_done, here))
-        await asyncio.shield(kept)
+        await self._written_alone(here, keep)
+
+    async def _written_alone(self, here: _Open, write: Callable[[], T]) -> T:
+        """What is written in a transaction of its own gives, on the thread of the writer."""
+        self._jobs += 1
+        written = here.loop.run_in_executor(here.writing, write)
+        written.add_done_callback(partial(self._job_done, here))
+        return await asyncio.shield(written)
+
+    @property
+    def records(self) -> SqliteRecords:
+        """The documents that are kept in the file beside the cases."""
+        return SqliteRecords(self._tenant, self._transacted, self._read_rows, self._listed)
+
+    async def _transacted(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        here = self._opened()
+        return await self._written_alone(here, partial(here.files.writer.transact, work, patience=self._patience))
+
+    def _read_rows(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        return self._opened().files.reader.rows(query, parameters)
 
     async def definition(self, version: str) -> bytes | None:
         """The text of a definition that was kept, or None."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import msgspec
 
-from circuit_breaker.engine.ports import CaseSummary
+from circuit_breaker.engine.ports import STATUSES, CaseQuery, CaseSummary, Entry
 from circuit_breaker.errors import StorageCorrupt
 from circuit_breaker.storage.sqlite_columns import from_microseconds, from_text, to_microseconds, to_text
 from circuit_breaker.storage.sqlite_faults import translation
@@ -21,8 +21,6 @@ from circuit_breaker.workflow.evolution import evolve
 from circuit_breaker.workflow.snapshot import decode_case
 
 __all__ = ["Reader"]
-
-STATUSES: tuple[Status, ...] = get_args(Status)
 
 HEAD = """
     SELECT cases.number, head, status, cases.sequence, coalesce(snapshots.sequence, 0), snapshots.document
@@ -48,6 +46,11 @@ COUNT = "SELECT status, count(*) FROM cases WHERE tenant = ? GROUP BY status"
 COUNT_OF_ONE = "SELECT status, count(*) FROM cases WHERE tenant = ? AND workflow = ? GROUP BY status"
 DUE = f"{SUMMARIES} AND due <= ? ORDER BY due, id LIMIT ?"
 NEXT_DUE = "SELECT min(due) FROM cases WHERE tenant = ? AND due IS NOT NULL"
+FEED = """
+    SELECT position, workflow, document FROM journal CROSS JOIN cases USING (number)
+    WHERE position > ? AND tenant = ? ORDER BY position LIMIT ?
+"""
+POSITION = "SELECT coalesce(max(position), 0) FROM journal"
 DEFINITION = "SELECT document FROM definitions WHERE tenant = ? AND version = ?"
 
 
@@ -100,49 +103,57 @@ class Reader:
             )
         return [decode_event(document) for (document,) in rows]
 
-    def find(
-        self, *, workflow: str | None, statuses: Sequence[Status] | None, state: str | None, after: str, limit: int
-    ) -> list[CaseSummary]:
+    def find(self, query: CaseQuery) -> list[CaseSummary]:
         """A page of the cases that fit, ordered by id.
 
         Each status is asked for by itself, so that it is read off the index in the order of ids. For one workflow that
         is quicker than to look at every case, because the index holds its name as well.
         """
-        if statuses is None and workflow is not None:
-            statuses = STATUSES
+        statuses = STATUSES if query.status is None and query.workflow is not None else query.status
         asked = {
-            "AND workflow = ?": workflow,
-            "AND instr(states, ?)": to_text((state,)) if state is not None else None,
+            "AND workflow = ?": query.workflow,
+            "AND instr(states, ?)": to_text((query.state,)) if query.state is not None else None,
         }
         found: list[CaseSummary] = []
-        for status in dict.fromkeys(statuses) if statuses is not None else (None,):
+        for status in statuses if statuses is not None else (None,):
             filters = {"AND status = ?": status, **asked}
             given = {text: value for text, value in filters.items() if value is not None}
-            query = " ".join([SUMMARIES, "AND id > ?", *given, "ORDER BY id LIMIT ?"])
-            found += map(_summary, self._rows(query, (self._tenant, after, *given.values(), limit)))
-        return sorted(found, key=lambda summary: summary.id)[:limit]
+            text = " ".join([SUMMARIES, "AND id > ?", *given, "ORDER BY id LIMIT ?"])
+            found += map(_summary, self.rows(text, (self._tenant, query.after, *given.values(), query.limit)))
+        return sorted(found, key=lambda summary: summary.id)[: query.limit]
 
     def count(self, workflow: str | None) -> dict[Status, int]:
         """How many cases there are of each status."""
         if workflow is None:
-            return dict(self._rows(COUNT, (self._tenant,)))
-        return dict(self._rows(COUNT_OF_ONE, (self._tenant, workflow)))
+            return dict(self.rows(COUNT, (self._tenant,)))
+        return dict(self.rows(COUNT_OF_ONE, (self._tenant, workflow)))
 
     def due(self, moment: datetime, limit: int) -> list[CaseSummary]:
         """The cases whose next timer fires at or before the moment, the earliest first."""
-        return list(map(_summary, self._rows(DUE, (self._tenant, to_microseconds(moment), limit))))
+        return list(map(_summary, self.rows(DUE, (self._tenant, to_microseconds(moment), limit))))
 
     def next_due(self) -> datetime | None:
         """When the earliest timer fires, or None."""
-        ((earliest,),) = self._rows(NEXT_DUE, (self._tenant,))
+        ((earliest,),) = self.rows(NEXT_DUE, (self._tenant,))
         return _moment(earliest)
+
+    def feed(self, after: int, limit: int) -> list[Entry]:
+        """The events of all cases with a position above ``after``, in the order of writing."""
+        rows = self.rows(FEED, (after, self._tenant, limit))
+        return [Entry(position, workflow, decode_event(document)) for position, workflow, document in rows]
+
+    def position(self) -> int:
+        """The position of the last event that was written, of whatever tenant."""
+        ((last,),) = self.rows(POSITION, ())
+        return int(last)
 
     def definition(self, version: str) -> bytes | None:
         """The text of a definition that was kept, or None."""
-        rows = self._rows(DEFINITION, (self._tenant, version))
+        rows = self.rows(DEFINITION, (self._tenant, version))
         return cast(bytes, rows[0][0]) if rows else None
 
-    def _rows(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """The rows that a query gives."""
         with self._reading():
             return self._connection.execute(query, parameters).fetchall()
 

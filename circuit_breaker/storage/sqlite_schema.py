@@ -5,6 +5,9 @@ not a page for each case. The row of a case in ``cases`` knows its last event (`
 (``previous``); every 64th is also found in ``marks``, so that each page of a long history is near one. ``number`` is
 short for tenant and id together; ``grown`` counts the bytes since the last snapshot. The documents are JSON in UTF-8,
 the times microseconds since 1970 in UTC.
+
+``records`` are kept beside the cases; each key of one has a row in ``record_keys``, so that those with a key are read
+off in the order of their ids.
 """
 
 from __future__ import annotations
@@ -79,6 +82,32 @@ MIGRATIONS: Sequence[Migration] = (
             PRIMARY KEY (tenant, version)
         ) WITHOUT ROWID
         """,
+    ),
+    (
+        """
+        CREATE TABLE records (
+            number INTEGER PRIMARY KEY,
+            tenant TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            id TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            keys BLOB NOT NULL,
+            document BLOB NOT NULL,
+            UNIQUE (tenant, kind, id)
+        )
+        """,
+        """
+        CREATE TABLE record_keys (
+            tenant TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            name TEXT NOT NULL,
+            value TEXT NOT NULL,
+            id TEXT NOT NULL,
+            number INTEGER NOT NULL REFERENCES records,
+            PRIMARY KEY (tenant, kind, name, value, id)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX record_keys_by_number ON record_keys (number)",
     ),
 )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.snapshot import encode_case
 
 __all__ = ["Unit", "Verdicts", "Writer"]
+
+T = TypeVar("T")
 
 SNAPSHOT_EVERY = 100
 REMEMBERED = 20_000
@@ -108,11 +110,24 @@ class Writer:
         Raises:
             StorageError: It was not written.
         """
+        row = (self._tenant, version, workflow, document)
+        self.transact(lambda connection: connection.execute(DEFINITION, row), patience=patience)
+
+    def transact(self, work: Callable[[sqlite3.Connection], T], *, patience: float) -> T:
+        """What the work gives, which is done in a transaction of its own: all or nothing.
+
+        Args:
+            work: Is given the connection; if it raises, nothing of it stays.
+            patience: Seconds to wait while another process writes.
+
+        Raises:
+            StorageError: It was not written.
+        """
         try:
             if not self._begin(patience):
                 raise self.locked(patience)
             with self._transaction():
-                self._connection.execute(DEFINITION, (self._tenant, version, workflow, document))
+                return work(self._connection)
         except sqlite3.Error as error:
             raise translated(error, self._path) from error
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from circuit_breaker import connect
+from circuit_breaker.engine import CaseQuery
 from circuit_breaker.workflow.events import StepFinished, TransitionFired
 
 PROGRAM = Path(__file__).with_name("crash_program.py")
@@ -49,7 +50,7 @@ async def story(folder: Path) -> dict[str, Any]:
     """What became of every case: where it ended, with which data, and how often each transition fired from where."""
     told: dict[str, Any] = {}
     async with connect(f"sqlite:///{folder / 'journal.db'}") as journal:
-        for summary in await journal.find(limit=1000):
+        for summary in await journal.find(CaseQuery(limit=1000)):
             case = await journal.load(summary.id)
             assert case is not None
             events = await journal.events(summary.id)
@@ -72,7 +73,7 @@ def comparable(data: Any, folder: Path) -> str:
 
 async def finished_steps(folder: Path) -> list[str]:
     async with connect(f"sqlite:///{folder / 'journal.db'}") as journal:
-        found = [await journal.events(summary.id) for summary in await journal.find(limit=1000)]
+        found = [await journal.events(summary.id) for summary in await journal.find(CaseQuery(limit=1000))]
     steps = (event for events in found for event in events if isinstance(event, StepFinished))
     return [step.key for step in steps if step.name == "measured"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -216,3 +217,20 @@ async def test_the_action_decorator_finishes_a_flow() -> None:
 
     async with Engine(Workflow("w", go), storage=connect("memory://")) as engine:
         assert {"x": 1} == (await engine.run(await engine.start("w"))).data
+
+
+async def test_the_steps_of_an_action_need_no_thread(open_engine: Any) -> None:
+    """An action of several async steps stays on the event loop."""
+
+    async def step(token: Any) -> dict[str, Any]:
+        return {"n": token.data.get("n", 0) + 1}
+
+    made = flow(a >> b).transition("go").action(step, name="one").action(step, name="two").action(step, name="three")
+    engine = await open_engine(Workflow("w", made))
+    seen: set[str] = set()
+    threading.setprofile(lambda *_: seen.add(threading.current_thread().name))
+    try:
+        case = await engine.run(await engine.start("w"))
+    finally:
+        threading.setprofile(None)
+    assert ({"n": 3}, set()) == (case.data, {name for name in seen if "action" in name})

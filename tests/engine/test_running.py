@@ -537,7 +537,7 @@ async def test_many_cases_do_not_fill_the_memory(open_engine: Any) -> None:
     """At most `resident` cases at rest stay in memory; all of them are found again."""
     engine = await open_engine(Workflow("w", flow(a >> b).transition("go").manual()), resident=10)
     ids = [(await engine.start("w")).id for _ in range(50)]
-    assert len(engine._residents) <= 10
+    assert len(engine._cases.residents) <= 10
     assert {"b"} == {(await engine.fire(case_id, "go")).state for case_id in ids}
 
 

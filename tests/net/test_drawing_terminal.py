@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from circuit_breaker.net.columns import cut
 from circuit_breaker.net.drawing import Drawing, Edge, Node, terminal
 from circuit_breaker.net.graph import cells
 from tests.net.drawings import any_drawing, chain, net, parallel, review
@@ -114,6 +115,26 @@ def test_what_is_too_long_ends_in_an_ellipsis(width: int) -> None:
     assert "note" not in lines[2]
 
 
+@pytest.mark.parametrize("width", [30, 40, 50])
+def test_names_that_begin_alike_can_be_told_apart(width: int) -> None:
+    """A name is shortened in its middle, and its sign stays."""
+    names = ["request_for_review_made", "request_for_review_lost", "request_for_review_kept"]
+    nodes = [Node("s", "start_of_it_all", initial=True), *(Node(name, name) for name in names)]
+    drawing = Drawing("", nodes, [Edge("s", name, label=f"the_way_to_{name}") for name in names])
+    lines = terminal(drawing, width=width).splitlines()[2:5]
+    assert lines[0].startswith("▸ ○ s")
+    assert 3 == len({line.partition("▶")[2] for line in lines})
+    assert all("▶ ○ r" in line for line in lines)
+
+
+@given(st.text(), st.integers(0, 20), st.integers(0, 4))
+def test_a_text_is_cut_to_its_cells(text: str, most: int, sign: int) -> None:
+    """What fits stays whole; anything else has exactly one mark where it was cut, and never more cells than allowed."""
+    shown = cut(text.replace("…", ""), most, sign=sign)
+    assert cells(shown) <= max(most, 1)
+    assert ("…" in shown) == (cells(text.replace("…", "")) > most)
+
+
 def test_notes_stand_at_the_right_where_there_is_room() -> None:
     """A note follows its target, in a column of its own."""
     nodes = [Node("a", "a"), Node("t", "t", "transition", note="a guard"), Node("b", "b")]
@@ -159,7 +180,7 @@ def test_an_empty_drawing_is_one_line() -> None:
     assert "t · 0 states, 0 transitions\n" == terminal(Drawing("t", [], []))
 
 
-@given(any_drawing(), st.integers(40, 120))
+@given(any_drawing(), st.integers(30, 120))
 def test_no_line_is_wider_than_asked(drawing: Drawing, width: int) -> None:
     """Whatever the text, every line fits into the width and has only printable characters."""
     lines = terminal(drawing, width=width).splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -170,3 +171,53 @@ def test_what_is_missing_explains_exactly_what_is_not_enabled(transition: NetTra
     """A transition is enabled if and only if nothing is missing."""
     marking = Marking({place: tuple(f"{place}{i}" for i in range(n)) for place, n in held.items()})
     assert enabled(transition, marking) == (not list(missing(transition, marking)))
+
+
+kinds = st.lists(st.sampled_from("xyz"), max_size=8).map(lambda names: tuple(enumerate(names)))
+
+
+def kind_of(token: tuple[int, str]) -> str:
+    return token[1]
+
+
+def without_mirrors(tokens: tuple[tuple[int, str], ...], count: int) -> list[tuple[tuple[int, str], ...]]:
+    """Every combination that leaves out no token for a younger one of its kind: the plain definition."""
+    return [
+        chosen
+        for chosen in combinations(tokens, count)
+        if not any(old not in chosen for new in chosen for old in tokens if old[1] == new[1] and old < new)
+    ]
+
+
+@given(kinds, st.integers(1, 5))
+def test_of_interchangeable_tokens_only_the_oldest_are_bound(tokens: tuple[tuple[int, str], ...], weight: int) -> None:
+    """Each way to take so many of each kind is found once, the oldest first."""
+    found = list(bindings(NetTransition("t", (Arc("a", weight),)), Marking({"a": tokens}), kind=kind_of))
+
+    assert (without_mirrors(tokens, weight) if weight > 1 else [(token,) for token in tokens]) == found
+
+
+@given(kinds, kinds, st.integers(1, 3), st.integers(1, 3))
+def test_bindings_of_several_places_are_all_that_each_place_offers(
+    left: tuple[tuple[int, str], ...], right: tuple[tuple[int, str], ...], one: int, other: int
+) -> None:
+    """Every selection of the first place is bound with every selection of the second, in that order."""
+    join = NetTransition("t", (Arc("a", one), Arc("b", other)))
+    expected = [(*first, *second) for first in without_mirrors(left, one) for second in without_mirrors(right, other)]
+
+    assert expected == list(bindings(join, Marking({"a": left, "b": right}), kind=kind_of))
+
+
+def test_the_first_binding_is_found_at_once_however_many_there_are() -> None:
+    """Nothing is enumerated beforehand, and what tokens are like is not asked for the first."""
+    many = NetTransition("t", (Arc("a", 40), Arc("b", 40)))
+    marking = Marking({"a": tuple(range(80)), "b": tuple(range(80))})
+
+    assert (*range(40), *range(40)) == next(bindings(many, marking, kind=lambda _: pytest.fail("asked too early")))
+
+
+def test_a_thousand_equal_tokens_are_bound_in_one_way() -> None:
+    """A search among tokens of one kind ends after the first."""
+    half = NetTransition("t", (Arc("a", 500),))
+
+    assert [tuple(range(500))] == list(bindings(half, Marking({"a": tuple(range(1000))}), kind=lambda _: "same"))

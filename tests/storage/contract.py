@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from circuit_breaker.engine.ports import CaseSummary
+from circuit_breaker.engine.ports import CaseQuery, CaseSummary
 from circuit_breaker.errors import StorageClosed, StorageError, VersionConflict
 from circuit_breaker.workflow.events import TransitionFired
 from circuit_breaker.workflow.evolution import evolve
@@ -173,7 +173,7 @@ class JournalContract:
         cases = await asyncio.gather(*map(work, range(100)))
 
         assert cases == [await journal.load(case.id) for case in cases]
-        assert 100 == len(await journal.find(limit=1000))
+        assert 100 == len(await journal.find(CaseQuery(limit=1000)))
 
     async def test_a_cancelled_append_is_whole_or_absent(self, journal):
         """Who stops waiting leaves either all of his events or none, and does not disturb the others."""
@@ -231,7 +231,9 @@ class JournalContract:
         await journal.append(neighbour, neighbour.history)
 
         assert case == await journal.load(case_id)
-        assert case_id in [summary.id for summary in await journal.find(state=f"to {case_id}", workflow=case_id)]
+        assert case_id in [
+            summary.id for summary in await journal.find(CaseQuery(state=f"to {case_id}", workflow=case_id))
+        ]
         assert 2 == sum((await journal.count()).values())
 
     async def test_a_summary_says_what_a_list_shows(self, journal):
@@ -283,7 +285,7 @@ class JournalContract:
         """Lists are filtered by workflow, status and state, ordered by id, and paged by the last id seen."""
         await self._fill(journal)
 
-        assert expected == " ".join(summary.id[1:] for summary in await journal.find(**asked))
+        assert expected == " ".join(summary.id[1:] for summary in await journal.find(CaseQuery(**asked)))
 
     @pytest.mark.parametrize("name", ["draft", 'a"draft', ",", "[", "é"])
     async def test_a_case_in_several_states_is_found_by_each(self, journal, name):
@@ -293,10 +295,10 @@ class JournalContract:
         case = followed(case, TransitionFired, consumed=(("t1", "one"),), produced=children)
         await journal.append(case, case.history)
 
-        assert ["a"] == [summary.id for summary in await journal.find(state=name)]
-        assert ["a"] == [summary.id for summary in await journal.find(state='x"draft')]
-        assert [] == await journal.find(state="one")
-        assert [] == await journal.find(state="raft")
+        assert ["a"] == [summary.id for summary in await journal.find(CaseQuery(state=name))]
+        assert ["a"] == [summary.id for summary in await journal.find(CaseQuery(state='x"draft'))]
+        assert [] == await journal.find(CaseQuery(state="one"))
+        assert [] == await journal.find(CaseQuery(state="raft"))
 
     async def test_cases_are_counted(self, journal):
         """There is a number for each status that occurs, of all workflows or of one."""

@@ -1,0 +1,93 @@
+"""Limits: how much one case may hold, so that nothing from outside can fill the memory or the journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import msgspec
+
+from circuit_breaker.errors import LimitReached
+from circuit_breaker.workflow.case import Case
+
+if TYPE_CHECKING:
+    from circuit_breaker.engine.resident import Resident
+
+__all__ = ["Limits"]
+
+_at_least_one = attrs.validators.and_(attrs.validators.instance_of(int), attrs.validators.ge(1))
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """How much one case may hold. What would be more is refused, and the case stays as it was.
+
+    Attributes:
+        signals: How many signals of one name may wait to be used up.
+        data: How many bytes one token may carry, as JSON: its data, metadata and results, with all that waits to be
+            added to it by signals and by actions in progress.
+
+    Raises:
+        TypeError, ValueError: A limit is no whole number from 1 on.
+    """
+
+    signals: int = attrs.field(default=1_000, validator=_at_least_one)
+    data: int = attrs.field(default=8 * 1024 * 1024, validator=_at_least_one)
+
+    def signalled(self, case: Case, name: str) -> None:
+        """Does nothing.
+
+        Raises:
+            LimitReached: As many signals of that name wait as may.
+        """
+        waiting = sum(signal.name == name for signal in case.signals)
+        if waiting >= self.signals:
+            raise LimitReached(
+                f"{waiting:,} signals '{name}' of case '{case.id}' wait to be used, and {self.signals:,} are the most",
+                remedy="let the case use them, make the signal transient, or give the engine Limits(signals=...)",
+            )
+
+    def begun(self, case: Case) -> None:
+        """Does nothing.
+
+        Raises:
+            LimitReached: A token of a new case carries too much.
+        """
+        self._weighed(case)
+
+    def entered(self, resident: Resident, after: Case, given: Any) -> Case:
+        """The case after something entered it from outside.
+
+        What a case carries is weighed only when all that entered since it was weighed last could be too much together;
+        so the price grows with what enters, and not with what is there.
+
+        Args:
+            resident: The case as it was.
+            after: What it would be.
+            given: What entered, as JSON values.
+
+        Raises:
+            LimitReached: A token would carry too much.
+        """
+        entering = _size(given)
+        if resident.carried is None or resident.carried + entering > self.data:
+            resident.carried = self._weighed(after)
+        else:
+            resident.carried += entering
+        return after
+
+    def _weighed(self, case: Case) -> int:
+        """How many bytes a token of the case carries at most."""
+        waiting = _size([signal.data for signal in case.signals])
+        waiting += _size([(pending.input, pending.steps) for pending in case.pending])
+        heaviest = max((_size((t.data, t.metadata, t.results)) for t in case.marking), default=0)
+        if heaviest + waiting > self.data:
+            raise LimitReached(
+                f"a token of case '{case.id}' would carry {heaviest + waiting:,} bytes, and {self.data:,} are the most",
+                remedy="keep large things outside and their address on the token, or give the engine Limits(data=...)",
+            )
+        return heaviest + waiting
+
+
+def _size(value: Any) -> int:
+    return len(msgspec.json.encode(value))

@@ -1,0 +1,163 @@
+"""What a case may hold is limited; what would be more is refused, and the case stays as it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuit_breaker import Case, Engine, Limits, Workflow, connect, flow, states
+from circuit_breaker.errors import LimitReached
+
+draft, review, done = states("draft", "review", "done")
+KILO = "x" * 1000
+
+
+def engine_of(*flows: Any, **limits: int) -> Engine:
+    return Engine(Workflow("w", *flows), storage=connect("memory://"), limits=Limits(**limits))
+
+
+add = flow(draft >> draft).transition("add").manual()
+
+
+def signals(case: Case) -> int:
+    return len(case.signals)
+
+
+async def test_signals_that_nothing_uses_up_are_kept_only_so_far() -> None:
+    """One more signal of a name than may wait is refused with its name, its case and a remedy; another name is not."""
+    flows = [flow(review >> done).transition(f"on-{name}").on_signal(name) for name in ("ping", "pong")]
+    async with engine_of(flow(draft >> review).transition("submit").manual(), *flows, signals=2) as engine:
+        case = await engine.start("w", id="c")
+        for _ in range(2):
+            case = await engine.signal(case, "ping")
+        with pytest.raises(LimitReached, match=r"2 signals 'ping' of case 'c' wait .* and 2 are the most .*Limits\("):
+            await engine.signal(case, "ping")
+        kept = await engine.get(case)
+        case = await engine.signal(case, "pong")
+
+    assert (2, 3) == (signals(kept), signals(case))
+
+
+async def test_used_up_signals_make_room() -> None:
+    """Only signals that wait are counted."""
+    async with engine_of(flow(draft >> draft).transition("again").on_signal("ping"), signals=1) as engine:
+        case = await engine.start("w")
+        for _ in range(3):
+            case = await engine.run(await engine.signal(case, "ping"))
+
+    assert 0 == signals(case)
+
+
+async def test_a_case_does_not_start_with_a_token_that_is_too_heavy() -> None:
+    """Nothing is written of a case whose first token carries too much."""
+    async with engine_of(add, data=500) as engine:
+        with pytest.raises(LimitReached, match=r"a token of case 'c' would carry 1,0\d\d bytes, and 500 are the most"):
+            await engine.start("w", id="c", data={"text": KILO})
+        assert [] == await engine.cases()
+
+
+async def test_data_that_grows_step_by_step_is_refused_at_the_limit() -> None:
+    """What was added before counts; the case stays as it was and can go on with less."""
+    async with engine_of(add, data=5000) as engine:
+        case = await engine.start("w")
+        for step in range(4):
+            case = await engine.fire(case, "add", data={f"key{step}": KILO})
+        with pytest.raises(LimitReached):
+            await engine.fire(case, "add", data={"key4": KILO})
+        kept = await engine.get(case)
+        after = await engine.fire(case, "add", data={"key0": "less"})
+
+    assert case == kept
+    assert "less" == after.data["key0"]
+
+
+async def test_overwriting_is_not_growing() -> None:
+    """Only what is carried counts, and not all that ever entered."""
+    async with engine_of(add, data=3000) as engine:
+        case = await engine.start("w")
+        for _ in range(10):
+            case = await engine.fire(case, "add", data={"text": KILO})
+
+    assert 11 == case.sequence
+
+
+async def test_each_token_has_a_limit_of_its_own() -> None:
+    """Many tokens may carry more together than one of them may; one that carries too much is not added."""
+    async with engine_of(add, data=3000) as engine:
+        case = await engine.start("w", data={"text": KILO})
+        for _ in range(5):
+            case = await engine.add_token(case, {"text": KILO})
+        with pytest.raises(LimitReached):
+            await engine.add_token(case, {"text": KILO * 3})
+
+    assert 6 == len(case.marking)
+
+
+async def test_the_data_of_signals_counts_before_it_is_used() -> None:
+    """What signals will add is weighed when they come."""
+    async with engine_of(flow(draft >> done).transition("go").on_signal("ping"), data=3000) as engine:
+        case = await engine.start("w", data={"text": KILO})
+        case = await engine.signal(case, "ping", data={"one": KILO})
+        with pytest.raises(LimitReached):
+            await engine.signal(case, "ping", data={"two": KILO})
+
+    assert 1 == signals(case)
+
+
+async def test_an_action_whose_outcome_is_too_heavy_has_failed() -> None:
+    """Its outcome is not kept, and the journal and whoever fired it are told why."""
+    heavy = flow(draft >> done).transition("fetch").manual().action(lambda _: {"text": KILO * 5})
+    async with engine_of(heavy, data=3000) as engine:
+        case = await engine.start("w")
+        with pytest.raises(LimitReached):
+            await engine.fire(case, "fetch")
+        case = await engine.get(case)
+
+    assert ("draft", {}) == (case.state, case.data)
+    assert "limit_reached" == case.history[-1].error["code"]
+
+
+async def test_a_step_whose_outcome_is_too_heavy_has_failed() -> None:
+    """What a step of an action keeps is weighed as well."""
+
+    async def walk(_: Any, context: Any) -> None:
+        await context.step("fetch", lambda: {"text": KILO * 5})
+
+    async with engine_of(flow(draft >> done).transition("walk").manual().action(walk), data=3000) as engine:
+        case = await engine.start("w")
+        with pytest.raises(LimitReached):
+            await engine.fire(case, "walk")
+        case = await engine.get(case)
+
+    assert "draft" == case.state
+    assert () == case.pending
+
+
+@pytest.mark.parametrize("limit", [{"signals": 0}, {"data": -1}, {"data": 1.5}, {"signals": "many"}])
+def test_a_limit_is_a_whole_number(limit: dict[str, Any]) -> None:
+    """A limit that is no number from 1 on is refused where it is given."""
+    with pytest.raises((TypeError, ValueError)):
+        Limits(**limit)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 400)), max_size=12))
+async def test_no_token_ever_carries_more_than_the_limit(steps: list[tuple[str, int]]) -> None:
+    """Whatever is added in whatever order, exactly what would be too much is refused."""
+    carried: dict[str, str] = {}
+    async with engine_of(add, data=600) as engine:
+        case = await engine.start("w")
+        for key, size in steps:
+            wanted = carried | {key: "x" * size}
+            weight = sum(len(key) + len(text) + 6 for key, text in wanted.items())
+            try:
+                case = await engine.fire(case, "add", data={key: "x" * size})
+            except LimitReached:
+                assert weight > 500
+            else:
+                assert weight <= 600
+                carried = wanted
+            assert carried == case.data
