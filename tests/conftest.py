@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+pytest_plugins = ["tests.services.dockerd", "tests.services.podman"]
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):

@@ -16,13 +16,16 @@ ROOT = "circuit_breaker"
 # From the ground up: an arrow leads to an earlier name only. The facade is the package's own __init__;
 # the command line, which is written as a user's program is, stands on it.
 FLOORS = (
-    "errors", "lazy", "wire", "net", "rules", "workflow", "engine", "storage", "executors", "functions", "llm",
-    "agents", "app", "server", "client", "testing", "facade", "cli",
+    "errors", "lazy", "invocation", "wire", "net", "rules", "workflow", "attempts", "outgoing", "engine", "storage",
+    "executors", "functions", "llm", "agents", "app", "server", "client", "testing", "facade", "cli",
 )  # fmt: skip
 
 FORBIDDEN = {
     "net": {"rules"},
     "rules": {"net"},
+    "invocation": {"errors", "lazy"},
+    "attempts": {"wire", "net", "rules", "workflow"},
+    "outgoing": {"wire", "net", "rules", "workflow"},
     "engine": {"storage", "executors", "llm", "agents", "app", "server"},
     "llm": {"workflow", "engine", "storage", "executors", "functions", "agents"},
     "agents": {"workflow"},
@@ -42,12 +45,14 @@ BUFFERS = {"StringIO", "BytesIO"}  # the only part of io that does no I/O
 
 HOMES = {
     "aiobotocore": "executors.serverless*", "asyncpg": "storage.postgres*", "cattrs": "wire", "click": "cli*",
-    "docker": "executors.docker*", "nats": "*.nats*", "quickjs": "rules.javascript", "redis": "storage.redis*",
-    "rich": "cli*", "sqlite3": "storage.sqlite*",
+    "docker": "executors.docker*", "mcp": "*.mcp*", "nats": "*.nats*", "quickjs": "rules.javascript",
+    "redis": "storage.redis*", "rich": "cli*", "sqlite3": "storage.sqlite*", "tiktoken": "llm.vocabulary",
 }  # fmt: skip
 ONE_HOME = ("cel_expr_python", "cronsim", "jsonschema_rs", "quickjs", "re2", "tenacity", "yaml")
 
-EXTRAS = {"aiobotocore", "asyncpg", "cel_expr_python", "nats", "quickjs", "re2", "redis", "tiktoken", "uvloop"}
+EXTRAS = {
+    "aiobotocore", "asyncpg", "cel_expr_python", "httpx2", "mcp", "nats", "quickjs", "re2", "redis", "tiktoken", "uvloop",
+}  # fmt: skip
 HEAVY = ("aiohttp", "click", "docker", "jsonschema_rs", "quickjs", "rich", "sqlite3", "structlog", "yaml")
 UNSAFE = {"dill", "cloudpickle", "marshal", "pickle", "shelve"}
 

@@ -12,6 +12,7 @@ import attrs
 from circuit_breaker.attempts import repeated
 from circuit_breaker.engine.cancellation import cancelled_from_outside
 from circuit_breaker.engine.invocation import threaded
+from circuit_breaker.engine.secrecy import REFERENCE, innocent
 from circuit_breaker.errors import (
     ActionError,
     ActionTimeout,
@@ -265,14 +266,19 @@ def _resolved(parameters: Mapping[str, Any], token: Token) -> dict[str, Any]:
 
 def _read(value: Any, token: Token) -> Any:
     if isinstance(value, Field):
-        return value.read(token)
+        return innocent(value.read(token), value)
     if isinstance(value, Template):
         return value.render(token)
     if isinstance(value, Mapping):
-        return _resolved(value, token)
+        return innocent(_resolved(value, token), "a parameter") if _chosen(value) else _resolved(value, token)
     if isinstance(value, (list, tuple)):
         return [_read(item, token) for item in value]
     return value
+
+
+def _chosen(mapping: Mapping[str, Any]) -> bool:
+    """Whether the token is to say which secret is meant."""
+    return isinstance(mapping.get(REFERENCE), (Field, Template))
 
 
 def code_of(error: BaseException) -> str:

@@ -1,13 +1,7 @@
-"""Cancellation: of a task by somebody, or only of something that it waited for."""
+"""Cancellation, for those who know it from here."""
 
 from __future__ import annotations
 
-import asyncio
+from circuit_breaker.invocation import cancelled_from_outside
 
 __all__ = ["cancelled_from_outside"]
-
-
-def cancelled_from_outside() -> bool:
-    """Whether somebody cancelled this task; otherwise a CancelledError is what the work in it came to by itself."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -1,7 +1,10 @@
 """Executors: declared classes of actions.
 
 Subclass :class:`BaseExecutor`, declare parameters and hooks, and define ``execute_internal``; make one of any function
-with :class:`FunctionExecutor`; put several together with :class:`StepExecutor`. Each name is loaded when first used.
+with :class:`FunctionExecutor`; run a container with :class:`DockerExecutor`, a program with
+:class:`SubprocessExecutor`, a function in a process of its own with :class:`PythonExecutor`, a request with
+:class:`HttpExecutor`, a message with :class:`NatsExecutor`, a function that others run with
+:class:`ServerlessExecutor`; put several together with :class:`StepExecutor`. Each name is loaded when first used.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from circuit_breaker.lazy import lazily
 if TYPE_CHECKING:
     from circuit_breaker.executors.base import BaseExecutor
     from circuit_breaker.executors.cache import MemoryOutcomes, OutcomeStore, cached
+    from circuit_breaker.executors.calls import CallSettings
     from circuit_breaker.executors.config import ExecutorConfig
     from circuit_breaker.executors.declarations import (
         after_execute,
@@ -21,36 +25,67 @@ if TYPE_CHECKING:
         parameter,
         validate,
     )
+    from circuit_breaker.executors.docker import DockerExecutor
+    from circuit_breaker.executors.docker_settings import DockerSettings
     from circuit_breaker.executors.execution import ExecutionContext, LogLine, Progress, StandaloneContext
     from circuit_breaker.executors.function import FunctionExecutor
+    from circuit_breaker.executors.http import HttpExecutor
+    from circuit_breaker.executors.nats import NatsExecutor
     from circuit_breaker.executors.parameters import REQUIRED, Parameter
+    from circuit_breaker.executors.permission import ProgramSettings
+    from circuit_breaker.executors.plan import result
+    from circuit_breaker.executors.program import SubprocessExecutor
+    from circuit_breaker.executors.python import PythonExecutor, PythonSettings
     from circuit_breaker.executors.registry import InstalledExecutors, installed
+    from circuit_breaker.executors.resources import Resources
     from circuit_breaker.executors.secrets import Redaction, revealed, secret
+    from circuit_breaker.executors.serverless import ServerlessExecutor, ServerlessSettings
+    from circuit_breaker.executors.serverless_aws import LambdaFunctions
+    from circuit_breaker.executors.serverless_contract import Backend, Invocation
+    from circuit_breaker.executors.serverless_http import HttpFunctions
     from circuit_breaker.executors.settings import Settings
-    from circuit_breaker.executors.step import StepExecutor
+    from circuit_breaker.executors.step import StepExecutor, StepSettings
 
 __all__ = [
     "REQUIRED",
+    "Backend",
     "BaseExecutor",
+    "CallSettings",
+    "DockerExecutor",
+    "DockerSettings",
     "ExecutionContext",
     "ExecutorConfig",
     "FunctionExecutor",
+    "HttpExecutor",
+    "HttpFunctions",
     "InstalledExecutors",
+    "Invocation",
+    "LambdaFunctions",
     "LogLine",
     "MemoryOutcomes",
+    "NatsExecutor",
     "OutcomeStore",
     "Parameter",
+    "ProgramSettings",
     "Progress",
+    "PythonExecutor",
+    "PythonSettings",
     "Redaction",
+    "Resources",
+    "ServerlessExecutor",
+    "ServerlessSettings",
     "Settings",
     "StandaloneContext",
     "StepExecutor",
+    "StepSettings",
+    "SubprocessExecutor",
     "after_execute",
     "before_execute",
     "cached",
     "finally_execute",
     "installed",
     "parameter",
+    "result",
     "revealed",
     "secret",
     "validate",
@@ -61,14 +96,28 @@ __getattr__ = lazily(
     {
         "base": ("BaseExecutor",),
         "cache": ("MemoryOutcomes", "OutcomeStore", "cached"),
+        "calls": ("CallSettings",),
         "config": ("ExecutorConfig",),
         "declarations": ("after_execute", "before_execute", "finally_execute", "parameter", "validate"),
+        "docker": ("DockerExecutor",),
+        "docker_settings": ("DockerSettings",),
         "execution": ("ExecutionContext", "LogLine", "Progress", "StandaloneContext"),
         "function": ("FunctionExecutor",),
+        "http": ("HttpExecutor",),
+        "nats": ("NatsExecutor",),
         "parameters": ("REQUIRED", "Parameter"),
+        "permission": ("ProgramSettings",),
+        "plan": ("result",),
+        "program": ("SubprocessExecutor",),
+        "python": ("PythonExecutor", "PythonSettings"),
         "registry": ("InstalledExecutors", "installed"),
+        "resources": ("Resources",),
         "secrets": ("Redaction", "revealed", "secret"),
+        "serverless": ("ServerlessExecutor", "ServerlessSettings"),
+        "serverless_aws": ("LambdaFunctions",),
+        "serverless_contract": ("Backend", "Invocation"),
+        "serverless_http": ("HttpFunctions",),
         "settings": ("Settings",),
-        "step": ("StepExecutor",),
+        "step": ("StepExecutor", "StepSettings"),
     },
 )

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from circuit_breaker.errors import OutcomeInvalid
+from circuit_breaker.workflow.data import DEEPEST
 
 __all__ = ["COMPLETED", "normalised"]
 
 COMPLETED: Final = "completed"
-DEEPEST: Final = 64
 
 
 def normalised(value: Any, *, source: str) -> dict[str, Any]:
@@ -38,10 +38,10 @@ def normalised(value: Any, *, source: str) -> dict[str, Any]:
 def _plain(value: Any, path: str, depth: int) -> Any:
     if value is None or type(value) in (str, int, bool):
         return value
-    if depth > DEEPEST:
-        raise OutcomeInvalid(f"{path} is nested deeper than {DEEPEST}", remedy="flatten it")
     if isinstance(value, float):
         return _finite(value, path)
+    if isinstance(value, (Mapping, list, tuple)) and depth >= DEEPEST:
+        raise OutcomeInvalid(f"{path} is nested deeper than {DEEPEST}", remedy="flatten it")
     if isinstance(value, Mapping):
         return {_key(key, path): _plain(inner, f"{path}.{key}", depth + 1) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

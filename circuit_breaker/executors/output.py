@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import codecs
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
@@ -43,10 +44,7 @@ class Lines:
         """The lines that are complete now."""
         *complete, self._rest = (self._rest + self._decoder.decode(data)).split("\n")
         yield from map(self._shown, complete)
-        while len(self._rest) > LONGEST_LINE + self._redaction.longest:
-            self._rest = self._redaction.clean(self._rest)
-            yield self._rest[:LONGEST_LINE]
-            self._rest = self._rest[LONGEST_LINE:]
+        yield from self._pieces()
 
     def close(self) -> Iterator[str]:
         """The last line, when it did not end."""
@@ -54,23 +52,36 @@ class Lines:
         if rest:
             yield self._shown(rest)
 
+    def _pieces(self) -> Iterator[str]:
+        """What is passed on of a line that does not end; as much is held back as a secret that has begun may take."""
+        most = LONGEST_LINE + self._redaction.longest
+        while len(self._rest) > most:
+            self._rest = self._redaction.clean(self._rest)
+            if len(self._rest) > most:
+                yield self._rest[:LONGEST_LINE]
+                self._rest = self._rest[LONGEST_LINE:]
+
     def _shown(self, line: str) -> str:
         return self._redaction.clean(line.removesuffix("\r"))
 
 
 class Tail:
-    """The end of a text that comes line by line."""
+    """The end of a text that comes line by line: at most ``limit`` characters."""
 
     def __init__(self, limit: int = TAIL) -> None:
         self._limit = limit
-        self._text = ""
+        self._lines: deque[str] = deque()
+        self._length = 0
 
     def add(self, line: str) -> None:
         """Adds a line, and forgets what is too far back."""
-        self._text = (self._text + line + "\n")[-self._limit :]
+        self._lines.append(line)
+        self._length += len(line) + 1
+        while self._length - len(self._lines[0]) - 2 >= self._limit:
+            self._length -= len(self._lines.popleft()) + 1
 
     def __str__(self) -> str:
-        return self._text.rstrip("\n")
+        return "\n".join(self._lines)[-self._limit :] if self._limit else ""
 
 
 @attrs.define
@@ -115,6 +126,11 @@ class Output:
             )
         self._kept += data
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._kept
+
     def close(self) -> None:
         """Passes on what is left when the stream has ended."""
         for line in self._lines.close():
@@ -132,32 +148,40 @@ class Output:
         """
         if self.form == "none":
             return None
-        return read_output(self.redaction.clean_bytes(bytes(self._kept)), self.form, name=self.name)
+        return read_output(bytes(self._kept), self.form, name=self.name, redaction=self.redaction)
 
 
-def read_output(data: bytes, form: OutputFormat, *, name: str) -> Any:
-    """What the bytes say in that form; text loses one line end at its end.
+_NOTHING_HIDDEN: Final = Redaction()
+
+
+def read_output(data: bytes, form: OutputFormat, *, name: str, redaction: Redaction = _NOTHING_HIDDEN) -> Any:
+    """What the bytes say in that form, without secrets; text loses one line end at its end.
 
     Raises:
         OutputInvalid: They are no JSON or no text where that was asked for.
     """
     if form == "base64":
-        return base64.b64encode(data).decode()
+        return base64.b64encode(redaction.clean_bytes(data)).decode()
     if form == "json":
-        try:
-            return msgspec.json.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise OutputInvalid(
-                f"{name} is no JSON: {error}; it begins with {data[:60]!r}",
-                remedy="print JSON and nothing else, or use output='text'",
-            ) from error
+        return redaction.clean_json(_parsed(data, name, redaction))
     text = _decoded(data, name)
     if form == "text":
-        return text
+        return redaction.clean(text)
+    try:
+        return redaction.clean_json(msgspec.json.decode(data))
+    except (msgspec.DecodeError, RecursionError):
+        return redaction.clean(text)
+
+
+def _parsed(data: bytes, name: str, redaction: Redaction) -> Any:
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return text
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        begins = redaction.clean_bytes(data)[:60]
+        raise OutputInvalid(
+            f"{name} is no JSON: {redaction.clean(str(error))}; it begins with {begins!r}",
+            remedy="print JSON and nothing else, or use output='text'",
+        ) from None
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -167,5 +191,5 @@ def _decoded(data: bytes, name: str) -> str:
         raise OutputInvalid(
             f"{name} is no UTF-8 text: byte {error.start} is {data[error.start]:#04x}",
             remedy="use output='base64', or write it to a file",
-        ) from error
+        ) from None
     return text.removesuffix("\n").removesuffix("\r")

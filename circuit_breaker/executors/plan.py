@@ -1,4 +1,4 @@
-"""The steps of a step executor as they were written: what is wrong with them, their names, and what becomes of each."""
+"""The steps of a step executor: their names, what each is given, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,67 @@ from typing import Any, Final
 
 import attrs
 
-from circuit_breaker.errors import CircuitBreakerError, Fault, nearest
+from circuit_breaker.errors import CircuitBreakerError, ParameterInvalid
 from circuit_breaker.executors.base import BaseExecutor
-from circuit_breaker.executors.schema import shown
+from circuit_breaker.executors.marks import filled, mark
+from circuit_breaker.executors.secrets import holds_secret
+from circuit_breaker.rules import Rule, cel
+from circuit_breaker.workflow.timing import RetryPolicy, seconds
 
-__all__ = ["Ledger", "Step", "named", "step_faults", "undecided", "well_formed"]
+__all__ = [
+    "RESULT",
+    "STEP_KEYS",
+    "Condition",
+    "Ledger",
+    "Step",
+    "condition_of",
+    "named",
+    "policy_of",
+    "result",
+    "titles",
+]
 
-_KEYS: Final = ("executor", "context", "name", "when")
+RESULT: Final = "$result"
+STEP_KEYS: Final = ("executor", "context", "name", "when", "timeout", "retry")
+
+Condition = Callable[["Ledger"], Any]
+ONCE: Final = RetryPolicy(max_attempts=1)
+
+
+def result(path: str) -> dict[str, str]:
+    """What stands for the result of an earlier step, such as ``"fetch.text"`` for ``text`` of ``fetch``; plain JSON."""
+    return mark(RESULT, path)
 
 
 @attrs.frozen
 class Step:
-    """One step: ``when`` is given the results so far, by name of the step, and says whether it runs."""
+    """One step.
+
+    Attributes:
+        name: Unique among the steps.
+        executor: What it runs.
+        context: The parameters, with references to the results of earlier steps.
+        condition: Given what has happened so far, says whether it runs; None where it always does.
+        timeout: Seconds that each attempt may take, or None.
+        retry: How often it is tried.
+    """
 
     name: str
     executor: type[BaseExecutor]
     context: Mapping[str, Any]
-    when: Callable[[Mapping[str, Any]], Any] | None = None
+    condition: Condition | None = None
+    timeout: float | None = None
+    retry: RetryPolicy = ONCE
 
-
-@attrs.frozen
-class _Later:
-    """Stands for a value that a step before this one may give."""
+    def parameters(self, ledger: Ledger, *, following: bool) -> dict[str, Any]:
+        """What it is given: its context, and in a sequence what it requires beside that and earlier steps gave."""
+        own: dict[str, Any] = filled(self.context, RESULT, ledger.read)
+        if not following:
+            return own
+        declared = self.executor.executor_config.parameters
+        known = ledger.known()
+        taken = {name: known[name] for name, one in declared.items() if one.required and name in known}
+        return {name: _harmless(value, name) for name, value in taken.items()} | own
 
 
 @attrs.define
@@ -44,6 +83,21 @@ class Ledger:
     def known(self) -> dict[str, Any]:
         """What the steps so far have given, by key; a later step replaces what an earlier one gave."""
         return {key: value for step in self.steps for key, value in self.results.get(step.name, {}).items()}
+
+    def read(self, path: str) -> Any:
+        """What a reference stands for.
+
+        Raises:
+            ParameterInvalid: It is not there.
+        """
+        found: Any = self.results
+        for part in parts_of(path, self.results):
+            if not isinstance(found, Mapping) or part not in found:
+                raise ParameterInvalid(
+                    f"there is no result '{path}'", remedy="the step was skipped, has failed, or gave something else"
+                )
+            found = found[part]
+        return _harmless(found, path)
 
     def share(self, name: str, fraction: float) -> float:
         """How much of everything is done when this much of the step is."""
@@ -61,20 +115,37 @@ class Ledger:
         }
 
 
+def _harmless(value: Any, path: str) -> Any:
+    """The result, if it asks for no secret: what a step gave may come from anywhere, a definition from its author."""
+    if holds_secret(value):
+        raise ParameterInvalid(f"the result '{path}' refers to a secret", remedy="only a definition may name secrets")
+    return value
+
+
 def _described(error: Exception) -> dict[str, Any]:
     if isinstance(error, CircuitBreakerError):
         return {"code": error.code, "message": error.message}
     return {"code": type(error).__name__, "message": str(error)}
 
 
-def named(steps: Iterable[Mapping[str, Any]]) -> Iterator[Step]:
-    """The steps; one without a name gets that of its class, with a number where several have the same."""
+def parts_of(path: str, names: Iterable[str]) -> tuple[str, ...]:
+    """The name of a step, which may have dots in it, and the keys of its result."""
+    for name in sorted(names, key=len, reverse=True):
+        if path == name or path.startswith(f"{name}."):
+            return (name, *path[len(name) + 1 :].split(".")) if path != name else (name,)
+    return tuple(path.split("."))
+
+
+def titles(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The names of the steps; one without a name gets that of its executor, with a number where several have it."""
+    steps = list(steps)
     taken = {str(step["name"]) for step in steps if step.get("name")}
     for step in steps:
-        title = step["executor"].__name__
+        executor = step["executor"]
+        title = executor if isinstance(executor, str) else executor.__name__
         name = step.get("name") or next(name for name in _numbered(title) if name not in taken)
         taken.add(name)
-        yield Step(name, step["executor"], step.get("context") or {}, step.get("when"))
+        yield name
 
 
 def _numbered(name: str) -> Iterator[str]:
@@ -85,62 +156,50 @@ def _numbered(name: str) -> Iterator[str]:
         number += 1
 
 
-def well_formed(steps: Any) -> bool:
-    """Whether these are steps as far as one can see without looking at their parameters."""
-    if not isinstance(steps, (list, tuple)) or not all(isinstance(step, Mapping) for step in steps):
-        return False
-    return not any(_shape_faults(steps))
-
-
-def undecided(steps: Any, references: tuple[type, ...]) -> bool:
-    """Whether a step, or what is in one, is not known yet."""
-    if isinstance(steps, references):
-        return True
-    return any(isinstance(part, references) for step in steps for part in (step, *_values(step)))
-
-
-def _values(step: Any) -> Iterable[Any]:
-    return step.values() if isinstance(step, Mapping) else ()
-
-
-def step_faults(
-    steps: Sequence[Mapping[str, Any]], *, parallel: bool, references: tuple[type, ...] = ()
-) -> Iterator[Fault]:
-    """What is wrong with the steps; what an earlier step may give is not missed."""
-    shape = list(_shape_faults(steps))
-    yield from shape
-    if shape:
-        return
-    for index, step in enumerate(steps):
-        executor, context = step["executor"], step.get("context") or {}
-        later = {} if parallel or index == 0 else dict.fromkeys(executor.executor_config.parameters, _Later())
-        for fault in executor.check_parameters({**later, **context}, references=(*references, _Later)):
-            yield attrs.evolve(fault, place=f"steps[{index}], {fault.place}")
-
-
-def _shape_faults(steps: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
-    names: set[str] = set()
-    for index, step in enumerate(steps):
-        place = f"steps[{index}]"
-        for key in step:
-            if key not in _KEYS:
-                yield Fault(place, f"has an unknown key '{key}'", nearest(str(key), _KEYS))
-        yield from _value_faults(place, step)
-        name = step.get("name")
-        if isinstance(name, str) and name in names:
-            yield Fault(place, f"has the name '{name}', which another step has", "give it a name of its own")
-        names.add(str(name))
-
-
-def _value_faults(place: str, step: Mapping[str, Any]) -> Iterator[Fault]:
-    executor, context, name, when = (step.get(key) for key in _KEYS)
-    if not (isinstance(executor, type) and issubclass(executor, BaseExecutor)):
-        yield Fault(
-            place, f"{shown(executor)} is no executor class", "give a subclass of BaseExecutor under 'executor'"
+def named(steps: Sequence[Mapping[str, Any]], executors: Mapping[str, type[BaseExecutor]]) -> Iterator[Step]:
+    """The steps, with the executors that they name."""
+    for name, step in zip(titles(steps), steps, strict=True):
+        executor, limit = step["executor"], step.get("timeout")
+        yield Step(
+            name,
+            executors[executor] if isinstance(executor, str) else executor,
+            step.get("context") or {},
+            condition_of(step.get("when")),
+            None if limit is None else seconds(limit, what="timeout"),
+            policy_of(step.get("retry")),
         )
-    if context is not None and not (isinstance(context, Mapping) and all(isinstance(key, str) for key in context)):
-        yield Fault(place, "its context is no mapping of parameters by name", "give a dict with text keys")
-    if name is not None and not (isinstance(name, str) and name):
-        yield Fault(place, f"{shown(name)} is no name", "give a text")
-    if when is not None and not callable(when):
-        yield Fault(place, "'when' cannot be called", "give a function of the results so far")
+
+
+def policy_of(retry: Any) -> RetryPolicy:
+    """How often a step is tried: settings as ``.retry()`` takes them, a policy, or None for once.
+
+    Raises:
+        WorkflowInvalid: A setting is unknown or wrong.
+    """
+    if retry is None or isinstance(retry, RetryPolicy):
+        return retry or ONCE
+    return RetryPolicy.of(retry)
+
+
+@attrs.frozen
+class _View:
+    """What has happened so far, as rules read it: ``results`` by step, ``data`` with the keys of all of them."""
+
+    results: Mapping[str, Any]
+    data: Mapping[str, Any]
+    metadata: Mapping[str, Any] = attrs.field(factory=dict)
+    state: str = ""
+
+
+def condition_of(when: Any) -> Condition | None:
+    """What decides whether a step runs: a CEL text, a rule, a function of the results so far, or None.
+
+    Raises:
+        ConditionParsingError: The text is no expression.
+    """
+    if when is None:
+        return None
+    if isinstance(when, (str, Rule)):
+        rule = cel(when) if isinstance(when, str) else when
+        return lambda ledger: rule.test(_View(ledger.results, ledger.known()))
+    return lambda ledger: when(ledger.results)

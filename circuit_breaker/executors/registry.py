@@ -33,7 +33,7 @@ OWN: Final[Mapping[str, str]] = {
     "python": f"{_PACKAGE}.python:PythonExecutor",
     "serverless": f"{_PACKAGE}.serverless:ServerlessExecutor",
     "step": f"{_PACKAGE}.step:StepExecutor",
-    "subprocess": f"{_PACKAGE}.subprocess:SubprocessExecutor",
+    "subprocess": f"{_PACKAGE}.program:SubprocessExecutor",
 }
 """Where our own executors are. No package can take one of these names."""
 

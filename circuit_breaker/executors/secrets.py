@@ -1,7 +1,7 @@
 """Secrets by reference: a definition and a journal hold the name, the value appears only where the work is done.
 
-``secret("API_KEY")`` stands for a value in parameters that allow it, such as environments and headers. It is plain
-JSON, ``{"$secret": "API_KEY"}``, so that it can be written in a file and kept in a journal. The executor asks the
+``secret("APISECRET")`` stands for a value in parameters that allow it, such as environments and headers. It is plain
+JSON, ``{"$secret": "APISECRET"}``, so that it can be written in a file and kept in a journal. The executor asks the
 operator's source for the value when it runs, and :class:`Redaction` takes the values out again of whatever the work
 says.
 """
@@ -14,37 +14,43 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import quote, quote_plus
 
 import attrs
 
+from circuit_breaker.engine.secrecy import REFERENCE
 from circuit_breaker.errors import SecretNotFound
+from circuit_breaker.executors.marks import filled, is_mark, mark, marked
 
-__all__ = ["HIDDEN", "NO_SECRETS", "Redaction", "SecretSource", "is_secret", "revealed", "secret"]
+__all__ = ["HIDDEN", "NO_SECRETS", "Redaction", "SecretSource", "holds_secret", "is_secret", "revealed", "secret"]
 
 SecretSource = Mapping[str, str] | Callable[[str], str | Awaitable[str | None] | None]
 """Where secrets come from: by name, or by a function of the name that gives None for an unknown one."""
 
 NO_SECRETS: Final[Mapping[str, str]] = MappingProxyType({})
 HIDDEN: Final = "***"
-_KEY: Final = "$secret"
 _LONG_LINE: Final = 8
+_FIRST_WHOLE: Final = (0, 2, 3)
 
 
 def secret(name: str) -> dict[str, str]:
     """A reference to the secret of that name, as plain JSON."""
-    if not name or not isinstance(name, str):
-        raise ValueError(f"the name of a secret is a text, not {name!r}")
-    return {_KEY: name}
+    return mark(REFERENCE, name)
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether a reference to a secret is anywhere in the value."""
+    return any(marked(value, REFERENCE))
 
 
 def is_secret(value: Any) -> bool:
     """Whether the value is a reference to a secret."""
-    return isinstance(value, Mapping) and len(value) == 1 and isinstance(value.get(_KEY), str)
+    return is_mark(value, REFERENCE)
 
 
 @attrs.frozen
 class Redaction:
-    """Takes secrets out of text: each value is replaced by ``***``, also where it is escaped as JSON or in base64.
+    """Takes secrets out of text: each value is replaced by ``***``, also as JSON, URLs and base64 would write it.
 
     Of a secret of several lines, such as a key in PEM, each line of eight characters or more is taken out as well.
     """
@@ -56,6 +62,10 @@ class Redaction:
         """What takes these values out."""
         forms = {form for value in values for form in _forms(value) if form}
         return cls(tuple(sorted(forms, key=len, reverse=True)))
+
+    def also(self, other: Redaction) -> Redaction:
+        """What takes out the values of both."""
+        return Redaction(tuple(sorted({*self._patterns, *other._patterns}, key=len, reverse=True)))
 
     @property
     def longest(self) -> int:
@@ -75,24 +85,41 @@ class Redaction:
         return data
 
     def clean_json(self, value: Any) -> Any:
-        """The JSON value without the secrets in its texts and keys."""
-        if not self._patterns:
+        """The JSON value without the secrets in its texts, keys and numbers."""
+        if not self._patterns or value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
             return self.clean(value)
+        if isinstance(value, (int, float)):
+            return value if (text := repr(value)) == self.clean(text) else HIDDEN
         if isinstance(value, Mapping):
             return {self.clean(str(key)): self.clean_json(inner) for key, inner in value.items()}
         return [self.clean_json(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _forms(value: str) -> Iterable[str]:
-    yield value
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield base64.b64encode(value.encode()).decode()
+    """The value as programs may write it: as it is, trimmed, by lines, and as JSON, URLs and base64 hold it."""
     lines = value.splitlines()
-    if len(lines) > 1:
-        yield from (line for line in lines if len(line) >= _LONG_LINE)
+    long_lines = (line.strip() for line in lines if len(lines) > 1)
+    for text in (value, value.strip(), *(line for line in long_lines if len(line) >= _LONG_LINE)):
+        yield text
+        for escaped in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+            yield escaped
+            yield escaped.replace("/", "\\/")
+        yield quote(text)
+        yield quote_plus(text, safe="")
+    yield from _base64_forms(value.encode())
+    yield from _base64_forms(value.strip().encode())
+
+
+def _base64_forms(value: bytes) -> Iterable[str]:
+    """The value in base64, also where it is a part of what is encoded, such as the password in ``user:password``."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(value).decode().rstrip("=")
+        for offset in range(3):
+            middle = encode(bytes(offset) + value).decode()[_FIRST_WHOLE[offset] : (offset + len(value)) * 8 // 6]
+            if len(middle) >= _LONG_LINE:
+                yield middle
 
 
 async def revealed(value: Any, source: SecretSource) -> tuple[Any, Redaction]:
@@ -101,7 +128,7 @@ async def revealed(value: Any, source: SecretSource) -> tuple[Any, Redaction]:
     Raises:
         SecretNotFound: Nobody has given one of them; all that are missing are named.
     """
-    names = sorted(set(_names(value)))
+    names = sorted(set(marked(value, REFERENCE)))
     values = {name: await _asked(source, name) for name in names}
     missing = [name for name, found in values.items() if not found]
     if missing:
@@ -110,28 +137,9 @@ async def revealed(value: Any, source: SecretSource) -> tuple[Any, Redaction]:
             remedy="give the executor a source that has it: .under(secrets=...)",
         )
     found = {name: str(text) for name, text in values.items()}
-    return _filled(value, found), Redaction.of(found.values())
-
-
-def _names(value: Any) -> Iterable[str]:
-    if is_secret(value):
-        yield value[_KEY]
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _names(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _names(inner)
+    return filled(value, REFERENCE, found.__getitem__), Redaction.of(found.values())
 
 
 async def _asked(source: SecretSource, name: str) -> str | None:
     given = source.get(name) if isinstance(source, Mapping) else source(name)
     return await given if inspect.isawaitable(given) else given
-
-
-def _filled(value: Any, found: Mapping[str, str]) -> Any:
-    if is_secret(value):
-        return found[value[_KEY]]
-    if isinstance(value, Mapping):
-        return {key: _filled(inner, found) for key, inner in value.items()}
-    return [_filled(inner, found) for inner in value] if isinstance(value, (list, tuple)) else value

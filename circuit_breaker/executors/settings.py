@@ -36,7 +36,7 @@ def changed(executor: str, settings: Kind, changes: Mapping[str, Any]) -> Kind:
     """
     known = [field.name for field in attrs.fields(type(settings))]
     faults = [Fault(f"setting '{name}'", "is not known", nearest(name, known)) for name in changes if name not in known]
-    for name in changes.keys() & set(known):
+    for name in (name for name in changes if name in known):
         try:
             attrs.evolve(settings, **{name: changes[name]})
         except _WRONG as error:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal
+import random
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from itertools import count
+from typing import Any, ClassVar, Final, Literal
 
 import attrs
 
-from circuit_breaker.errors import Fault, ParameterInvalid
+from circuit_breaker.engine.actions import HOPELESS, code_of
+from circuit_breaker.errors import ActionTimeout, Fault, ParameterInvalid
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.declarations import parameter, validate
-from circuit_breaker.executors.execution import ExecutionContext
 from circuit_breaker.executors.outcome import COMPLETED
-from circuit_breaker.executors.plan import Ledger, Step, named, step_faults, undecided, well_formed
+from circuit_breaker.executors.plan import Ledger, Step, named, titles
+from circuit_breaker.executors.registry import installed
+from circuit_breaker.executors.settings import Settings
+from circuit_breaker.executors.step_checks import step_faults, undecided, well_formed
+from circuit_breaker.executors.step_context import StepContext
 
-__all__ = ["StepExecutor"]
+__all__ = ["StepExecutor", "StepSettings"]
 
 PARTIAL: Final = "partial"
 FAILED: Final = "failed"
@@ -25,71 +32,58 @@ class _Stopped(Exception):
     """A step has failed, and the others are to stop."""
 
 
-@attrs.frozen
-class _StepContext:
-    """The surroundings of one step: those of the whole, with a share of the progress and names of its own."""
+@attrs.frozen(kw_only=True)
+class StepSettings(Settings):
+    """What an operator decides about steps.
 
-    whole: ExecutionContext
-    name: str
-    ledger: Ledger
+    Attributes:
+        executors: What steps mean that name their executor by a text, beside those that are installed.
+    """
 
-    @property
-    def case_id(self) -> str | None:
-        return self.whole.case_id
+    executors: Mapping[str, type[BaseExecutor]] = attrs.field(factory=dict)
 
     @property
-    def transition(self) -> str | None:
-        return self.whole.transition
-
-    @property
-    def attempt(self) -> int:
-        return self.whole.attempt
-
-    @property
-    def idempotency_key(self) -> str:
-        return f"{self.whole.idempotency_key}:{self.name}"
-
-    def progress(self, fraction: float, message: str = "") -> None:
-        text = f"{self.name}: {message}" if message else self.name
-        self.whole.progress(self.ledger.share(self.name, fraction), text)
-
-    def log(self, line: str, *, stream: str = "stdout") -> None:
-        self.whole.log(line, stream=stream)
-
-    async def step(self, name: str, call: Callable[[], Any]) -> Any:
-        return await self.whole.step(f"{self.name}/{name}", call)
-
-    def step_sync(self, name: str, call: Callable[[], Any]) -> Any:
-        return self.whole.step_sync(f"{self.name}/{name}", call)
+    def known(self) -> Mapping[str, type[BaseExecutor]]:
+        """All executors by name."""
+        return ChainMap(dict(self.executors), installed())  # type: ignore[arg-type]  # nothing is written to it
 
 
 @parameter(
     "steps",
-    description="What to run: each {'executor': class, 'context': parameters}, and optionally 'name' and 'when'",
+    description="What to run: each has 'executor' and 'context', and may have 'name', 'when', 'timeout' and 'retry'",
     secret=True,
     min_length=1,
 )
 @parameter("parallel", default=False, description="Run all at once instead of one after the other")
+@parameter("at_most", default=None, minimum=1, description="How many run at a time when they are parallel")
 @parameter("on_failure", default="stop", description="What a failed step means for the others")
 class StepExecutor(BaseExecutor):
     """Runs several executors, in sequence or in parallel.
 
-    In a sequence, a step takes the parameters that its context does not name from the results of the steps before it.
-    A step with ``when``, a function of the results so far, is skipped where that says no. When a step fails, ``"stop"``
-    stops the others and raises its error, and ``result`` keeps what was done until then; ``"continue"`` goes on.
+    A step is ``{"executor", "context"}``: an executor class or its name, and its parameters. In a sequence, a step
+    takes the parameters that it requires and its context does not name from the results of the steps before it, and
+    ``result("fetch.text")`` anywhere in its context stands for what a step gave. A step may have a ``name``; a
+    condition ``when`` it runs, as CEL text over ``results``, as a rule, or as a function of the results; a ``timeout``
+    in seconds for each attempt; and a ``retry`` policy such as ``{"max_attempts": 3}``.
+
+    When a step fails, ``"stop"`` stops the others and raises its error, and ``result`` keeps what was done until then;
+    ``"continue"`` goes on. In a workflow, a step that has finished is not done again after a crash or a retry.
 
     The outcome is ``{"status", "results", "failures", "skipped"}``, by name of the step. The status is ``"partial"``
-    when some steps failed, and ``"failed"`` when none succeeded. A step without a name is called after its class.
+    when some steps failed, and ``"failed"`` when none succeeded. A step without a name is called after its executor.
     """
+
+    settings: ClassVar[StepSettings] = StepSettings()
 
     steps: list[dict[str, Any]]
     parallel: bool
+    at_most: int | None
     on_failure: Literal["stop", "continue"]
 
     @validate
     def steps_can_run(self, context: dict[str, Any]) -> None:
         """Every step is well-formed, and its parameters fit as far as they are known."""
-        faults = tuple(step_faults(context["steps"], parallel=context["parallel"]))
+        faults = tuple(step_faults(context["steps"], self.settings.known, parallel=context["parallel"]))
         if faults:
             raise ParameterInvalid(f"the steps of {type(self).__name__} are wrong", faults=faults)
 
@@ -100,11 +94,11 @@ class StepExecutor(BaseExecutor):
         if faults or undecided(parameters["steps"], references):
             return faults
         parallel = parameters.get("parallel") is True
-        return list(step_faults(parameters["steps"], parallel=parallel, references=references))
+        return list(step_faults(parameters["steps"], cls.settings.known, parallel=parallel, references=references))
 
     async def execute_internal(self, context: dict[str, Any]) -> dict[str, Any]:
         """Runs the steps."""
-        ledger = Ledger(tuple(named(context["steps"])))
+        ledger = Ledger(tuple(named(context["steps"], self.settings.known)))
         await (self._at_once(ledger) if self.parallel else self._in_turn(ledger))
         if not ledger.failures:
             return ledger.document(COMPLETED)
@@ -112,22 +106,24 @@ class StepExecutor(BaseExecutor):
 
     async def _in_turn(self, ledger: Ledger) -> None:
         for step in ledger.steps:
-            await self._attempt(step, ledger, known=ledger.known())
+            await self._attempt(step, ledger)
             if self._must_stop(ledger):
                 raise self._first_failure(ledger)
 
     async def _at_once(self, ledger: Ledger) -> None:
+        turns = asyncio.Semaphore(self.at_most or len(ledger.steps))
         try:
             async with asyncio.TaskGroup() as group:
                 for step in ledger.steps:
-                    group.create_task(self._branch(step, ledger))
+                    group.create_task(self._branch(step, ledger, turns))
         except* _Stopped:
             pass
         if self._must_stop(ledger):
             raise self._first_failure(ledger)
 
-    async def _branch(self, step: Step, ledger: Ledger) -> None:
-        await self._attempt(step, ledger, known={})
+    async def _branch(self, step: Step, ledger: Ledger, turns: asyncio.Semaphore) -> None:
+        async with turns:
+            await self._attempt(step, ledger)
         if self._must_stop(ledger):
             raise _Stopped
 
@@ -138,26 +134,55 @@ class StepExecutor(BaseExecutor):
         self._result = ledger.document(FAILED)
         return next(iter(ledger.failures.values()))
 
-    async def _attempt(self, step: Step, ledger: Ledger, *, known: Mapping[str, Any]) -> None:
+    async def _attempt(self, step: Step, ledger: Ledger) -> None:
         """Runs one step, and notes what became of it."""
         try:
-            if step.when is not None and not step.when(ledger.results):
+            if step.condition is not None and not step.condition(ledger):
                 ledger.skipped.add(step.name)
             else:
-                ledger.results[step.name] = await self._run(step, ledger, known)
+                ledger.results[step.name] = await self._run(step, ledger)
         except Exception as error:  # noqa: BLE001 - what a failure means for the others is for on_failure to say
             error.add_note(f"in step '{step.name}'")
             ledger.failures[step.name] = error
         self.execution.progress(ledger.share(step.name, 1.0), step.name)
 
-    async def _run(self, step: Step, ledger: Ledger, known: Mapping[str, Any]) -> dict[str, Any]:
-        declared = step.executor.executor_config.parameters
-        taken = {name: value for name, value in known.items() if name in declared}
-        executor = step.executor(**{**taken, **step.context})
-        executor.bind(_StepContext(self.execution, step.name, ledger))
-        return await self.execution.step(step.name, executor.execute)
+    async def _run(self, step: Step, ledger: Ledger) -> dict[str, Any]:
+        parameters = step.parameters(ledger, following=not self.parallel)
+        surroundings = StepContext(self.execution, step.name, ledger)
+
+        async def tried() -> dict[str, Any]:
+            return await _tried(step, parameters, surroundings)
+
+        return await self.execution.step(step.name, tried)
 
     def __repr__(self) -> str:
         steps = self._given.get("steps")
-        names = [step.name for step in named(steps)] if steps and well_formed(steps) else "***"
+        names = list(titles(steps)) if steps and well_formed(steps, self.settings.known) else "***"
         return f"{type(self).__name__}(steps={names}, parallel={self._given.get('parallel', False)!r})"
+
+
+async def _tried(step: Step, parameters: Mapping[str, Any], surroundings: StepContext) -> dict[str, Any]:
+    """The outcome of the step, which is tried again as its policy says."""
+    for failures in count(1):
+        try:
+            return await _timed(step, step.executor(**parameters).bind(surroundings))
+        except Exception as error:
+            code, policy = code_of(error), step.retry
+            hopeless = code in HOPELESS and code not in policy.retry_on
+            if hopeless or not policy.again(code, failures):
+                raise
+        await asyncio.sleep(step.retry.wait(failures) + random.uniform(0.0, step.retry.jitter))  # noqa: S311
+    raise AssertionError("there is always another number")
+
+
+async def _timed(step: Step, executor: BaseExecutor) -> dict[str, Any]:
+    scope = asyncio.timeout(step.timeout)
+    try:
+        async with scope:
+            return await executor.execute()
+    except TimeoutError as error:
+        if not scope.expired():
+            raise
+        raise ActionTimeout(
+            f"step '{step.name}' took longer than {step.timeout:g} s", remedy="allow more with its timeout"
+        ) from error

@@ -6,8 +6,19 @@ import asyncio
 
 import pytest
 
-from circuit_breaker.errors import ActionError, ParameterInvalid
-from circuit_breaker.executors import BaseExecutor, FunctionExecutor, StandaloneContext, StepExecutor, parameter
+from circuit_breaker import Engine, RetryPolicy, Workflow, connect, field, flow, states
+from circuit_breaker.errors import ActionError, ActionTimeout, ParameterInvalid
+from circuit_breaker.executors import (
+    BaseExecutor,
+    ExecutionContext,
+    FunctionExecutor,
+    StandaloneContext,
+    StepExecutor,
+    parameter,
+    registry,
+    result,
+)
+from circuit_breaker.rules import cel
 
 
 @FunctionExecutor.of
@@ -148,7 +159,10 @@ def test_all_that_is_wrong_with_the_steps_is_told_at_once():
         StepExecutor(
             steps=[
                 {"executer": fetch},
-                {"executor": "fetch", "context": [1], "name": 3, "when": "never"},
+                {"executor": "doker", "context": [1], "name": 3, "when": 5},
+                {"executor": fetch, "name": "a/b", "when": "1 +", "timeout": "soon"},
+                {"executor": fetch, "retry": 3},
+                {"executor": fetch, "retry": {"max_attempts": 0}},
                 {"executor": fetch, "name": "twice"},
                 {"executor": fetch, "name": "twice"},
             ]
@@ -156,12 +170,17 @@ def test_all_that_is_wrong_with_the_steps_is_told_at_once():
 
     assert [
         "steps[0]: has an unknown key 'executer' (did you mean 'executor'?)",
-        "steps[0]: None is no executor class (give a subclass of BaseExecutor under 'executor')",
-        "steps[1]: 'fetch' is no executor class (give a subclass of BaseExecutor under 'executor')",
+        "steps[0]: None is no executor class (give a subclass of BaseExecutor, or the name of one, under 'executor')",
+        "steps[1]: there is no executor 'doker' (did you mean 'docker'?)",
         "steps[1]: its context is no mapping of parameters by name (give a dict with text keys)",
-        "steps[1]: 3 is no name (give a text)",
-        "steps[1]: 'when' cannot be called (give a function of the results so far)",
-        "steps[3]: has the name 'twice', which another step has (give it a name of its own)",
+        "steps[1]: 3 is no name (give a text without '/')",
+        "steps[1]: 'when' cannot be called (give CEL text, a rule, or a function of the results so far)",
+        "steps[2]: 'a/b' is no name (give a text without '/')",
+        "steps[2]: 'when' cannot be read: the expression ends too early at position 3:\n  1 +\n     ^",
+        "steps[2]: timeout 'soon' is no duration (give seconds, a timedelta, or a text like \"1h 30m\")",
+        "steps[3]: retry=3 is no policy (give such as {'max_attempts': 3})",
+        "steps[4]: .retry() max_attempts=0 is no whole number from 1 (count the first attempt too)",
+        "steps[6]: has the name 'twice', which another step has (give it a name of its own)",
     ] == [str(fault) for fault in error.value.faults]
 
 
@@ -274,3 +293,174 @@ async def test_finished_steps_are_not_done_again():
     steps = StepExecutor(steps=[step(fetch, size=1), step(measure)]).bind(context)
 
     assert outcome({"fetch": done(text="kept"), "measure": done(length=4)}) == await steps.execute()
+
+
+def test_a_step_names_the_results_that_it_wants():
+    """B13: a reference anywhere in a context stands for what an earlier step gave, whole or in part."""
+
+    @FunctionExecutor.of
+    def show(given: dict, size: int = 0):
+        return {"given": given, "size": size}
+
+    context = {"given": {"all": result("fetch"), "text": [result("fetch.text")]}, "size": result("measure.length")}
+    steps = StepExecutor(steps=[step(fetch), step(measure), {"executor": show, "context": context}])
+
+    shown = steps.execute_sync()["results"]["show"]
+    assert done(given={"all": done(text="aa"), "text": ["aa"]}, size=2) == shown
+
+
+def test_a_parameter_with_a_default_is_not_taken_by_chance():
+    """B13: only what a step requires is taken by its name alone, so that an output does not become an option."""
+
+    @FunctionExecutor.of
+    def show(length: int, text: str = "default"):
+        return {"shown": f"{length} {text}"}
+
+    results = StepExecutor(steps=[step(fetch), step(measure), step(show)]).execute_sync()["results"]
+    assert done(shown="2 default") == results["show"]
+
+
+def test_a_result_that_cannot_be_there_is_found_beforehand():
+    """B13: references to steps that come later, are misspelt or run at the same time are faults."""
+    steps = [step(measure, text=result("fetch.text")), step(fetch), step(measure, "m", text=result("fetsh.text"))]
+
+    with pytest.raises(ParameterInvalid) as error:
+        StepExecutor(steps=steps).check()
+    one, other = (str(fault) for fault in error.value.faults)
+    assert "steps[0]: refers to the result 'fetch.text', but no step before it is called 'fetch'" in one
+    assert "(no step is before this one)" in one
+    assert "steps[2]: refers to the result 'fetsh.text'" in other
+    with pytest.raises(ParameterInvalid, match="but the steps are parallel"):
+        StepExecutor(steps=steps[::-1], parallel=True).check()
+
+
+def test_a_result_that_is_not_there_is_told():
+    """B13: a reference to a skipped step, or to a key that is not there, is an error of the step that needs it."""
+    skipped = step(fetch, when=lambda results: False)
+    for first in (skipped, step(measure, "fetch", text="a")):
+        with pytest.raises(ParameterInvalid, match=r"there is no result 'fetch\.text'"):
+            StepExecutor(steps=[first, step(measure, text=result("fetch.text"))]).execute_sync()
+
+
+@pytest.mark.parametrize(
+    ("when", "runs"),
+    [
+        ("results.fetch.text == 'aa'", True),
+        ("data.text == 'aa'", True),
+        ("results.fetch.text == 'b'", False),
+        ("results.other.text == 'b'", False),
+        (field("results.fetch.text").exists(), True),
+        (cel("size(data.text) > 2"), False),
+    ],
+)
+def test_a_condition_may_be_a_rule(when, runs):
+    """B13: CEL text and rules read the results by step, and all of them as data; what is missing says no."""
+    given = StepExecutor(steps=[step(fetch), step(measure, when=when, text="x")]).execute_sync()
+
+    assert ([] if runs else ["measure"]) == given["skipped"]
+
+
+def test_an_executor_may_be_named():
+    """B13: a text names an installed executor, or one of the operator's, which comes first."""
+    named = StepExecutor.under(executors={"fetch": fetch, "python": measure})
+    steps = [{"executor": "fetch"}, {"executor": "fetch"}, {"executor": "python"}]
+
+    assert ["fetch", "fetch-2", "python"] == list(named(steps=steps).execute_sync()["results"])
+    assert "StepExecutor(steps=['fetch', 'fetch-2', 'python'], parallel=False)" == repr(named(steps=steps))
+    with pytest.raises(ParameterInvalid, match="operator permits no program"):
+        StepExecutor(steps=[{"executor": "subprocess", "context": {"command": "ls"}}]).execute_sync()
+
+
+def test_an_executor_that_cannot_be_imported_is_a_fault(monkeypatch):
+    """B13: a name whose module is broken is told with the reason."""
+    monkeypatch.setitem(registry.OWN, "broken", "circuit_breaker.nothing:Executor")
+    with pytest.raises(ParameterInvalid, match=r"steps\[0\], executor 'broken': cannot be imported"):
+        StepExecutor(steps=[{"executor": "broken"}]).check()
+
+
+def test_a_step_has_a_timeout_of_its_own():
+    """B13: a step that takes too long has failed, and says which it was; a timeout inside it is its own failure."""
+    with pytest.raises(ActionTimeout, match=r"step 'slow' took longer than 0\.01 s"):
+        StepExecutor(steps=[{"executor": Wait, "name": "slow", "timeout": 0.01}]).execute_sync()
+
+    @FunctionExecutor.of
+    async def impatient():
+        raise TimeoutError("the peer")
+
+    with pytest.raises(TimeoutError, match="the peer"):
+        StepExecutor(steps=[{"executor": impatient, "timeout": 5}]).execute_sync()
+
+
+def test_a_step_is_tried_again_as_its_policy_says():
+    """B13: a failing step is tried again, unless its parameters are wrong; each attempt has the same key."""
+    keys = []
+
+    async def shaky(context: ExecutionContext):
+        keys.append(context.idempotency_key)
+        if len(keys) < 3:
+            raise ActionError("busy", code="busy")
+
+    def wrong():
+        keys.append("wrong")
+        raise ParameterInvalid("never")
+
+    retry = {"max_attempts": 3, "backoff_seconds": 0}
+    StepExecutor(steps=[{"executor": FunctionExecutor.of(shaky), "retry": retry}]).execute_sync()
+    assert (3, 1) == (len(keys), len(set(keys)))
+    with pytest.raises(ParameterInvalid, match="never"):
+        StepExecutor(steps=[{"executor": FunctionExecutor.of(wrong), "retry": RetryPolicy()}]).execute_sync()
+    assert 1 == keys.count("wrong")
+
+
+def test_parallel_steps_may_be_limited():
+    """B13: with at_most, no more than that many run at a time."""
+    running, most = [], []
+
+    @FunctionExecutor.of
+    async def work():
+        running.append(1)
+        most.append(len(running))
+        await asyncio.sleep(0.01)
+        running.pop()
+
+    StepExecutor(steps=[step(work)] * 9, parallel=True, at_most=3).execute_sync()
+
+    assert (9, 3) == (len(most), max(most))
+
+
+async def test_two_of_them_in_one_transition_do_not_share_results():
+    """B13: steps of the same name in two executors of one transition are two steps, with keys of their own."""
+    begun, ended = states("begun", "ended")
+
+    @FunctionExecutor.of
+    def note(context: ExecutionContext, number: int):
+        return {"number": number, "key": context.idempotency_key}
+
+    one, two = ({"steps": [step(note, number=number)]} for number in (1, 2))
+    going = flow(begun >> ended).transition("go")
+    twice = Workflow(
+        "twice", going.execute(StepExecutor, **one, result="one").execute(StepExecutor, **two, result="two")
+    )
+    async with Engine(twice, storage=connect("memory://")) as engine:
+        case = await engine.run(await engine.start("twice"))
+    first, second = (case.token.results[name]["results"]["note"] for name in ("one", "two"))
+
+    assert (1, 2) == (first["number"], second["number"])
+    assert first["key"] != second["key"]
+
+
+@pytest.mark.parametrize("context", [{}, {"given": result("tell.given")}, {"given": {"deep": [result("tell")]}}])
+def test_a_result_cannot_ask_for_a_secret(context):
+    """B13: what a step gave may come from a stranger, so that a reference to a secret in it is refused."""
+
+    @FunctionExecutor.of
+    def tell():
+        return {"given": {"$secret": "PASSWORD"}}
+
+    @FunctionExecutor.of
+    def use(given: dict):
+        return given
+
+    steps = StepExecutor(steps=[step(tell), {"executor": use, "context": context}])
+    with pytest.raises(ParameterInvalid, match="refers to a secret"):
+        steps.execute_sync()

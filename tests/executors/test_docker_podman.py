@@ -1,0 +1,91 @@
+"""The same containers on Podman's socket."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from circuit_breaker.errors import ActionTimeout, ImageUnavailable, ProgramFailed
+from circuit_breaker.executors import StandaloneContext
+from circuit_breaker.executors.docker import DockerExecutor
+from tests.services.dockerd import until
+from tests.services.images import BUSYBOX
+
+pytestmark = [pytest.mark.service("podman"), pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def executor(podman, tmp_path):
+    """Makes executors of busybox on Podman, of which no container may be left when the test ends."""
+    operated = DockerExecutor.under(base_url=podman.address, mounts=[tmp_path], artifacts=[tmp_path])
+    yield lambda **parameters: operated(**{"image": BUSYBOX, **parameters})
+    assert [] == podman.names()
+
+
+async def test_a_container_gives_what_it_prints(executor):
+    """B1: standard input, standard output and error, and the exit code."""
+    outcome = await executor(command=["sh", "-c", "cat; echo err >&2"], input={"a": [1]}).execute()
+
+    assert ({"a": [1]}, "err", 0) == (outcome["output"], outcome["stderr"], outcome["exit_code"])
+    assert outcome["digest"].startswith("sha256:")
+
+
+async def test_files_go_in_and_come_out(executor, tmp_path):
+    """B1: input as a file, output from a file, and artifacts."""
+    outcome = await executor(
+        command=["sh", "-c", "cat /in/x >/out/deep/y; mkdir /out/deep/z; echo a >/out/deep/z/a"],
+        input=[1, 2],
+        input_file="/in/x",
+        output_file="/out/deep/y",
+        artifacts=["/out/deep/z"],
+        artifacts_to=str(tmp_path),
+    ).execute()
+
+    assert [1, 2] == outcome["output"]
+    assert "a\n" == (tmp_path / "z" / "a").read_text()
+
+
+async def test_a_container_can_do_little(executor):
+    """B1: nobody, without capabilities or network, on a root that is read-only."""
+    script = "id -u; grep CapBnd /proc/self/status; ls /sys/class/net; touch /x 2>&1; touch /tmp/x && echo ok"
+    lines = (await executor(command=["sh", "-c", script]).execute())["output"].split("\n")
+
+    assert ["65534", "CapBnd:\t0000000000000000", "lo"] == lines[:3]
+    assert "Read-only file system" in lines[3]
+    assert "ok" == lines[4]
+
+
+async def test_faults_are_typed(executor):
+    """A program that fails, one that hangs, and an image that is not there."""
+    with pytest.raises(ProgramFailed, match="exit code 3: no"):
+        await executor(command=["sh", "-c", "echo no >&2; exit 3"]).execute()
+    with pytest.raises(ActionTimeout):
+        await executor(command="sleep 60", timeout=0.5).execute()
+    with pytest.raises(ImageUnavailable):
+        await executor(image="127.0.0.1:1/no/such:1").execute()
+
+
+async def test_two_that_do_the_same_work_share_its_container(executor, tmp_path, podman, monkeypatch):
+    """Whoever comes second joins the container that runs, and gets all of its output."""
+    monkeypatch.setattr("circuit_breaker.executors.docker_engine.DockerEngine.remove", lambda *_: None)
+    tmp_path.chmod(0o777)
+    context = StandaloneContext()
+    parameters = {
+        "command": ["sh", "-c", "echo out; echo err >&2; echo x >>/folder/ran; sleep 2; echo end"],
+        "volumes": [f"{tmp_path}:/folder"],
+    }
+    async with asyncio.TaskGroup() as group:
+        one = group.create_task(executor(**parameters).bind(context).execute())
+        await until((tmp_path / "ran").exists)
+        two = group.create_task(executor(**parameters).bind(context).execute())
+
+    assert "out\nend" == one.result()["output"] == two.result()["output"]
+    assert "err" == two.result()["stderr"]
+    assert "x\n" == (tmp_path / "ran").read_text()
+    podman.clear()
+
+
+async def test_a_sweep_leaves_what_is_new(executor):
+    """Podman lists and dates its containers in its own way."""
+    assert [] == await type(executor()).sweep(keep=())
