@@ -35,7 +35,19 @@ from circuit_breaker.workflow.transition import Transition
 __all__ = ["ActionContext", "Recorder", "call_action", "code_of", "perform"]
 
 ONCE = RetryPolicy(max_attempts=1)
-HOPELESS = frozenset({"invalid_parameters", "invalid_outcome", "invalid_data", "invalid_executor"})
+HOPELESS = frozenset(
+    {
+        "address_refused",
+        "invalid_data",
+        "invalid_executor",
+        "invalid_outcome",
+        "invalid_output",
+        "invalid_parameters",
+        "output_too_large",
+        "secret_not_found",
+    }
+)
+"""The codes of failures that come again: a retry policy tries them only if it names them."""
 
 
 class Recorder(Protocol):
