@@ -9,9 +9,10 @@ from circuit_breaker.engine.invocation import threaded
 from circuit_breaker.errors import ParameterInvalid
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.declarations import parameter, validate
-from circuit_breaker.executors.docker_container import Container, read_container
+from circuit_breaker.executors.docker_container import Container
 from circuit_breaker.executors.docker_document import name_of, ownership
 from circuit_breaker.executors.docker_job import Job, open_engine
+from circuit_breaker.executors.docker_reading import read_container
 from circuit_breaker.executors.docker_settings import DockerSettings
 from circuit_breaker.executors.docker_sweep import DAY, swept
 from circuit_breaker.executors.output import OUTPUT_LIMIT, OutputFormat

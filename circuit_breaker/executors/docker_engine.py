@@ -199,11 +199,10 @@ class DockerEngine:
         """What is known about a container, by name or id, or None."""
         return self._described("a container", self._client.inspect_container, name)
 
-    def containers(self, label: str, *statuses: str) -> list[Mapping[str, Any]]:
-        """The containers with a label, in one of the statuses, or in any."""
-        wanted: dict[str, Any] = {"label": [label], **({"status": list(statuses)} if statuses else {})}
+    def containers(self, label: str) -> list[Mapping[str, Any]]:
+        """The containers with a label, running or not."""
         with self._asked("list containers"):
-            return list(self._client.containers(all=True, filters=wanted))
+            return list(self._client.containers(all=True, filters={"label": [label]}))
 
     def image(self, name: str) -> Mapping[str, Any] | None:
         """What is known about an image, by name or id, or None."""

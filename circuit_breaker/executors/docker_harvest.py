@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -93,7 +95,7 @@ class Harvest:
         if path is None:
             return self.streams.stdout.value()
         try:
-            content = read_file(self.engine.archive(identity, str(path)), path, limit=self.container.max_output)
+            content = read_file(self._pieces(identity, path), path, limit=self.container.max_output)
         except ServiceFailed as error:
             raise self._absent(error, str(path)) from None
         return read_output(content, self.container.output, name=f"'{path}'", redaction=self.redaction)
@@ -104,13 +106,18 @@ class Harvest:
         found, left = {}, self.max_artifacts
         for path in self.container.artifacts:
             try:
-                pieces = self.engine.archive(identity, str(path))
-                place, taken = copied(pieces, path, self.container.artifacts_to, limit=left)
+                place, taken = copied(self._pieces(identity, path), path, self.container.artifacts_to, limit=left)
             except ServiceFailed as error:
                 raise self._absent(error, str(path)) from None
             left -= taken
             found[str(path)] = str(place)
         return {"artifacts": found}
+
+    def _pieces(self, identity: str, path: PurePosixPath) -> Iterator[bytes]:
+        """A file or directory of the container, for as long as somebody waits for it."""
+        for piece in self.engine.archive(identity, str(path)):
+            self.streams.check()
+            yield piece
 
     @staticmethod
     def _absent(error: ServiceFailed, path: str) -> Exception:

@@ -13,7 +13,7 @@ from circuit_breaker.errors import ImageUnavailable, ServiceFailed
 if TYPE_CHECKING:
     from circuit_breaker.executors.docker_engine import DockerEngine
 
-__all__ = ["Image", "Reference", "image_for", "image_of"]
+__all__ = ["Image", "Reference", "image_for", "image_of", "is_root"]
 
 _PART: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST: Final = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::\d+)?"
@@ -64,6 +64,11 @@ class Reference:
         return f"docker.io/{self.name}" if slash else f"docker.io/library/{self.name}"
 
 
+def is_root(user: str) -> bool:
+    """Whether a user, such as ``"app"`` or ``"1000:1000"``, is root; so is nobody in particular."""
+    return user.partition(":")[0].lstrip("0") in {"", "root"}
+
+
 @attrs.frozen
 class Image:
     """An image that is there.
@@ -88,7 +93,7 @@ class Image:
     @property
     def is_root(self) -> bool:
         """Whether its programs run as root unless told otherwise."""
-        return self.user.partition(":")[0] in {"", "0", "root"}
+        return is_root(self.user)
 
 
 def image_of(engine: DockerEngine, container: Mapping[str, Any]) -> Image:

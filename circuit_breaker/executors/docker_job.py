@@ -11,12 +11,12 @@ from weakref import WeakKeyDictionary
 import attrs
 
 from circuit_breaker.engine.invocation import threaded
-from circuit_breaker.errors import ActionTimeout, ImageUnavailable, ServiceFailed
+from circuit_breaker.errors import ActionTimeout, ImageUnavailable, ServiceFailed, ServiceUnavailable
 from circuit_breaker.executors.docker_container import Container
 from circuit_breaker.executors.docker_document import creation
 from circuit_breaker.executors.docker_harvest import Harvest
 from circuit_breaker.executors.docker_image import Image, image_for, image_of
-from circuit_breaker.executors.docker_run import Run, finished, is_leftover
+from circuit_breaker.executors.docker_run import Run, finished, is_leftover, to_its_end
 from circuit_breaker.executors.docker_settings import DockerSettings
 from circuit_breaker.executors.docker_streams import Streams
 from circuit_breaker.executors.docker_sweep import DAY, swept
@@ -102,10 +102,25 @@ class Job:
             ActionError: Whatever else went wrong.
         """
         desk = _desk(self.settings)
-        async with desk.places:
+
+        async def run() -> dict[str, Any]:
             ready = await self._ready(desk)
             with ready.engine:
                 return await self._ran(ready)
+
+        async with desk.places:
+            try:
+                # Only when the outcome is kept may the container go: until then, whoever comes next needs it.
+                outcome: dict[str, Any] = await self.execution.step(self.name, run)
+            except asyncio.CancelledError:
+                await to_its_end(self._remove)
+                raise
+            await to_its_end(self._remove)
+        return outcome
+
+    def _remove(self) -> None:
+        with suppress(ServiceUnavailable, ServiceFailed), open_engine(self.settings, self.redaction) as engine:
+            engine.remove(self.name)
 
     async def _ready(self, desk: _Desk) -> _Ready:
         most = self.settings.max_pull_time

@@ -1,13 +1,14 @@
-"""The life of one container, in a thread of its own: joined or created, followed to its end, and removed."""
+"""The life of one container, in a thread of its own: joined or created, and followed to its end."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
 
@@ -16,12 +17,14 @@ from circuit_breaker.errors import OutputInvalid, ServiceFailed, ServiceUnavaila
 from circuit_breaker.executors.docker_container import Container
 from circuit_breaker.executors.docker_document import log_room
 from circuit_breaker.executors.docker_files import packed
-from circuit_breaker.executors.docker_streams import Streams, beside
+from circuit_breaker.executors.docker_streams import Stopped, Streams, beside
 
 if TYPE_CHECKING:
     from circuit_breaker.executors.docker_engine import DockerEngine
 
-__all__ = ["Ended", "Run", "finished", "is_leftover", "moment"]
+__all__ = ["Ended", "Run", "finished", "is_leftover", "moment", "to_its_end"]
+
+T = TypeVar("T")
 
 _TURN: Final = 0.25
 _TRIES: Final = 50
@@ -73,7 +76,7 @@ class Ended:
 
 @attrs.define(eq=False, kw_only=True)
 class Run:
-    """One container from its beginning to its removal. :meth:`work` blocks; :meth:`stop` ends it from elsewhere.
+    """One container from its beginning to its end. :meth:`work` blocks; :meth:`stop` ends it from elsewhere.
 
     Attributes:
         engine: Where it runs.
@@ -94,7 +97,6 @@ class Run:
     streams: Streams
     harvest: Callable[[Ended], dict[str, Any]]
     began: Callable[[float], None]
-    has_begun: bool = attrs.field(init=False, default=False)
     _interrupt: Callable[[], object] = attrs.field(init=False, default=lambda: None)
 
     def stop(self) -> None:
@@ -103,14 +105,13 @@ class Run:
         self._interrupt()
 
     def work(self) -> dict[str, Any]:
-        """The outcome. The container is gone then, and also when this raises.
+        """The outcome; the container is left until somebody has kept that. When this raises, the container is gone.
 
         Raises:
             Stopped: It was stopped.
             ServiceUnavailable: The engine was lost; the container could not be removed then.
             ServiceFailed: The engine refused something, or somebody else has removed the container.
         """
-        self.has_begun = True
         self.streams.check()
         identity = self.found["Id"] if self.found is not None else self._created()
         try:
@@ -118,9 +119,10 @@ class Run:
             self.streams.close()
             ended = self._ended(identity)
             return self.harvest(ended)
-        finally:
+        except BaseException:
             with suppress(ServiceUnavailable, ServiceFailed):  # one that is left is swept
                 self.engine.remove(identity)
+            raise
 
     def _created(self) -> str:
         """The id of a new container, or of one that somebody else was faster to create for the same work."""
@@ -207,20 +209,30 @@ class Run:
 
 async def finished(run: Run) -> dict[str, Any]:
     """The outcome of the run, which has come to its end when this returns or raises, also when it is cancelled."""
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        return dict(await to_its_end(run.work, stop=run.stop))
+    except Stopped as stopped:  # its event loop went away
+        raise asyncio.CancelledError from stopped
 
-    def work() -> dict[str, Any]:
+
+async def to_its_end(work: Callable[[], T], *, stop: Callable[[], object] = lambda: None) -> T:
+    """What the work gives, in a thread; a cancellation stops it, and is passed on when it has come to its end."""
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    begun = threading.Event()
+
+    def guarded() -> T:
+        begun.set()
         try:
-            return run.work()
+            return work()
         finally:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(over.set)
 
     try:
-        return dict(await threaded(work))
+        return cast("T", await threaded(guarded))
     except asyncio.CancelledError:
-        run.stop()
-        if run.has_begun:
+        stop()
+        if begun.is_set():
             await _patiently(over)
         raise
 

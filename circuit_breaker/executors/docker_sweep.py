@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["DAY", "swept"]
 
 DAY: Final = 86_400.0
-_ENDED: Final = ("exited", "dead")
+_ENDED: Final = frozenset({"exited", "dead"})
 _YOUNG: Final = 60.0
 
 
@@ -27,7 +27,7 @@ def swept(engine: DockerEngine, *, keep: Collection[str] | None, older_than: flo
     whose idempotency key is none of these, unless they are younger than a minute.
     """
     removed = []
-    for found in engine.containers(f"{LABEL}.key", *(_ENDED if keep is None else ())):
+    for found in engine.containers(f"{LABEL}.key"):
         if (keep is not None and _is_stray(found, keep)) or _is_old(engine, found, older_than):
             try:
                 engine.remove(found["Id"])

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from circuit_breaker.errors import ExecutorInvalid, ParameterInvalid
 from circuit_breaker.executors.docker import DockerExecutor
-from circuit_breaker.executors.docker_container import read_container
 from circuit_breaker.executors.docker_document import creation, name_of
 from circuit_breaker.executors.docker_image import Image, Reference
+from circuit_breaker.executors.docker_reading import read_container
 from circuit_breaker.executors.docker_run import is_leftover, moment
 from circuit_breaker.executors.docker_settings import DockerSettings, size
 from circuit_breaker.executors.secrets import secret
@@ -223,7 +223,7 @@ def test_a_container_is_secure_unless_more_is_asked_for():
     assert not document["OpenStdin"]
 
 
-@pytest.mark.parametrize("user", ["", "0", "root", "0:0", "root:root"])
+@pytest.mark.parametrize("user", ["", "0", "00", "root", "0:0", "root:root"])
 def test_an_image_of_root_runs_as_nobody(user):
     """B1: where the image says root or nothing, its programs run as nobody, unless the author says whom."""
     image = Image("sha256:1", "sha256:1", user)

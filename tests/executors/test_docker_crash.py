@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import subprocess
 import sys
 import time
@@ -291,3 +292,40 @@ async def error_of(work):
         return await work.execute()
     except ActionError as error:
         return error
+
+
+@pytest.mark.crash
+def test_killed_at_any_moment_the_work_is_done_once(dockerd, folder):
+    """Whenever the process is killed, also just before the outcome is kept, the container has run once in the end."""
+    dice = random.Random(20)  # noqa: S311 - the moments need not be secret
+    (folder / "go").touch()
+    said = ""
+    for _ in range(30):
+        with program(dockerd, folder) as process:
+            try:
+                said = process.communicate(timeout=dice.uniform(0.5, 1.3))[0]
+            except subprocess.TimeoutExpired:
+                process.kill()
+            else:
+                break
+    assert "done 'began\\nended'\n" == (said or finished(dockerd, folder))
+    assert "began\n" == (folder / "began").read_text()
+    assert [] == dockerd.names()
+
+
+async def test_a_container_stays_until_its_outcome_is_kept(executor, dockerd):
+    """When the outcome could not be kept, the next attempt gets it from the same container."""
+
+    class Forgetful(Attempt):
+        async def step(self, name, call):
+            await super().step(name, call)
+            raise ConnectionError
+
+    work = executor(command="cat /proc/sys/kernel/random/uuid")
+    with pytest.raises(ConnectionError):
+        await work.bind(Forgetful()).execute()
+    left = dockerd.names()
+    first = LogLine(work.execution.logs[0].line)
+    outcome = await work.bind(Attempt()).execute()
+
+    assert (left, first.line) == ([outcome["container"]], outcome["output"])

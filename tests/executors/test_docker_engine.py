@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from circuit_breaker.errors import ImageUnavailable, ServiceFailed
+from circuit_breaker.errors import ImageUnavailable, ServiceFailed, ServiceUnavailable
 from circuit_breaker.executors import docker_engine
 from circuit_breaker.executors.docker import DockerExecutor
-from circuit_breaker.executors.docker_container import read_container
+from circuit_breaker.executors.docker_reading import read_container
 from circuit_breaker.executors.docker_run import Run
 from circuit_breaker.executors.docker_settings import DockerSettings
 from circuit_breaker.executors.docker_streams import Stopped, Streams, beside
@@ -93,21 +93,42 @@ class Newer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def do_DELETE(self):
+        """Somebody else removes the container already, or it cannot be removed; or the engine breaks off."""
+        if not self.path.startswith("/v1.47/containers/gone"):
+            self.send_response(409 if "busy" in self.path else 500)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
     def log_message(self, *_):
         """Says nothing."""
 
 
-def test_an_engine_that_wants_a_newer_version_gets_it():
-    """The oldest version that we speak is used, unless the engine no longer does."""
+@pytest.fixture
+def newer():
     with ThreadingHTTPServer(("127.0.0.1", 0), Newer) as server, beside(server.serve_forever):
         try:
             address = f"tcp://127.0.0.1:{server.server_port}"
             with docker_engine.DockerEngine.open(address, answer_within=60, redaction=Redaction()) as opened:
-                assert opened.image("a") is None
-                with pytest.raises(ServiceFailed, match=r"/v1\.47/containers/json"):
-                    opened.containers("a")
+                yield opened
         finally:
             server.shutdown()
+
+
+def test_a_removal_that_somebody_else_has_begun_is_no_error(newer):
+    """A conflict is as good as done; a refusal, and an engine that breaks off, are errors."""
+    newer.remove("busy")
+    with pytest.raises(ServiceFailed):
+        newer.remove("stuck")
+    with pytest.raises(ServiceUnavailable, match="no answer from the container engine"):
+        newer.remove("gone")
+
+
+def test_an_engine_that_wants_a_newer_version_gets_it(newer):
+    """The oldest version that we speak is used, unless the engine no longer does."""
+    assert newer.image("a") is None
+    with pytest.raises(ServiceFailed, match=r"/v1\.47/containers/json"):
+        newer.containers("a")
 
 
 class FakeEngine:

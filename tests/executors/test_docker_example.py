@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "container_pipeline.py"
+from tests.documents import blocks
+from tests.services.images import add_busybox
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "container_pipeline.py"
 
 
-def run(**environment):
-    command = [sys.executable, "-W", "error", EXAMPLE]
+def run(program=EXAMPLE, **environment):
+    command = [sys.executable, "-W", "error", program]
     return subprocess.run(
         command, env=os.environ | environment, capture_output=True, text=True, timeout=90, check=False
     )
@@ -37,4 +41,19 @@ def test_what_is_missing_is_said_plainly(tmp_path):
     done = run(DOCKER_HOST=f"unix://{tmp_path}/no.sock")
 
     assert 0 == done.returncode, done.stderr
-    assert "No container engine answers" in done.stdout or "There is no busybox" in done.stdout
+    assert "No container engine answers" in done.stdout or "There is no statically" in done.stdout
+
+
+@pytest.mark.service("dockerd")
+def test_the_program_of_the_guide_runs(dockerd, tmp_path):
+    """What the guide shows as a program does what it says."""
+    client = dockerd.client()
+    add_busybox(client, "busybox:latest")
+    client.close()
+    page = (ROOT / "docs" / "how-to" / "containers.md").read_text()
+    program = tmp_path / "count.py"
+    program.write_text(next(block.text for block in blocks(page) if block.order == "file"))
+    done = run(program, DOCKER_HOST=dockerd.address)
+
+    assert 0 == done.returncode, done.stderr
+    assert "'exit_code': 0, 'output': 6," in done.stdout

@@ -86,6 +86,13 @@ async def test_two_that_do_the_same_work_share_its_container(executor, tmp_path,
     podman.clear()
 
 
-async def test_a_sweep_leaves_what_is_new(executor):
+async def test_what_was_left_behind_is_swept(executor, monkeypatch):
     """Podman lists and dates its containers in its own way."""
-    assert [] == await type(executor()).sweep(keep=())
+    with monkeypatch.context() as patched:
+        patched.setattr("circuit_breaker.executors.docker_engine.DockerEngine.remove", lambda *_: None)
+        name = (await executor(command="true").execute())["container"]
+    kind = type(executor())
+
+    assert [] == await kind.sweep()
+    assert [] == await kind.sweep(keep=["other"])
+    assert [name] == await kind.sweep(older_than=0)

@@ -18,7 +18,8 @@ PASSWD = b"root:x:0:0:root:/:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\nnobody:x:65
 
 def busybox() -> str | None:
     """The statically linked busybox of this machine, or None."""
-    return shutil.which("busybox", path="/bin:/usr/bin")
+    program = shutil.which("busybox", path="/bin:/usr/bin")
+    return program if program is not None and b"/ld-" not in Path(program).read_bytes()[:4096] else None
 
 
 def tree(program: str) -> bytes:
