@@ -17,8 +17,8 @@ from benchmarks.registry import benchmark
 from benchmarks.timing import microseconds
 from circuit_breaker import BaseExecutor, after_execute, before_execute, parameter, validate
 from circuit_breaker.executors import SubprocessExecutor
-from circuit_breaker.executors.serverless_contract import Invocation
-from circuit_breaker.executors.serverless_local import LocalBackend
+from circuit_breaker.executors.serverless.contract import Invocation
+from circuit_breaker.executors.serverless.local import LocalBackend
 
 HANDLER = "def handler(payload, context):\n    return {'words': len(payload['text'].split())}\n"
 BARE = f"""import json, sys

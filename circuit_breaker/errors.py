@@ -9,6 +9,7 @@
     │   │   └── ConditionParsingError    an expression, with the position of the fault
     │   ├── ExecutorInvalid          an executor class
     │   ├── FunctionInvalid          a container function, a trigger or a chain
+    │   ├── ToolInvalid              a tool, or tools that do not go together
     │   └── DocumentInvalid          a YAML or JSON document, with line and column
     ├── RulesError                   judging a rule was not possible
     │   ├── RuleNotFound             (LookupError)
@@ -42,6 +43,7 @@
     │   ├── ImageUnavailable         a container image is not here and cannot be had
     │   ├── AddressRefused           an address that executors may not call
     │   ├── SecretNotFound           (LookupError) a secret that nobody has given
+    │   ├── ToolNotFound             (LookupError)
     │   └── ActionInDoubt            started before a crash; nobody knows whether it ended
     ├── LLMError                     a model was asked, and no usable answer came; names provider and model
     │   ├── ProviderNotFound         (LookupError)
@@ -51,6 +53,7 @@
     │   ├── APIError                 the provider answered with an error
     │   │   ├── AuthenticationFailed
     │   │   ├── RateLimitExceeded
+    │   │   │   └── QuotaExhausted   the account is used up: waiting does not help
     │   │   ├── ContextTooLong
     │   │   └── ProviderOverloaded
     │   ├── RequestRefused           the request is wrong, whoever is asked
@@ -131,6 +134,7 @@ __all__ = [
     "ProgramFailed",
     "ProviderNotFound",
     "ProviderOverloaded",
+    "QuotaExhausted",
     "RateLimitExceeded",
     "Refused",
     "RequestRefused",
@@ -151,6 +155,8 @@ __all__ = [
     "StorageNewer",
     "TokenNotFound",
     "TooManyChoices",
+    "ToolInvalid",
+    "ToolNotFound",
     "TransitionNotFound",
     "VersionConflict",
     "WorkflowInvalid",
@@ -258,6 +264,12 @@ class FunctionInvalid(DefinitionError):
     """The function is not valid."""
 
     code = "invalid_function"
+
+
+class ToolInvalid(DefinitionError):
+    """The tool is not valid."""
+
+    code = "invalid_tool"
 
 
 class DocumentInvalid(DefinitionError):
@@ -526,6 +538,12 @@ class SecretNotFound(ActionError, LookupError):
     code = "secret_not_found"
 
 
+class ToolNotFound(ActionError, LookupError):
+    """There is no tool of that name."""
+
+    code = "tool_not_found"
+
+
 class ActionInDoubt(ActionError):
     """The action had started when the process ended, and nobody knows whether it was done."""
 
@@ -626,6 +644,13 @@ class RateLimitExceeded(APIError):
 
     code = "rate_limit_exceeded"
     again = True
+
+
+class QuotaExhausted(RateLimitExceeded):
+    """The account at the provider is used up."""
+
+    code = "quota_exhausted"
+    again = False
 
 
 class ContextTooLong(APIError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from cattrs.v import format_exception
 
 from circuit_breaker.errors import DataInvalid, nearest, words_of
 
-__all__ = ["SCALARS", "field_names", "field_types", "structure", "unreadable", "unstructure"]
+__all__ = ["SCALARS", "Documents", "field_names", "field_types", "structure", "unreadable", "unstructure"]
 
 T = TypeVar("T")
 
@@ -92,12 +92,18 @@ def structure(document: Any, kind: type[T]) -> T:
     Raises:
         DataInvalid: The document does not fit; every fault is named with its path.
     """
+    found: T = _structured(_converter(), document, kind, kind.__name__)
+    return found
+
+
+def _structured(converter: cattrs.Converter, document: Any, kind: Any, name: str) -> Any:
     try:
-        return _converter().structure(document, kind)
+        return converter.structure(document, kind)
     except cattrs.BaseValidationError as error:
         faults = "; ".join(cattrs.transform_error(error, path="data", format_exception=_in_words))
-        hint = _nearest_field(error)
-        raise DataInvalid(f"the data is no {kind.__name__}: {faults}", remedy=hint) from error
+        raise DataInvalid(f"the data is no {name}: {faults}", remedy=_nearest_field(error)) from error
+    except TypeError as error:  # a single value that is wrong is not wrapped
+        raise DataInvalid(f"the data is no {name}: {words_of(error)}") from error
 
 
 def _in_words(error: BaseException, kind: type | None) -> str:
@@ -121,12 +127,74 @@ def unstructure(value: Any) -> Any:
     Raises:
         DataInvalid: It is nested too deep, or contains itself.
     """
+    return _unstructured(_converter(), value)
+
+
+def _unstructured(converter: cattrs.Converter, value: Any, kind: Any = None) -> Any:
     try:
-        return _converter().unstructure(value)
+        return converter.unstructure(value, kind)
     except RecursionError as error:
         raise DataInvalid(
             f"the data of class {type(value).__name__} is nested too deep, or contains itself", remedy="flatten it"
         ) from error
+
+
+class Documents:
+    """The converter for a family of values, some of which may be one of several classes.
+
+    Which class it is stands in the member ``type`` of a document. What has its default value is left out.
+
+    Args:
+        *unions: For each union a mapping from what stands in ``type`` to the class.
+        others: How values are written and read that are no attrs classes, by their class.
+    """
+
+    def __init__(
+        self,
+        *unions: Mapping[str, type],
+        others: Mapping[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]] | None = None,
+    ) -> None:
+        self._converter = converter = _converter().copy(omit_if_default=True, prefer_attrib_converters=False)
+        for kind, (write, read) in (others or {}).items():
+            converter.register_unstructure_hook(kind, write)
+            converter.register_structure_hook(kind, functools.partial(_alone, read))
+        for kinds in unions:
+            union: Any = Union[tuple(kinds.values())]  # noqa: UP007 - there is no other way to make one of a tuple
+            converter.register_structure_hook(union, functools.partial(_tagged_in, converter, kinds))
+            for name, kind in kinds.items():
+                write = converter.get_unstructure_hook(kind)
+                converter.register_unstructure_hook(kind, functools.partial(_tagged_out, name, write))
+            converter.register_unstructure_hook(union, converter.unstructure)
+
+    def read(self, document: Any, kind: Any, name: str) -> Any:
+        """The value of that type which the document describes.
+
+        Raises:
+            DataInvalid: The document does not fit; every fault is named with its path.
+        """
+        return _structured(self._converter, document, kind, name)
+
+    def write(self, value: Any) -> Any:
+        """The value as a plain JSON document."""
+        return _unstructured(self._converter, value)
+
+
+def _alone(read: Callable[[Any], Any], document: Any, _: Any) -> Any:
+    return read(document)
+
+
+def _tagged_out(name: str, write: Callable[[Any], Any], value: Any) -> dict[str, Any]:
+    return {"type": name, **write(value)}
+
+
+def _tagged_in(converter: cattrs.Converter, kinds: Mapping[str, type], document: Any, _: Any) -> Any:
+    if not isinstance(document, Mapping):
+        raise TypeError(f"{document!r:.80} is no mapping")
+    kind = kinds.get(document.get("type", ""))
+    if kind is None:
+        hint = nearest(str(document.get("type", "")), kinds)
+        raise TypeError(f"there is no type {document.get('type')!r:.40} ({hint})")
+    return converter.structure({key: value for key, value in document.items() if key != "type"}, kind)
 
 
 def field_names(kind: type) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def test_every_link_leads_somewhere():
 
 
 PACKAGES = ["circuit_breaker"] + [
-    f"circuit_breaker.{name}" for name in ("rules", "workflow", "engine", "executors", "storage", "testing")
+    f"circuit_breaker.{name}" for name in ("rules", "workflow", "engine", "executors", "functions", "storage", "testing")
 ]
 
 

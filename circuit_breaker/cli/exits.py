@@ -8,7 +8,9 @@ from circuit_breaker.errors import (
     CaseNotFound,
     CircuitBreakerError,
     DefinitionError,
+    ExecutionNotFound,
     ExtraMissing,
+    FunctionNotFound,
     RuleNotFound,
     StorageError,
     TokenNotFound,
@@ -44,7 +46,7 @@ EXIT_CODES = {
     ExitCode.REFUSED: "refused, or the case failed, is stuck or in doubt",
     ExitCode.USAGE: "the command is wrong",
     ExitCode.INVALID: "a definition is wrong, or its module cannot be imported",
-    ExitCode.NOT_FOUND: "no such case, workflow or transition",
+    ExitCode.NOT_FOUND: "no such case, workflow, transition, function or execution",
     ExitCode.STORAGE: "the journal cannot be read or written",
     ExitCode.EXTRA: "an optional dependency is missing",
     ExitCode.INTERNAL: "a fault of this program (see --debug)",
@@ -52,7 +54,10 @@ EXIT_CODES = {
     ExitCode.TERMINATED: "asked to end by another program (SIGTERM)",
 }
 
-_NOT_FOUND = (CaseNotFound, WorkflowNotFound, TransitionNotFound, TokenNotFound, RuleNotFound)
+_NOT_FOUND = (
+    CaseNotFound, WorkflowNotFound, TransitionNotFound, TokenNotFound, RuleNotFound, FunctionNotFound,
+    ExecutionNotFound,
+)  # fmt: skip
 _BY_KIND: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], ExitCode], ...] = (
     (DefinitionError, ExitCode.INVALID),
     (_NOT_FOUND, ExitCode.NOT_FOUND),

@@ -40,6 +40,7 @@ class Program(click.Group):
         "schema": f"{_COMMANDS}.defining",
         "executors": f"{_COMMANDS}.executing",
         "execute": f"{_COMMANDS}.executing",
+        "functions": f"{_COMMANDS}.functions",
         "completion": f"{_COMMANDS}.completion",
     }
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from circuit_breaker.engine.engine import Engine
     from circuit_breaker.engine.limits import Limits
     from circuit_breaker.engine.plugins import Plugin
-    from circuit_breaker.engine.ports import CaseQuery, CaseSummary, Clock, Journal, SystemClock
+    from circuit_breaker.engine.ports import CaseQuery, CaseSummary, Clock, Entry, Journal, SystemClock
+    from circuit_breaker.engine.records import Record, Records
     from circuit_breaker.engine.rules_engine import RuleContext, RulesConfig, RulesEngine
     from circuit_breaker.engine.sync import SyncEngine
 
@@ -22,10 +23,13 @@ __all__ = [
     "CaseSummary",
     "Clock",
     "Engine",
+    "Entry",
     "Journal",
     "Limits",
     "Plugin",
     "Progress",
+    "Record",
+    "Records",
     "RuleContext",
     "RulesConfig",
     "RulesEngine",
@@ -42,7 +46,8 @@ __getattr__ = lazily(
         "engine": ("Engine",),
         "limits": ("Limits",),
         "plugins": ("Plugin",),
-        "ports": ("CaseQuery", "CaseSummary", "Clock", "Journal", "SystemClock"),
+        "ports": ("CaseQuery", "CaseSummary", "Clock", "Entry", "Journal", "SystemClock"),
+        "records": ("Record", "Records"),
         "rules_engine": ("RuleContext", "RulesConfig", "RulesEngine"),
         "sync": ("SyncEngine",),
     },

@@ -26,23 +26,23 @@ if TYPE_CHECKING:
         validate,
     )
     from circuit_breaker.executors.docker import DockerExecutor
-    from circuit_breaker.executors.docker_settings import DockerSettings
+    from circuit_breaker.executors.docker.settings import DockerSettings
     from circuit_breaker.executors.execution import ExecutionContext, LogLine, Progress, StandaloneContext
     from circuit_breaker.executors.function import FunctionExecutor
     from circuit_breaker.executors.http import HttpExecutor
     from circuit_breaker.executors.nats import NatsExecutor
     from circuit_breaker.executors.parameters import REQUIRED, Parameter
-    from circuit_breaker.executors.permission import ProgramSettings
     from circuit_breaker.executors.plan import result
-    from circuit_breaker.executors.program import SubprocessExecutor
-    from circuit_breaker.executors.python import PythonExecutor, PythonSettings
+    from circuit_breaker.executors.programs.executor import SubprocessExecutor
+    from circuit_breaker.executors.programs.permission import ProgramSettings
+    from circuit_breaker.executors.programs.python import PythonExecutor, PythonSettings
+    from circuit_breaker.executors.programs.resources import Resources
     from circuit_breaker.executors.registry import InstalledExecutors, installed
-    from circuit_breaker.executors.resources import Resources
     from circuit_breaker.executors.secrets import Redaction, revealed, secret
     from circuit_breaker.executors.serverless import ServerlessExecutor, ServerlessSettings
-    from circuit_breaker.executors.serverless_aws import LambdaFunctions
-    from circuit_breaker.executors.serverless_contract import Backend, Invocation
-    from circuit_breaker.executors.serverless_http import HttpFunctions
+    from circuit_breaker.executors.serverless.aws import LambdaFunctions
+    from circuit_breaker.executors.serverless.contract import Backend, Invocation
+    from circuit_breaker.executors.serverless.http import HttpFunctions
     from circuit_breaker.executors.settings import Settings
     from circuit_breaker.executors.step import StepExecutor, StepSettings
 
@@ -99,24 +99,23 @@ __getattr__ = lazily(
         "calls": ("CallSettings",),
         "config": ("ExecutorConfig",),
         "declarations": ("after_execute", "before_execute", "finally_execute", "parameter", "validate"),
-        "docker": ("DockerExecutor",),
-        "docker_settings": ("DockerSettings",),
+        "docker": ("DockerExecutor", "DockerSettings"),
         "execution": ("ExecutionContext", "LogLine", "Progress", "StandaloneContext"),
         "function": ("FunctionExecutor",),
         "http": ("HttpExecutor",),
         "nats": ("NatsExecutor",),
         "parameters": ("REQUIRED", "Parameter"),
-        "permission": ("ProgramSettings",),
+        "programs.permission": ("ProgramSettings",),
         "plan": ("result",),
-        "program": ("SubprocessExecutor",),
-        "python": ("PythonExecutor", "PythonSettings"),
+        "programs.executor": ("SubprocessExecutor",),
+        "programs.python": ("PythonExecutor", "PythonSettings"),
         "registry": ("InstalledExecutors", "installed"),
-        "resources": ("Resources",),
+        "programs.resources": ("Resources",),
         "secrets": ("Redaction", "revealed", "secret"),
-        "serverless": ("ServerlessExecutor", "ServerlessSettings"),
-        "serverless_aws": ("LambdaFunctions",),
-        "serverless_contract": ("Backend", "Invocation"),
-        "serverless_http": ("HttpFunctions",),
+        "serverless.executor": ("ServerlessExecutor", "ServerlessSettings"),
+        "serverless.aws": ("LambdaFunctions",),
+        "serverless.contract": ("Backend", "Invocation"),
+        "serverless.http": ("HttpFunctions",),
         "settings": ("Settings",),
         "step": ("StepExecutor", "StepSettings"),
     },

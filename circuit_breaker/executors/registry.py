@@ -30,10 +30,10 @@ OWN: Final[Mapping[str, str]] = {
     "docker": f"{_PACKAGE}.docker:DockerExecutor",
     "http": f"{_PACKAGE}.http:HttpExecutor",
     "nats": f"{_PACKAGE}.nats:NatsExecutor",
-    "python": f"{_PACKAGE}.python:PythonExecutor",
+    "python": f"{_PACKAGE}.programs.python:PythonExecutor",
     "serverless": f"{_PACKAGE}.serverless:ServerlessExecutor",
     "step": f"{_PACKAGE}.step:StepExecutor",
-    "subprocess": f"{_PACKAGE}.program:SubprocessExecutor",
+    "subprocess": f"{_PACKAGE}.programs.executor:SubprocessExecutor",
 }
 """Where our own executors are. No package can take one of these names."""
 

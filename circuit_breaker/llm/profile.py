@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -53,11 +53,13 @@ class ModelProfile:
         renamed: The vendor's names of members, such as ``max_tokens`` → ``max_completion_tokens``.
         refused: Members that the model does not take; they are dropped, and the response says so.
         fixed: Members of which it takes one value only; another is changed to it, and the response says so.
-        ranges: The least and the greatest value of members whose range is narrower than ours.
+        ranges: The least and the greatest value of members whose range is narrower than ours; of ``stop``, how many.
         schema_dialect: Which JSON Schema it takes: ``"full"``, ``"openai_strict"``, ``"gemini"``.
+        foreign_thinking: What becomes of the thoughts of other vendors' models: ``"dropped"``, or told as ``"text"``.
         price: What it costs, or None where nobody knows.
         tags: What it is good for, such as ``"fast"``, ``"coding"``; virtual models ask for these.
         aliases: Other names of it.
+        api: Which of a vendor's interfaces it needs, such as ``"responses"``; empty for the usual one.
     """
 
     pattern: str = "*"
@@ -71,9 +73,11 @@ class ModelProfile:
     fixed: Mapping[str, Any] = _NONE
     ranges: Mapping[str, tuple[float, float]] = _NONE
     schema_dialect: str = "full"
+    foreign_thinking: Literal["dropped", "text"] = "dropped"
     price: Price | None = None
     tags: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset)
     aliases: tuple[str, ...] = ()
+    api: str = ""
 
     def fits(self, model: str) -> bool:
         """Whether it is of this model."""

@@ -73,6 +73,7 @@ class RoutingOptions:
         task_type: Such as ``"coding"``: a virtual model of that kind is used where the request names none.
         fallback_models: What to try next, in order.
         preferred_providers: Those that come first among equals.
+        continuation: Whether another model may go on with an answer that broke off; the stream then says so.
     """
 
     routing_strategy: str | None = None
@@ -81,6 +82,7 @@ class RoutingOptions:
     task_type: str | None = None
     fallback_models: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     preferred_providers: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    continuation: bool = False
 
 
 def _stops(stop: str | Iterable[str] | None) -> tuple[str, ...]:

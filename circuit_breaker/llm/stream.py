@@ -13,6 +13,7 @@ from circuit_breaker.errors import CircuitBreakerError
 from circuit_breaker.llm.response import ChatCompletionResponse
 
 __all__ = [
+    "StreamContinued",
     "StreamEnded",
     "StreamEvent",
     "StreamFailed",
@@ -87,6 +88,21 @@ class ToolCallEnded:
     index: int = 0
 
 
+@attrs.frozen(kw_only=True)
+class StreamContinued:
+    """The stream of one model broke off, and another goes on with the answer; comes only where the request allows it.
+
+    Attributes:
+        provider: Who goes on.
+        model: The model that goes on.
+        error: Why the one before broke off.
+    """
+
+    provider: str
+    model: str
+    error: CircuitBreakerError
+
+
 @attrs.frozen
 class StreamEnded:
     """The model has answered; the response is complete, with its usage."""
@@ -107,4 +123,13 @@ class StreamFailed:
     partial: ChatCompletionResponse
 
 
-StreamEvent = StreamStarted | TextDelta | ThinkingDelta | ToolCallDelta | ToolCallEnded | StreamEnded | StreamFailed
+StreamEvent = (
+    StreamStarted
+    | TextDelta
+    | ThinkingDelta
+    | ToolCallDelta
+    | ToolCallEnded
+    | StreamContinued
+    | StreamEnded
+    | StreamFailed
+)

@@ -7,7 +7,8 @@ short for tenant and id together; ``grown`` counts the bytes since the last snap
 the times microseconds since 1970 in UTC.
 
 ``records`` are kept beside the cases; each key of one has a row in ``record_keys``, so that those with a key are read
-off in the order of their ids.
+off in the order of their ids. ``budget_accounts`` hold what was spent and what is reserved, dollars as decimal text; a
+lease in ``budget_leases`` whose time is over has no end any more, and no share in what is reserved.
 """
 
 from __future__ import annotations
@@ -108,6 +109,28 @@ MIGRATIONS: Sequence[Migration] = (
         ) WITHOUT ROWID
         """,
         "CREATE INDEX record_keys_by_number ON record_keys (number)",
+    ),
+    (
+        """
+        CREATE TABLE budget_accounts (
+            account TEXT PRIMARY KEY,
+            dollars TEXT NOT NULL,
+            tokens INTEGER NOT NULL,
+            held_dollars TEXT NOT NULL,
+            held_tokens INTEGER NOT NULL
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE budget_leases (
+            lease TEXT NOT NULL,
+            account TEXT NOT NULL,
+            dollars TEXT NOT NULL,
+            tokens INTEGER NOT NULL,
+            expires REAL,
+            PRIMARY KEY (lease, account)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX budget_leases_by_end ON budget_leases (expires) WHERE expires IS NOT NULL",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""What users test with: a clock that stands still, executors that follow a script, and a suite for executors.
+"""What users test with: a clock that stands still, executors and models that follow a script, recordings, and a suite.
 
 The fixtures are in :mod:`circuit_breaker.testing.plugin`, which pytest finds by itself.
 """
@@ -12,6 +12,9 @@ from circuit_breaker.lazy import lazily
 if TYPE_CHECKING:
     from circuit_breaker.testing.clock import ManualClock
     from circuit_breaker.testing.conformance import ExecutorConformance, ExecutorSubject
+    from circuit_breaker.testing.model_turns import ModelTurn
+    from circuit_breaker.testing.models import MockLLMProvider, ScriptedProvider
+    from circuit_breaker.testing.recording import NotRecorded, Recorder, Replayer
     from circuit_breaker.testing.script import HANG, ExecutorCall, Scripted, ScriptExhausted, Turn, scripted
 
 __all__ = [
@@ -20,8 +23,14 @@ __all__ = [
     "ExecutorConformance",
     "ExecutorSubject",
     "ManualClock",
+    "MockLLMProvider",
+    "ModelTurn",
+    "NotRecorded",
+    "Recorder",
+    "Replayer",
     "ScriptExhausted",
     "Scripted",
+    "ScriptedProvider",
     "Turn",
     "scripted",
 ]
@@ -31,6 +40,9 @@ __getattr__ = lazily(
     {
         "clock": ("ManualClock",),
         "conformance": ("ExecutorConformance", "ExecutorSubject"),
+        "model_turns": ("ModelTurn",),
+        "models": ("MockLLMProvider", "ScriptedProvider"),
+        "recording": ("NotRecorded", "Recorder", "Replayer"),
         "script": ("HANG", "ExecutorCall", "ScriptExhausted", "Scripted", "Turn", "scripted"),
     },
 )

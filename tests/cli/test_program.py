@@ -12,6 +12,7 @@ import sys
 import time
 from io import StringIO
 
+import click
 import pytest
 import structlog
 
@@ -19,7 +20,7 @@ import circuit_breaker
 from circuit_breaker.cli.exits import EXIT_CODES, ExitCode, exit_code
 from circuit_breaker.cli.logs import logs_to
 from circuit_breaker.cli.output import Output
-from circuit_breaker.cli.program import Program
+from circuit_breaker.cli.program import Program, program
 from circuit_breaker.cli.visible import SafeConsole
 from circuit_breaker.errors import ExtraMissing, VersionConflict
 
@@ -40,9 +41,15 @@ def test_the_help_names_every_command_and_exit_code(cb):
         assert word in text
 
 
-PATHS = [
-    path for name in COMMANDS for path in ([f"{name} list", f"{name} describe"] if name == "executors" else [name])
-]
+def paths(command: click.Command, name: str) -> list[str]:
+    """The command, or those of a group, as they are typed."""
+    if not isinstance(command, click.Group):
+        return [name]
+    return [path for inner, each in command.commands.items() for path in paths(each, f"{name} {inner}")]
+
+
+CONTEXT = click.Context(program)
+PATHS = [path for name in COMMANDS for path in paths(program.get_command(CONTEXT, name), name)]
 
 
 @pytest.mark.parametrize("path", PATHS)

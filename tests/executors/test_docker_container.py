@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from circuit_breaker.errors import ExecutorInvalid, ParameterInvalid
 from circuit_breaker.executors.docker import DockerExecutor
-from circuit_breaker.executors.docker_document import creation, name_of
-from circuit_breaker.executors.docker_image import Image, Reference
-from circuit_breaker.executors.docker_reading import read_container
-from circuit_breaker.executors.docker_run import is_leftover, moment
-from circuit_breaker.executors.docker_settings import DockerSettings, size
+from circuit_breaker.executors.docker.document import creation, name_of
+from circuit_breaker.executors.docker.image import Image, Reference
+from circuit_breaker.executors.docker.reading import read_container
+from circuit_breaker.executors.docker.run import is_leftover, moment
+from circuit_breaker.executors.docker.settings import DockerSettings, size
 from circuit_breaker.executors.secrets import secret
 
 ROOTLESS = Image("sha256:1", "sha256:2", "app")

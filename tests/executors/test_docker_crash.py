@@ -121,7 +121,7 @@ class Attempt(StandaloneContext):
 @pytest.fixture
 def left(monkeypatch, dockerd):
     """Leaves containers where they are, as the end of a process would; they are removed when the test ends."""
-    monkeypatch.setattr("circuit_breaker.executors.docker_engine.DockerEngine.remove", lambda *_: None)
+    monkeypatch.setattr("circuit_breaker.executors.docker.engine.DockerEngine.remove", lambda *_: None)
     yield
     dockerd.clear()
 
@@ -188,7 +188,7 @@ async def test_a_container_that_is_removed_while_it_is_joined_has_no_outcome(exe
 
 async def test_output_that_was_lost_is_an_error(executor, folder, monkeypatch, left):
     """The engine keeps a limited log while nobody reads it: what may be incomplete is not taken for the output."""
-    monkeypatch.setattr("circuit_breaker.executors.docker_run.log_room", lambda _: 1000)
+    monkeypatch.setattr("circuit_breaker.executors.docker.run.log_room", lambda _: 1000)
     script = "seq 1000; echo x >>/folder/ran; sleep 2"
     first, second = (executor(command=["sh", "-c", script]).bind(Attempt()) for _ in range(2))
     async with asyncio.TaskGroup() as group:
@@ -249,7 +249,7 @@ async def test_containers_of_nobody_are_swept(dockerd, executor):
 
 async def test_strays_are_swept_when_they_are_no_longer_young(dockerd, executor, monkeypatch):
     """Work that is in progress keeps its container; of all other work it is taken away, running or not."""
-    monkeypatch.setattr("circuit_breaker.executors.docker_sweep._YOUNG", -60.0)
+    monkeypatch.setattr("circuit_breaker.executors.docker.sweep._YOUNG", -60.0)
     client = dockerd.client()
     for name in ("a", "b"):
         client.create_container(BUSYBOX, "sleep 60", name=f"of-{name}", labels={"circuit-breaker.key": f"{name}:step"})

@@ -10,12 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from circuit_breaker.errors import ImageUnavailable, ServiceFailed, ServiceUnavailable
-from circuit_breaker.executors import docker_engine
 from circuit_breaker.executors.docker import DockerExecutor
-from circuit_breaker.executors.docker_reading import read_container
-from circuit_breaker.executors.docker_run import Run
-from circuit_breaker.executors.docker_settings import DockerSettings
-from circuit_breaker.executors.docker_streams import Stopped, Streams, beside
+from circuit_breaker.executors.docker.engine import DockerEngine
+from circuit_breaker.executors.docker.reading import read_container
+from circuit_breaker.executors.docker.run import Run
+from circuit_breaker.executors.docker.settings import DockerSettings
+from circuit_breaker.executors.docker.streams import Stopped, Streams, beside
 from circuit_breaker.executors.output import Output
 from circuit_breaker.executors.secrets import Redaction
 from tests.services.images import BUSYBOX, busybox, tree
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.fixture
 def engine(dockerd):
-    with docker_engine.DockerEngine.open(dockerd.address, answer_within=60, redaction=Redaction()) as opened:
+    with DockerEngine.open(dockerd.address, answer_within=60, redaction=Redaction()) as opened:
         yield opened
         dockerd.clear()
 
@@ -109,7 +109,7 @@ def newer():
     with ThreadingHTTPServer(("127.0.0.1", 0), Newer) as server, beside(server.serve_forever):
         try:
             address = f"tcp://127.0.0.1:{server.server_port}"
-            with docker_engine.DockerEngine.open(address, answer_within=60, redaction=Redaction()) as opened:
+            with DockerEngine.open(address, answer_within=60, redaction=Redaction()) as opened:
                 yield opened
         finally:
             server.shutdown()
@@ -194,7 +194,7 @@ def test_a_name_that_is_free_again_is_taken(run):
 @pytest.mark.parametrize(("status", "words"), [(409, "the name of the container, 'a', is taken"), (500, "taken")])
 def test_a_container_that_cannot_be_created(run, monkeypatch, status, words):
     """A name that stays taken by something that does not run is an error, as every other refusal is."""
-    monkeypatch.setattr("circuit_breaker.executors.docker_run._TRIES", 2)
+    monkeypatch.setattr("circuit_breaker.executors.docker.run._TRIES", 2)
 
     with pytest.raises(ServiceFailed, match=words):
         run(FakeEngine({"Id": "theirs", "State": {"Status": "exited"}}, status=status)).work()

@@ -59,7 +59,7 @@ async def test_no_engine_is_said_plainly(tmp_path):
 async def test_the_usual_addresses_are_tried(monkeypatch, tmp_path):
     """Without an address Docker's socket is tried, then Podman's of the system and of the user."""
     addresses = (f"unix://{tmp_path}/a", f"unix://{tmp_path}/b")
-    monkeypatch.setattr("circuit_breaker.executors.docker_engine.usual_addresses", lambda: addresses)
+    monkeypatch.setattr("circuit_breaker.executors.docker.engine.usual_addresses", lambda: addresses)
     error = await failure(ServiceUnavailable, DockerExecutor(image="a"))
 
     assert all(address in error.message for address in addresses)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_breaker.errors import OutputInvalid, OutputTooLarge
-from circuit_breaker.executors.docker_files import copied, packed, read_file
+from circuit_breaker.executors.docker.files import copied, packed, read_file
 
 RESULT = PurePosixPath("/out/result")
 
@@ -137,7 +137,7 @@ def test_artifacts_have_a_limit(tmp_path):
 
 def test_artifacts_are_not_too_many(tmp_path, monkeypatch):
     """A flood of empty files is refused too."""
-    monkeypatch.setattr("circuit_breaker.executors.docker_files._MOST_FILES", 2)
+    monkeypatch.setattr("circuit_breaker.executors.docker.files._MOST_FILES", 2)
     tree = [("result", b"", tarfile.DIRTYPE), *((f"result/{n}", b"", tarfile.REGTYPE) for n in range(2))]
 
     with pytest.raises(OutputTooLarge, match="more than 2 files"):

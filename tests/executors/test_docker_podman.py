@@ -68,7 +68,7 @@ async def test_faults_are_typed(executor):
 
 async def test_two_that_do_the_same_work_share_its_container(executor, tmp_path, podman, monkeypatch):
     """Whoever comes second joins the container that runs, and gets all of its output."""
-    monkeypatch.setattr("circuit_breaker.executors.docker_engine.DockerEngine.remove", lambda *_: None)
+    monkeypatch.setattr("circuit_breaker.executors.docker.engine.DockerEngine.remove", lambda *_: None)
     tmp_path.chmod(0o777)
     context = StandaloneContext()
     parameters = {
@@ -89,7 +89,7 @@ async def test_two_that_do_the_same_work_share_its_container(executor, tmp_path,
 async def test_what_was_left_behind_is_swept(executor, monkeypatch):
     """Podman lists and dates its containers in its own way."""
     with monkeypatch.context() as patched:
-        patched.setattr("circuit_breaker.executors.docker_engine.DockerEngine.remove", lambda *_: None)
+        patched.setattr("circuit_breaker.executors.docker.engine.DockerEngine.remove", lambda *_: None)
         name = (await executor(command="true").execute())["container"]
     kind = type(executor())
 

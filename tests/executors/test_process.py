@@ -21,11 +21,11 @@ from circuit_breaker.errors import (
     ParameterInvalid,
     ProgramFailed,
 )
-from circuit_breaker.executors import process, resources
-from circuit_breaker.executors.ending import Ending
 from circuit_breaker.executors.output import Output
-from circuit_breaker.executors.process import Program, run
-from circuit_breaker.executors.resources import UNBOUNDED, Resources, launcher
+from circuit_breaker.executors.programs import process, resources
+from circuit_breaker.executors.programs.ending import Ending
+from circuit_breaker.executors.programs.process import Program, run
+from circuit_breaker.executors.programs.resources import UNBOUNDED, Resources, launcher
 from tests.executors.processes import trace
 
 __all__ = ["trace"]
@@ -237,7 +237,7 @@ def test_a_program_ends_with_this_process(tmp_path, trace):
     code = f"""
 import asyncio
 from pathlib import Path
-from circuit_breaker.executors.process import Program, run
+from circuit_breaker.executors.programs.process import Program, run
 from circuit_breaker.executors.output import Output
 program = Program(command=("/bin/sleep", "60"), home=Path("{tmp_path}"), environment={trace.variables!r})
 print("begun", flush=True)

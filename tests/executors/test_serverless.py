@@ -9,7 +9,7 @@ import pytest
 from circuit_breaker.errors import ExecutorInvalid, ParameterInvalid
 from circuit_breaker.executors.secrets import secret
 from circuit_breaker.executors.serverless import ServerlessExecutor
-from circuit_breaker.executors.serverless_contract import Invocation
+from circuit_breaker.executors.serverless.contract import Invocation
 
 
 class Recorded:

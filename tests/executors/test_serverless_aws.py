@@ -19,7 +19,7 @@ from circuit_breaker.errors import (
 )
 from circuit_breaker.executors.secrets import secret
 from circuit_breaker.executors.serverless import ServerlessExecutor
-from circuit_breaker.executors.serverless_aws import MOST_ASYNC, MOST_SYNC, LambdaFunctions
+from circuit_breaker.executors.serverless.aws import MOST_ASYNC, MOST_SYNC, LambdaFunctions
 from tests.services.lambda_fake import lambda_fake
 from tests.services.moto import archive, moto_server
 
@@ -184,8 +184,8 @@ def test_credentials_are_whole(credentials):
 
 async def test_the_extra_is_named_when_it_is_missing(monkeypatch):
     """Without aiobotocore the error says what to install."""
-    monkeypatch.setitem(__import__("sys").modules, "circuit_breaker.executors.serverless_lambda", None)
-    monkeypatch.delattr("circuit_breaker.executors.serverless_lambda", raising=False)
+    monkeypatch.setitem(__import__("sys").modules, "circuit_breaker.executors.serverless.aws_lambda", None)
+    monkeypatch.delattr("circuit_breaker.executors.serverless.aws_lambda", raising=False)
 
     with pytest.raises(ExtraMissing, match=r"circuit-breaker-sdk\[aws\]"):
         await executor("http://127.0.0.1:9", "echo").execute()

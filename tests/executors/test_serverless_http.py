@@ -19,7 +19,7 @@ from circuit_breaker.errors import (
 from circuit_breaker.executors.cloudevents import CloudEvent, binary, read_event, structured
 from circuit_breaker.executors.secrets import secret
 from circuit_breaker.executors.serverless import ServerlessExecutor
-from circuit_breaker.executors.serverless_http import HttpFunctions
+from circuit_breaker.executors.serverless.http import HttpFunctions
 from tests.services.web import site, wire
 
 SECRETS = {"GATEWAY": "gateway-s3cret", "KEY": "s3cret"}

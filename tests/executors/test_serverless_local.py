@@ -21,10 +21,10 @@ from circuit_breaker.errors import (
     ProgramFailed,
 )
 from circuit_breaker.executors import Resources
-from circuit_breaker.executors.permission import ProcessSettings
+from circuit_breaker.executors.programs.permission import ProcessSettings
 from circuit_breaker.executors.secrets import Redaction
-from circuit_breaker.executors.serverless_contract import Invocation
-from circuit_breaker.executors.serverless_local import LocalBackend
+from circuit_breaker.executors.serverless.contract import Invocation
+from circuit_breaker.executors.serverless.local import LocalBackend
 from tests.executors.processes import trace
 
 __all__ = ["trace"]

@@ -24,7 +24,7 @@ from circuit_breaker.executors.execution import StandaloneContext
 from circuit_breaker.executors.parameters import Parameter, Unfit
 from circuit_breaker.executors.registry import find, installed
 
-__all__ = ["execute", "executors"]
+__all__ = ["execute", "executors", "secrets_of"]
 
 
 @click.group(short_help="List and describe what can be executed.")
@@ -121,7 +121,7 @@ def execute(
     """  # noqa: D301 - click reads the mark of a paragraph that is not to be wrapped
     executor = _named(name)
     parameters = {**(document or {}), **_read(given, executor)}
-    decided = {**_settings(settings), **({"secrets": _secrets(secrets)} if secrets else {})}
+    decided = {**_settings(settings), **({"secrets": secrets_of(secrets)} if secrets else {})}
     made = executor.under(**decided)(**parameters) if decided else executor(**parameters)
     output.document(complete(_executed(made.bind(_Told(output, key)), limit=timeout)))
 
@@ -174,7 +174,12 @@ def _settings(given: Iterable[str]) -> dict[str, Any]:
     return {key: _value(value, None) for key, value in _pairs(given, "--set")}
 
 
-def _secrets(names: Iterable[str]) -> dict[str, str]:
+def secrets_of(names: Iterable[str]) -> dict[str, str]:
+    """The values of the environment variables of these names.
+
+    Raises:
+        SecretNotFound: One is not set.
+    """
     missing = [name for name in names if name not in os.environ]
     if missing:
         raise SecretNotFound(

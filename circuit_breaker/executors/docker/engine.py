@@ -1,0 +1,275 @@
+"""The connection to a container engine, Docker's or Podman's: each method is one request, and blocks.
+
+API of the engine: https://docs.docker.com/reference/api/engine/version/v1.41/; Podman answers the same.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import attrs
+import docker
+import requests.exceptions
+import urllib3.exceptions
+from docker.errors import APIError, DockerException
+
+from circuit_breaker.errors import ServiceFailed, ServiceUnavailable, words_of
+from circuit_breaker.executors.docker.settings import usual_addresses
+from circuit_breaker.executors.secrets import Redaction
+
+__all__ = ["Attachment", "DockerEngine", "Log"]
+
+OLDEST: Final = "1.41"
+_PIECE: Final = 64 * 1024
+_PROBE: Final = 5.0
+_PORT: Final = 2375
+_GONE: Final = (OSError, urllib3.exceptions.HTTPError, DockerException)
+_START: Final = "start Docker or Podman, or say where the engine is: DockerExecutor.under(base_url=...)"
+
+
+def _obstacle(address: str) -> str:
+    """Why nobody answers at the address, or an empty text."""
+    parts = urlsplit(address)
+    try:
+        if parts.scheme == "unix":
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(_PROBE)
+                probe.connect(parts.path)
+        else:
+            socket.create_connection((parts.hostname or "", parts.port or _PORT), _PROBE).close()
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return ""
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+@attrs.define(eq=False)
+class Attachment:
+    """The standard streams of a container that has not begun yet."""
+
+    _stream: Any
+    _socket: socket.socket = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._socket = getattr(self._stream, "_sock", self._stream)
+        self._socket.settimeout(None)
+
+    def frames(self) -> Iterator[tuple[int, bytes]]:
+        """Pieces of output as they come, each with 1 for the standard output or 2 for the standard error."""
+        with suppress(OSError):  # stopped, or lost; which of them is seen by whoever asks for the exit code
+            while len(header := self._exactly(8)) == 8:
+                stream, left = struct.unpack(">BxxxL", header)
+                while left and (piece := self._socket.recv(min(left, _PIECE))):
+                    left -= len(piece)
+                    yield stream, piece
+
+    def _exactly(self, count: int) -> bytes:
+        found = b""
+        while len(found) < count and (piece := self._socket.recv(count - len(found))):
+            found += piece
+        return found
+
+    def feed(self, data: bytes) -> None:
+        """Writes the standard input and ends it; a program that ends without reading it is no error."""
+        with suppress(OSError):
+            self._socket.sendall(data)
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def stop(self) -> None:
+        """Ends :meth:`frames` and :meth:`feed`, wherever they are."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        self.stop()
+        response = getattr(self._stream, "_response", None)
+        for part in (response, self._stream, self._socket):
+            if part is not None:
+                with suppress(OSError, ValueError):  # each may have closed the next
+                    part.close()
+
+
+class Log:
+    """One stream of a container from its beginning to its end, in pieces; to be closed."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        response = getattr(self._stream, "_response", None)
+        if response is not None:
+            response.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        with suppress(*_GONE):  # stopped, or lost, as above
+            yield from self._stream
+
+    def stop(self) -> None:
+        """Ends the iteration, wherever it is."""
+        with suppress(*_GONE, AttributeError):  # it may have come to its end
+            self._stream.close()
+
+
+class DockerEngine:
+    """A connection to the engine at an address; to be closed.
+
+    Its errors are :class:`ServiceUnavailable` where it does not answer, and :class:`ServiceFailed` where it refuses.
+
+    Attributes:
+        address: Where it listens.
+        is_podman: Whether it is Podman, which keeps logs in a format of its own.
+    """
+
+    def __init__(self, address: str, *, answer_within: float, redaction: Redaction) -> None:
+        self.address = address
+        self._redaction = redaction
+        self._client = self._connected(OLDEST, answer_within)
+        with self._asked("tell its version"):
+            version = self._client.version(api_version=False)
+        if _number(version.get("MinAPIVersion", OLDEST)) > _number(OLDEST):
+            self._client.close()
+            self._client = self._connected(version["ApiVersion"], answer_within)
+        self.is_podman = any("podman" in part.get("Name", "").lower() for part in version.get("Components") or ())
+
+    def _connected(self, version: str, answer_within: float) -> Any:  # of some methods there are no types
+        return docker.APIClient(base_url=self.address, version=version, timeout=answer_within)  # type: ignore[arg-type]
+
+    @classmethod
+    def open(cls, base_url: str | None, *, answer_within: float, redaction: Redaction) -> Self:
+        """The first engine that answers, at the address or at one of the usual ones.
+
+        Raises:
+            ServiceUnavailable: None does; every address that was tried is named.
+        """
+        tried = []
+        for address in (base_url,) if base_url else usual_addresses():
+            obstacle = _obstacle(address)
+            if not obstacle:
+                return cls(address, answer_within=answer_within, redaction=redaction)
+            tried.append(f"{address} ({obstacle})")
+        raise ServiceUnavailable(f"there is no container engine at {', '.join(tried)}", remedy=_START)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._client.close()
+
+    @contextmanager
+    def _asked(self, what: str) -> Iterator[None]:
+        if obstacle := _obstacle(self.address):  # when it cannot connect, the library leaves a socket open
+            raise ServiceUnavailable(f"the container engine at {self.address} was lost ({obstacle})", remedy=_START)
+        try:
+            yield
+        except APIError as error:
+            reason = self._redaction.clean(str(error.explanation or error))
+            raise ServiceFailed(f"the container engine did not {what}: {reason}", status=error.status_code) from None
+        except _GONE as error:
+            reason = self._redaction.clean(words_of(error))
+            raise ServiceUnavailable(
+                f"no answer from the container engine at {self.address}, which was to {what}: {reason}", remedy=_START
+            ) from None
+
+    @contextmanager
+    def _missing_is_none(self) -> Iterator[None]:
+        try:
+            yield
+        except ServiceFailed as error:
+            if error.status != 404:
+                raise
+
+    def container(self, name: str) -> Mapping[str, Any] | None:
+        """What is known about a container, by name or id, or None."""
+        return self._described("a container", self._client.inspect_container, name)
+
+    def containers(self, label: str) -> list[Mapping[str, Any]]:
+        """The containers with a label, running or not."""
+        with self._asked("list containers"):
+            return list(self._client.containers(all=True, filters={"label": [label]}))
+
+    def image(self, name: str) -> Mapping[str, Any] | None:
+        """What is known about an image, by name or id, or None."""
+        return self._described("an image", self._client.inspect_image, name)
+
+    def _described(self, what: str, inspect: Callable[[str], Any], name: str) -> Mapping[str, Any] | None:
+        found: list[Mapping[str, Any]] = []
+        with self._missing_is_none(), self._asked(f"describe {what}"):
+            found.append(inspect(name))
+        return found[0] if found else None
+
+    def pull(self, name: str, tag: str, platform: str | None) -> str:
+        """Pulls an image; gives the reason why it could not be, or an empty text."""
+        with self._asked(f"pull '{name}'"):
+            for told in self._client.pull(name, tag=tag, stream=True, decode=True, platform=platform):
+                if "error" in told:
+                    return self._redaction.clean(str(told["error"]))
+        return ""
+
+    def create(self, document: Mapping[str, Any], *, name: str, platform: str | None) -> str:
+        """The id of a new container."""
+        with self._asked("create a container"):
+            return str(self._client.create_container_from_config(dict(document), name, platform)["Id"])
+
+    def put(self, container: str, archive: bytes) -> None:
+        """Unpacks a tar archive at the root of a container."""
+        with self._asked("write files into a container"):
+            self._client.put_archive(container, "/", archive)
+
+    def attach(self, container: str, *, stdin: bool) -> Attachment:
+        """The standard streams of a container that has not begun yet."""
+        wanted = {"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1}
+        with self._asked("attach to a container"):
+            return Attachment(self._client.attach_socket(container, params=wanted))
+
+    def start(self, container: str) -> None:
+        """Lets a container begin."""
+        with self._asked("start a container"):
+            self._client.start(container)
+
+    def log(self, container: str, *, stderr: bool) -> Log:
+        """One stream of a container from its beginning to its end."""
+        with self._asked("read the log of a container"):
+            return Log(self._client.logs(container, stdout=not stderr, stderr=stderr, stream=True, follow=True))
+
+    def wait(self, container: str, seconds: float) -> int | None:
+        """The exit code of a container, or None if it has not ended in that time."""
+        with self._asked("wait for a container"):
+            try:
+                return int(self._client.wait(container, timeout=seconds)["StatusCode"])
+            except requests.exceptions.Timeout:
+                return None
+            except requests.exceptions.ConnectionError as error:
+                if "timed out" in str(error):
+                    return None
+                raise
+
+    def archive(self, container: str, path: str) -> Iterator[bytes]:
+        """A file or directory of a container, as a tar archive in pieces."""
+        with self._asked(f"read '{path}' in a container"):
+            yield from self._client.get_archive(container, path)[0]
+
+    def remove(self, container: str) -> None:
+        """Ends a container if it runs, and removes it and its own volumes; one that is gone is no error."""
+        try:
+            with self._missing_is_none(), self._asked("remove a container"):
+                self._client.remove_container(container, force=True, v=True)
+        except ServiceFailed as error:
+            if error.status != 409:  # somebody else is removing it
+                raise

@@ -1,0 +1,1 @@
+"""Programs of this machine: permitted, limited, and ended with all that they started."""

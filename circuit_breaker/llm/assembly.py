@@ -1,0 +1,339 @@
+"""Assembly: the pieces of an answer, as a vendor sends them, put together to events and to the whole answer.
+
+A whole answer goes through the same assembly as a streamed one, as one large piece; so both give the same response.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from circuit_breaker.errors import CircuitBreakerError, ResponseInvalid
+from circuit_breaker.llm.call_pieces import CallPieces, Growing
+from circuit_breaker.llm.failures import Asked
+from circuit_breaker.llm.messages import ChatMessage
+from circuit_breaker.llm.names import Names
+from circuit_breaker.llm.parts import EXTRA, Part, Text, Thinking, ToolCall
+from circuit_breaker.llm.response import ChatCompletionResponse, Choice, FinishReason, Loss
+from circuit_breaker.llm.stream import (
+    StreamEnded,
+    StreamEvent,
+    StreamFailed,
+    StreamStarted,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCallEnded,
+)
+from circuit_breaker.llm.usage import NO_USAGE, Usage
+
+__all__ = ["Assembly"]
+
+
+@attrs.define(eq=False)
+class _GrowingText:
+    """A text that is still being said."""
+
+    pieces: list[str] = attrs.field(factory=list)
+    extra: Mapping[str, Any] = EXTRA
+
+    def part(self, assembly: Assembly) -> Part:
+        del assembly
+        return Text("".join(self.pieces), self.extra)
+
+
+@attrs.define(eq=False)
+class _GrowingThought:
+    """A thought that is still being thought."""
+
+    pieces: list[str] = attrs.field(factory=list)
+    signature: str | None = None
+    redacted: str | None = None
+
+    def part(self, assembly: Assembly) -> Part:
+        return Thinking(
+            text="".join(self.pieces), signature=self.signature, redacted=self.redacted, provider=assembly.kind
+        )
+
+
+@attrs.define(eq=False)
+class _Answer:
+    """One of the answers, as far as it has come."""
+
+    index: int
+    parts: list[_GrowingText | _GrowingThought | Growing] = attrs.field(factory=list)
+    calls: CallPieces = attrs.field(factory=CallPieces)
+    reason: FinishReason | None = None
+    raw_reason: str = ""
+    refused: bool = False
+
+
+class Assembly:
+    """An answer in the making. A vendor's reader tells it what has come; it tells the events.
+
+    Args:
+        asked: Who was asked.
+        kind: The kind of the provider, which its thoughts are marked with.
+        names: What the vendor calls our tools.
+        losses: What could not be sent as it was asked for.
+        answer_tool: The tool, by the vendor's name, whose arguments are the text of the answer; or an empty text.
+    """
+
+    def __init__(
+        self,
+        asked: Asked,
+        *,
+        kind: str,
+        names: Names | None = None,
+        losses: Iterable[Loss] = (),
+        answer_tool: str = "",
+    ) -> None:
+        self.asked = asked
+        self.kind = kind
+        self.events: list[StreamEvent] = []
+        self.usage: Usage | None = None
+        self.created = 0
+        self.extra: dict[str, Any] = {}
+        self.request_id: str | None = None
+        self._names = names or Names()
+        self._losses = tuple(losses)
+        self._answer_tool = answer_tool
+        self._id = ""
+        self._model = ""
+        self._started = False
+        self._answers: dict[int, _Answer] = {}
+
+    # What a reader tells.
+
+    def started(self, *, id: str = "", model: str = "", created: int = 0) -> None:  # noqa: A002 - the vendors' word
+        """The answer begins; may be told again and again, and what was told first holds."""
+        self._id = self._id or id
+        self._model = self._model or model
+        self.created = self.created or created
+        if not self._started:
+            self._start()
+
+    def text(self, piece: str | None, *, index: int = 0, extra: Mapping[str, Any] = EXTRA) -> None:
+        """A piece of text; nothing is no piece."""
+        if piece:
+            self._text(self._answer(index), piece, extra)
+
+    def refusal(self, piece: str | None, *, index: int = 0) -> None:
+        """A piece of a text that says why the model does not answer."""
+        if piece:
+            self._answer(index).refused = True
+            self.text(piece, index=index)
+
+    def thinking(
+        self, piece: str | None, *, index: int = 0, signature: str | None = None, redacted: str | None = None
+    ) -> None:
+        """A piece of a thought, its signature, or both."""
+        if not (piece or signature or redacted):
+            return
+        answer = self._answer(index)
+        last = answer.parts[-1] if answer.parts else None
+        if not isinstance(last, _GrowingThought) or last.redacted is not None or redacted is not None:
+            last = _GrowingThought()
+            answer.parts.append(last)
+        last.redacted = redacted
+        last.signature = (last.signature or "") + signature if signature else last.signature
+        if piece:
+            last.pieces.append(piece)
+            self.events.append(ThinkingDelta(text=piece, index=index))
+
+    def thought_ended(self, *, index: int = 0) -> None:
+        """The thought is complete: the next piece begins another."""
+        answer = self._answer(index)
+        if answer.parts and isinstance(answer.parts[-1], _GrowingThought):
+            answer.parts.append(_GrowingText())
+
+    def call(
+        self,
+        arguments: Any = "",
+        *,
+        at: int | None = None,
+        id: str | None = None,  # noqa: A002 - the vendors' word
+        name: str | None = None,
+        index: int = 0,
+        extra: Mapping[str, Any] = EXTRA,
+    ) -> None:
+        """A piece of a call of a tool.
+
+        Args:
+            arguments: The next piece of the JSON text, or the whole of them as an object.
+            at: Which call the vendor says it is of, if it says so; need not be right.
+            id: The vendor's id of the call, if it is in this piece.
+            name: The vendor's name of the tool, if it is in this piece.
+            index: Which answer.
+            extra: What the vendor wants back with the call.
+        """
+        answer = self._answer(index)
+        growing, new = answer.calls.place(arguments, at=at, id=id, name=name)
+        if extra:
+            growing.extra = {**growing.extra, **extra}
+        if new:
+            answer.parts.append(growing)
+        if growing.name:
+            self._tell(answer, growing)
+
+    def call_ended(self, *, at: int, index: int = 0) -> None:
+        """The call that the vendor says it was is complete; those that are not told so end with the answer."""
+        answer = self._answer(index)
+        growing = answer.calls.at(at)
+        if growing is not None:
+            self._end_call(answer, growing)
+
+    def finish(self, reason: FinishReason, raw: str = "", *, index: int = 0) -> None:
+        """Why the answer ended. An answer that ended and calls tools has ended for that."""
+        answer = self._answer(index)
+        answer.raw_reason = raw
+        answer.reason = reason
+
+    def close(self) -> None:
+        """The vendor says that it is over; an answer that never said why it ended has stopped."""
+        for answer in self._answers.values():
+            answer.reason = answer.reason or "stop"
+
+    # What the stream asks.
+
+    @property
+    def finished(self) -> bool:
+        """Whether every answer that has begun has said why it ended."""
+        return bool(self._answers) and all(answer.reason is not None for answer in self._answers.values())
+
+    def take(self) -> list[StreamEvent]:
+        """The events since the last time."""
+        events, self.events = self.events, []
+        return events
+
+    def response(self) -> ChatCompletionResponse:
+        """The whole answer; the calls that are still open are ended.
+
+        Raises:
+            ResponseInvalid: Nothing says that the answer is complete, or a call has no name.
+        """
+        if not self.finished:
+            what = "the answer ended before it was complete" if self._started else "the answer holds nothing"
+            raise self.asked.error(ResponseInvalid, what, remedy="try again")
+        for answer in self._answers.values():
+            self._end_calls(answer)
+        return self._built(self._finish_reason)
+
+    def end(self, response: ChatCompletionResponse) -> None:
+        """The answer is complete: tells the last event."""
+        self.events.append(StreamEnded(response))
+
+    def fail(self, error: CircuitBreakerError) -> None:
+        """The answer broke off: tells the last event."""
+        if not self._started:
+            self._start()
+        self.events.append(StreamFailed(error, self.partial()))
+
+    def partial(self) -> ChatCompletionResponse:
+        """What has come so far; it ended with an error."""
+        return self._built(lambda _: "error")
+
+    # The rest is our own.
+
+    def _start(self) -> None:
+        self._started = True
+        self._id = self._id or f"cb-{uuid.uuid4().hex}"
+        self._model = self._model or self.asked.model
+        self.events.append(StreamStarted(id=self._id, model=self._model, provider=self.asked.provider))
+
+    def _answer(self, index: int) -> _Answer:
+        found = self._answers.get(index)
+        if found is None:
+            if not self._started:
+                self._start()
+            found = self._answers[index] = _Answer(index)
+        return found
+
+    def _text(self, answer: _Answer, piece: str, extra: Mapping[str, Any] = EXTRA) -> None:
+        last = answer.parts[-1] if answer.parts else None
+        if not isinstance(last, _GrowingText):
+            last = _GrowingText()
+            answer.parts.append(last)
+        if extra:
+            last.extra = {**last.extra, **extra}
+        last.pieces.append(piece)
+        self.events.append(TextDelta(text=piece, index=answer.index))
+
+    def _tell(self, answer: _Answer, call: Growing) -> None:
+        """Tells what is new of a call whose name is known."""
+        piece = call.untold()
+        if call.name == self._answer_tool:
+            if piece:
+                self.events.append(TextDelta(text=piece, index=answer.index))
+            return
+        if piece or not call.told:
+            call.told = True
+            ours = self._names.ours(call.name)
+            self.events.append(
+                ToolCallDelta(call=call.number, id=call.id, name=ours, arguments=piece, index=answer.index)
+            )
+
+    def _end_calls(self, answer: _Answer) -> None:
+        for call in answer.calls:
+            self._end_call(answer, call)
+
+    def _end_call(self, answer: _Answer, call: Growing) -> None:
+        if call.ended:
+            return
+        if not call.name:
+            raise self.asked.error(ResponseInvalid, "the answer calls a tool without a name", remedy="try again")
+        call.ended = True
+        if call.name == self._answer_tool:
+            return
+        if not call.arguments.strip():
+            call.add("{}")
+            self._tell(answer, call)
+        ours = self._names.ours(call.name)
+        self.events.append(
+            ToolCallEnded(call=call.number, id=call.id, name=ours, arguments=call.arguments, index=answer.index)
+        )
+
+    def _built(self, reason: Any) -> ChatCompletionResponse:
+        answers = sorted(self._answers.values(), key=_by_index) or [_Answer(0)]
+        return ChatCompletionResponse(
+            id=self._id,
+            model=self._model,
+            provider=self.asked.provider,
+            choices=tuple(self._choice(answer, reason(answer)) for answer in answers),
+            usage=self.usage or NO_USAGE,
+            created=self.created or int(time.time()),
+            losses=self._losses,
+            request_id=self.request_id,
+            extra=self.extra or EXTRA,
+        )
+
+    def _choice(self, answer: _Answer, reason: FinishReason) -> Choice:
+        parts = (self._part(part) for part in answer.parts)
+        message = ChatMessage("assistant", [part for part in parts if part is not None])
+        return Choice(index=answer.index, message=message, finish_reason=reason, raw_finish_reason=answer.raw_reason)
+
+    def _part(self, part: _GrowingText | _GrowingThought | Growing) -> Part | None:
+        if not isinstance(part, Growing):
+            built = part.part(self)
+            return None if built == _NOTHING else built
+        if part.name == self._answer_tool and part.name:
+            return Text(part.arguments)
+        return ToolCall(id=part.id, name=self._names.ours(part.name), arguments=part.arguments, extra=part.extra)
+
+    def _finish_reason(self, answer: _Answer) -> FinishReason:
+        reason = "content_filter" if answer.refused else answer.reason or "other"
+        calls = any(call.name != self._answer_tool for call in answer.calls)
+        if calls and reason == "stop":
+            return "tool_calls"
+        return "stop" if reason == "tool_calls" and not calls else reason
+
+
+_NOTHING: Final = Text("")
+
+
+def _by_index(answer: _Answer) -> int:
+    return answer.index

@@ -1,0 +1,279 @@
+"""What a conversation remembers: its messages within a number of tokens and of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, cast
+
+import attrs
+
+from circuit_breaker.errors import DataInvalid
+from circuit_breaker.invocation import inline
+from circuit_breaker.llm.documents import messages_from_document, to_document
+from circuit_breaker.llm.messages import ChatMessage, Role, system, user
+from circuit_breaker.llm.parts import Part
+from circuit_breaker.llm.tokens import TokenCount, count_tokens
+from circuit_breaker.llm.units import Counted, Unit, with_message
+from circuit_breaker.llm.vocabulary import Vocabulary
+
+__all__ = ["ConversationMemory", "MemoryUsage", "Summarize"]
+
+Summarize = Callable[[str, Sequence[ChatMessage]], str | Awaitable[str]]
+"""Makes a summary of the summary so far (an empty text at first) and of messages that no longer fit."""
+
+_VERSION: Final = 1
+_FALLEN: Final = 10  # what waits for a summary is at most so many times what is remembered
+_SUMMARY: Final = "Summary of the conversation before:\n"
+
+
+@attrs.frozen(kw_only=True)
+class MemoryUsage:
+    """How full a memory is.
+
+    Attributes:
+        tokens: Of all that it gives to a model.
+        max_tokens: The most of them.
+        messages: Without the system prompt.
+        max_messages: The most of them, or None.
+        estimated: Whether the tokens are estimated.
+        dropped: How many messages have been dropped since it was cleared.
+        waiting: How many of these wait to be summarised.
+    """
+
+    tokens: int
+    max_tokens: int
+    messages: int
+    max_messages: int | None
+    estimated: bool
+    dropped: int
+    waiting: int
+
+    @property
+    def share(self) -> float:
+        """Of the tokens that it may have, how many it has: 0.5 is half."""
+        return self.tokens / self.max_tokens
+
+
+class ConversationMemory:
+    """The messages of a conversation: the oldest are dropped when there are too many, or too many tokens of them.
+
+    The system prompt is never dropped, and neither is what was said last, even where that alone is too long. A message
+    that calls tools goes together with the results.
+
+    Args:
+        system_prompt: What the model is told to be and to do; an empty text for nothing.
+        max_tokens: The most tokens that a model is given, the system prompt included.
+        max_messages: The most messages, the system prompt not included, or None for any number.
+        model: The model, for counting its tokens exactly where ``vocabulary`` can.
+        vocabulary: A folder with vocabularies; without one, tokens are estimated.
+        summarize: Summarises what falls out; see :meth:`condense`. Without it, that is forgotten.
+
+    Raises:
+        ValueError: A limit is no positive number.
+    """
+
+    def __init__(
+        self,
+        system_prompt: str = "",
+        max_tokens: int = 4000,
+        max_messages: int | None = None,
+        *,
+        model: str = "",
+        vocabulary: Vocabulary | None = None,
+        summarize: Summarize | None = None,
+    ) -> None:
+        _check_limits(max_tokens, max_messages)
+        self.max_tokens = max_tokens
+        self.max_messages = max_messages
+        self._model = model
+        self._vocabulary = vocabulary
+        self._summarize = summarize
+        self._system_prompt = system_prompt
+        self._units: tuple[Unit, ...] = ()
+        self._fallen: list[Unit] = []
+        self._summary = ""
+        self._dropped = 0
+        self._fixed = self._count_fixed()
+
+    @property
+    def system_prompt(self) -> str:
+        """What the model is told to be and to do; can be set at any time."""
+        return self._system_prompt
+
+    @system_prompt.setter
+    def system_prompt(self, text: str) -> None:
+        self._system_prompt = text
+        self._settle()
+
+    @property
+    def messages(self) -> tuple[ChatMessage, ...]:
+        """The conversation as a model is given it: the system prompt, the summary if there is one, the history."""
+        return (*self._head(), *self.history)
+
+    @property
+    def history(self) -> tuple[ChatMessage, ...]:
+        """What was said and is remembered, without the system prompt and the summary."""
+        return tuple(message for unit in self._units for message in unit.messages)
+
+    @property
+    def summary(self) -> str:
+        """What is known of that which fell out; an empty text if nothing is."""
+        return self._summary
+
+    @property
+    def usage(self) -> MemoryUsage:
+        """How full it is."""
+        entries = [entry for unit in self._units for entry in unit.entries]
+        return MemoryUsage(
+            tokens=self._tokens(),
+            max_tokens=self.max_tokens,
+            messages=len(entries),
+            max_messages=self.max_messages,
+            estimated=self._fixed.estimated or any(entry.count.estimated for entry in entries),
+            dropped=self._dropped,
+            waiting=sum(len(unit.entries) for unit in self._fallen),
+        )
+
+    def add_message(self, role: Role, content: str | Part | Sequence[str | Part]) -> ChatMessage:
+        """Adds what was said, and gives it back as a message.
+
+        Raises:
+            ValueError: There is no such role.
+            DataInvalid: It is the result of a call that is not there.
+        """
+        message = ChatMessage(role, cast(Any, content))
+        self.add(message)
+        return message
+
+    def add(self, *messages: ChatMessage) -> None:
+        """Adds messages; what does not fit any more falls out at the other end.
+
+        Raises:
+            DataInvalid: One is the result of a call that is not there. Nothing is added.
+        """
+        units = self._units
+        for message in messages:
+            units = with_message(units, Counted(message, self._count(message)))
+        self._units = units
+        self._settle()
+
+    def clear(self) -> None:
+        """Forgets all but the system prompt."""
+        self._units, self._fallen, self._summary, self._dropped = (), [], "", 0
+        self._settle()
+
+    async def condense(self) -> str:
+        """Brings what has fallen out into the summary, and gives that. Call it before the model is asked.
+
+        Without ``summarize``, or when nothing has fallen out, it does nothing. When it fails, nothing is lost: the next
+        call tries again.
+        """
+        if self._summarize is None or not self._fallen:
+            return self._summary
+        units = list(self._fallen)
+        said = [message for unit in units for message in unit.messages]
+        self._summary = str(await inline(self._summarize, self._summary, said))
+        self._fallen = [unit for unit in self._fallen if unit not in units]
+        self._settle()
+        return self._summary
+
+    def export(self) -> dict[str, Any]:
+        """All of it as a plain JSON document, for :meth:`restore`."""
+        return {
+            "version": _VERSION,
+            "system_prompt": self._system_prompt,
+            "max_tokens": self.max_tokens,
+            "max_messages": self.max_messages,
+            "summary": self._summary,
+            "messages": to_document(list(self.history)),
+            "waiting": to_document([message for unit in self._fallen for message in unit.messages]),
+            "dropped": self._dropped,
+        }
+
+    @classmethod
+    def restore(
+        cls,
+        document: Mapping[str, Any],
+        *,
+        model: str = "",
+        vocabulary: Vocabulary | None = None,
+        summarize: Summarize | None = None,
+    ) -> ConversationMemory:
+        """The memory that :meth:`export` has written.
+
+        Raises:
+            DataInvalid: The document is no memory, or one of a later release.
+        """
+        try:
+            made = cls(
+                str(document["system_prompt"]),
+                document["max_tokens"],
+                document["max_messages"],
+                model=model,
+                vocabulary=vocabulary,
+                summarize=summarize,
+            )
+            made._take(document)
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, DataInvalid):
+                raise
+            raise DataInvalid(f"the document is no memory: {error!r}", remedy="give what export() has made") from error
+        return made
+
+    def _take(self, document: Mapping[str, Any]) -> None:
+        if document["version"] != _VERSION:
+            raise DataInvalid(f"the memory has version {document['version']!r}, and version {_VERSION} is understood")
+        self._summary, self._dropped = str(document["summary"]), int(document["dropped"])
+        self._fallen = list(self._as_units(messages_from_document(document["waiting"])))
+        self._units = self._as_units(messages_from_document(document["messages"]))
+        self._settle()
+
+    def _as_units(self, messages: Sequence[ChatMessage]) -> tuple[Unit, ...]:
+        units: tuple[Unit, ...] = ()
+        for message in messages:
+            units = with_message(units, Counted(message, self._count(message)))
+        return units
+
+    def _head(self) -> list[ChatMessage]:
+        prompt = [system(self._system_prompt)] if self._system_prompt else []
+        # A summary says what people said: it is not to speak with the authority of the system prompt.
+        return [*prompt, user(f"{_SUMMARY}{self._summary}")] if self._summary else prompt
+
+    def _count(self, message: ChatMessage) -> TokenCount:
+        return count_tokens(message, self._model, vocabulary=self._vocabulary)
+
+    def _count_fixed(self) -> TokenCount:
+        return count_tokens(self._head(), self._model, vocabulary=self._vocabulary)
+
+    def _tokens(self) -> int:
+        return self._fixed.tokens + sum(unit.tokens for unit in self._units)
+
+    def _settle(self) -> None:
+        """Drops the oldest units until what is left is within the limits."""
+        self._fixed = self._count_fixed()
+        tokens, count = self._tokens(), sum(len(unit.entries) for unit in self._units)
+        gone = set()
+        for at, unit in enumerate(self._units[:-1]):
+            if tokens <= self.max_tokens and (self.max_messages is None or count <= self.max_messages):
+                break
+            if not unit.pinned:
+                gone.add(at)
+                tokens, count = tokens - unit.tokens, count - len(unit.entries)
+        self._drop(gone)
+
+    def _drop(self, gone: set[int]) -> None:
+        if not gone:
+            return
+        fallen = [self._units[at] for at in sorted(gone)]
+        self._units = tuple(unit for at, unit in enumerate(self._units) if at not in gone)
+        self._dropped += sum(len(unit.entries) for unit in fallen)
+        if self._summarize is not None:
+            self._fallen += fallen
+            while sum(unit.tokens for unit in self._fallen) > _FALLEN * self.max_tokens and len(self._fallen) > 1:
+                self._fallen.pop(0)
+
+
+def _check_limits(max_tokens: int, max_messages: int | None) -> None:
+    for name, limit in (("max_tokens", max_tokens), ("max_messages", max_messages)):
+        if limit is not None and (type(limit) is not int or limit < 1):
+            raise ValueError(f"{name} is {limit!r}, and must be a whole number from 1")

@@ -1,0 +1,23 @@
+"""Providers: who serves models, each in its vendor's wire format. Each name is loaded when first used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from circuit_breaker.lazy import lazily
+
+if TYPE_CHECKING:
+    from circuit_breaker.llm.providers.custom import CustomProvider
+    from circuit_breaker.llm.providers.ollama import OllamaProvider
+    from circuit_breaker.llm.providers.openai import OpenAIProvider
+
+__all__ = ["CustomProvider", "OllamaProvider", "OpenAIProvider"]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "custom": ("CustomProvider",),
+        "ollama": ("OllamaProvider",),
+        "openai": ("OpenAIProvider",),
+    },
+)

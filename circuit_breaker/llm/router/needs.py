@@ -1,0 +1,120 @@
+"""Needs: what a request asks of whatever model answers it, and how much of it there is to read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from circuit_breaker.llm.messages import ChatMessage
+from circuit_breaker.llm.parts import File, Image, Text, Thinking, ToolCall, ToolResult
+from circuit_breaker.llm.profile import ModelProfile
+from circuit_breaker.llm.request import ChatCompletionRequest
+
+__all__ = ["Needs", "needs_of"]
+
+BYTES_A_TOKEN = 4
+IMAGE_TOKENS = 5_000
+"""More than any vendor takes for an image that it has scaled down."""
+MESSAGE_TOKENS = 8
+"""What the marks around a message take at most."""
+ANSWER_TOKENS = 1_000
+"""What an answer takes where nobody says, for comparing prices."""
+
+
+@attrs.frozen(kw_only=True)
+class Needs:
+    """What a request needs.
+
+    Attributes:
+        capabilities: Some of :data:`circuit_breaker.llm.profile.CAPABILITIES`.
+        size: Bytes of text in it; files count as their data.
+        images: How many images.
+        messages: How many messages.
+        answer: The most tokens of all answers together, or None where the request does not say.
+    """
+
+    capabilities: frozenset[str] = frozenset()
+    size: int = 0
+    images: int = 0
+    messages: int = 0
+    answer: int | None = None
+
+    @property
+    def likely_tokens(self) -> int:
+        """About how many tokens it takes to read it."""
+        return self.size // BYTES_A_TOKEN + self.messages * MESSAGE_TOKENS + self.images * IMAGE_TOKENS // 4
+
+    @property
+    def most_tokens(self) -> int:
+        """The most tokens that it can take: no vocabulary makes more than one of a byte."""
+        return self.size + self.messages * MESSAGE_TOKENS + self.images * IMAGE_TOKENS
+
+    def missing(self, profile: ModelProfile) -> str:
+        """Why a model cannot do it, in words; empty when it can."""
+        if lacking := self.capabilities - profile.capabilities:
+            return f"cannot do {', '.join(sorted(lacking))}"
+        wanted = self.likely_tokens + (self.answer or 0)
+        if profile.context_tokens is not None and wanted > profile.context_tokens:
+            return f"reads {profile.context_tokens:,} tokens, about {wanted:,} are needed"
+        return ""
+
+
+def needs_of(request: ChatCompletionRequest) -> Needs:
+    """What the request needs."""
+    sizes = [_size(message) for message in request.messages]
+    tools = sum(
+        len(tool.name) + len(tool.description) + _json_size(tool.parameters) + MESSAGE_TOKENS for tool in request.tools
+    )
+    form = request.response_format
+    schema = _json_size(form.schema) if form is not None and form.schema else 0
+    return Needs(
+        capabilities=_capabilities(request),
+        size=sum(sizes) + 2 * tools + schema,
+        images=sum(isinstance(part, Image) for message in request.messages for part in message.parts),
+        messages=len(sizes),
+        answer=None if request.max_tokens is None else request.max_tokens * request.n,
+    )
+
+
+def _capabilities(request: ChatCompletionRequest) -> frozenset[str]:
+    found = {
+        {Image: "images", File: "files"}[type(part)]
+        for message in request.messages
+        for part in message.parts
+        if isinstance(part, (Image, File))
+    }
+    if request.tools:
+        found.add("tools")
+    if request.response_format is not None and request.response_format.kind != "text":
+        found.add(request.response_format.kind)
+    if request.reasoning_effort not in {None, "none"}:
+        found.add("thinking")
+    return frozenset(found)
+
+
+def _size(message: ChatMessage) -> int:
+    return sum(_part_size(part) for part in message.parts)
+
+
+def _part_size(part: object) -> int:
+    match part:
+        case Text(text=text) | Thinking(text=text):
+            return _bytes(text)
+        case ToolResult(content=content, name=name):
+            return _bytes(content) + len(name)
+        case ToolCall(arguments=arguments, name=name):
+            return _bytes(arguments) + _bytes(name)
+        case File(data=str(data)):
+            return len(data)
+    return 0
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
+
+
+def _json_size(document: Mapping[str, Any]) -> int:
+    return len(json.dumps(document, default=str))

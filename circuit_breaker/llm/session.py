@@ -1,0 +1,254 @@
+"""Connections to providers: one set that they share, with limits of time and size, and errors told as ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import attrs
+
+from circuit_breaker import outgoing
+from circuit_breaker.errors import (
+    ActionError,
+    ActionTimeout,
+    AddressRefused,
+    ConnectionFailed,
+    LLMError,
+    OutputTooLarge,
+    RequestRefused,
+    ResponseInvalid,
+    ResponseTimeout,
+    ServiceFailed,
+)
+from circuit_breaker.lazy import Later
+from circuit_breaker.llm.failures import Asked
+from circuit_breaker.llm.patience import SECONDS, Timeouts
+
+if TYPE_CHECKING:
+    import aiohttp
+else:
+    aiohttp = Later("aiohttp")
+
+__all__ = ["Answer", "Call", "Connections", "Exchange"]
+
+MOST: Final = 64 * 1024 * 1024
+"""Bytes of the longest answer that is not streamed."""
+
+_ANYWHERE: Final = ("0.0.0.0/0", "::/0")
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """One request to a provider.
+
+    Attributes:
+        url: Where it goes, a :class:`yarl.URL`.
+        method: In capitals.
+        headers: By name; not shown, for they hold the key.
+        body: JSON, or None.
+    """
+
+    url: Any = attrs.field(repr=False)
+    method: str = "POST"
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    body: bytes | None = attrs.field(default=None, repr=False)
+
+
+class Connections:
+    """Connections that one owner opens and closes, as an async context manager; several providers may share them.
+
+    It may be entered by each of them; it is closed when the last one leaves. Redirects are never followed. The
+    addresses of providers are those that the operator has configured, and may be anywhere; an address that comes with
+    a request, such as that of an image, is called by :meth:`fetch` only, and only if it is public.
+
+    Args:
+        timeouts: Seconds, unless a provider has its own.
+        ca_file: A file with certificates of further authorities to trust.
+        limit: The most connections at once; 0 for any number.
+        allow: Hosts and ranges that :meth:`fetch` may call although they are not public.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeouts: Timeouts = SECONDS,
+        ca_file: str | None = None,
+        limit: int = 0,
+        allow: tuple[str, ...] = (),
+    ) -> None:
+        self.timeouts = timeouts
+        self._ca_file = ca_file
+        self._limit = limit
+        self._allow = allow
+        self._users = 0
+        self._providers: outgoing.Session | None = None
+        self._others: outgoing.Session | None = None
+
+    async def __aenter__(self) -> Self:
+        if not self._users:
+            self._providers = self._session(outgoing.Perimeter(_ANYWHERE))
+            await self._providers.__aenter__()
+        self._users += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._users -= 1
+        if self._users:
+            return
+        opened, self._providers, self._others = (self._providers, self._others), None, None
+        for session in filter(None, opened):
+            await session.__aexit__(None, None, None)
+
+    def _session(self, perimeter: outgoing.Perimeter) -> outgoing.Session:
+        return outgoing.Session(perimeter, connect=self.timeouts.connect, ca_file=self._ca_file, limit=self._limit)
+
+    def exchange(self, call: Call, asked: Asked, timeouts: Timeouts | None = None) -> Exchange:
+        """The request and its answer, to be entered with ``async with``.
+
+        Raises:
+            RuntimeError: The connections are not open.
+        """
+        if self._providers is None:
+            raise RuntimeError(f"{asked}: it is not open; use 'async with provider:'")
+        request = outgoing.Request(
+            method=call.method, url=call.url, headers={"Accept-Encoding": "identity", **call.headers}, body=call.body
+        )
+        return Exchange(self._providers.open(request), asked, timeouts or self.timeouts)
+
+    async def fetch(self, url: str, asked: Asked, *, most: int = MOST) -> tuple[bytes, str]:
+        """What is at a public address, and its media type.
+
+        Raises:
+            RequestRefused: The address is none, or may not be called.
+            LLMError: It cannot be had.
+        """
+        if self._others is None:
+            self._others = self._session(outgoing.Perimeter(self._allow))
+            await self._others.__aenter__()
+        try:
+            request = outgoing.Request(method="GET", url=outgoing.read_url(url))
+        except ValueError as error:
+            raise asked.error(RequestRefused, f"the address of an image {error}") from error
+        with _told(asked):
+            async with asyncio.timeout(self.timeouts.first_byte), self._others.open(request, redirects=3) as response:
+                if response.status != 200:
+                    raise asked.error(RequestRefused, f"an image cannot be had: its server answered {response.status}")
+                return await outgoing.read_body(response, most), response.content_type
+
+
+class Exchange:
+    """One request and its answer, as an async context manager: leaving it ends the request at the vendor's.
+
+    What goes wrong inside of the block is the caller's affair and passes through unchanged.
+    """
+
+    def __init__(
+        self, opening: AbstractAsyncContextManager[aiohttp.ClientResponse], asked: Asked, timeouts: Timeouts
+    ) -> None:
+        self._opening = opening
+        self._asked = asked
+        self._timeouts = timeouts
+
+    async def __aenter__(self) -> Answer:
+        """Sends the request and waits for the answer to begin.
+
+        Raises:
+            ConnectionFailed: Nobody is there, its certificate is wrong, or the connection broke.
+            ResponseTimeout: It took too long.
+        """
+        deadline = None
+        if self._timeouts.total is not None:
+            deadline = asyncio.get_running_loop().time() + self._timeouts.total
+        with _told(self._asked):
+            async with asyncio.timeout(_least(self._timeouts.first_byte, self._timeouts.total)):
+                response = await self._opening.__aenter__()
+        return Answer(response, self._asked, idle=self._timeouts.idle, deadline=deadline)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._opening.__aexit__(None, None, None)
+
+
+class Answer:
+    """The answer of a provider, which comes piece by piece.
+
+    Attributes:
+        status: As HTTP has it.
+        headers: By name, in any case of letters.
+    """
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, asked: Asked, *, idle: float | None, deadline: float | None
+    ) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._asked = asked
+        self._idle = idle
+        self._deadline = deadline
+        self._time = asyncio.get_running_loop().time
+
+    @property
+    def media_type(self) -> str:
+        """Such as ``"application/json"``."""
+        return self._response.content_type
+
+    async def body(self) -> bytes:
+        """All of it.
+
+        Raises:
+            ResponseTimeout: It took too long, or stopped coming.
+            ConnectionFailed: The connection broke.
+            ResponseInvalid: It is too long, or wrongly packed.
+        """
+        with _told(self._asked):
+            async with asyncio.timeout_at(self._deadline):
+                return await outgoing.read_body(self._response, MOST)
+
+    async def more(self) -> bytes:
+        """The next piece; nothing at the end.
+
+        Raises:
+            ResponseTimeout: It took too long.
+            ConnectionFailed: The connection broke.
+        """
+        with _told(self._asked):
+            async with asyncio.timeout(self._patience()):
+                return await self._response.content.readany()
+
+    def _patience(self) -> float | None:
+        """How many seconds the next piece may take."""
+        left = None if self._deadline is None else max(0.0, self._deadline - self._time())
+        return _least(self._idle, left)
+
+
+def _least(*seconds: float | None) -> float | None:
+    return min((one for one in seconds if one is not None), default=None)
+
+
+@contextmanager
+def _told(asked: Asked) -> Iterator[None]:
+    """Tells errors of the connection as those of the provider."""
+    try:
+        yield
+    except LLMError:
+        raise
+    except TimeoutError as error:
+        what = error.message if isinstance(error, ActionTimeout) else "it took too long to answer"
+        raise asked.error(ResponseTimeout, what) from error
+    except ActionError as error:
+        raise asked.error(_kind(error), error.message, remedy=error.remedy) from error
+    except (aiohttp.ClientError, ConnectionError) as error:
+        what = "it closed the connection before it had answered in full"
+        raise asked.error(ConnectionFailed, what, remedy="try again") from error
+
+
+def _kind(error: ActionError) -> type[LLMError]:
+    match error:
+        case AddressRefused():
+            return RequestRefused
+        case ServiceFailed() | OutputTooLarge():
+            return ResponseInvalid
+        case _:
+            return ConnectionFailed

@@ -1,0 +1,75 @@
+"""Turns: who may speak after whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import attrs
+
+from circuit_breaker.llm.messages import user
+from circuit_breaker.llm.placed import Placed, Told
+
+__all__ = ["taking_turns"]
+
+BEGIN: Final = "(The conversation goes on.)"
+"""What the user says where the conversation begins with the model, and the vendor wants the user to begin."""
+
+GO_ON: Final = "Go on."
+"""What the user says where the model spoke last, and the vendor wants the user to."""
+
+
+def taking_turns(
+    messages: Iterable[Placed], told: Told, *, system_first: bool, alternating: bool, user_last: bool
+) -> list[Placed]:
+    """The messages without empty ones, in the turns that are wanted.
+
+    Args:
+        messages: The conversation.
+        told: Told of what is moved and added.
+        system_first: Whether what the model is told to be stands before everything else.
+        alternating: Whether the user begins, and messages of one who speaks several times in a row become one.
+        user_last: Whether the user, or a tool, is to have spoken last.
+    """
+    found = [one for one in messages if one.message.parts or one.message.extra]
+    if system_first:
+        found = _system_first(found, told)
+    if alternating:
+        found = _begun_by_user(_merged(found), told)
+    if user_last and found and found[-1].message.role == "assistant":
+        told.note(found[-1].at, "role", "changed", "the user has to speak last, and is taken to say: go on")
+        found.append(Placed(found[-1].at, user(GO_ON)))
+    return found
+
+
+def _is_system(one: Placed) -> bool:
+    return one.message.role == "system"
+
+
+def _system_first(messages: Sequence[Placed], told: Told) -> list[Placed]:
+    """What the model is told to be, and then the rest: a later instruction keeps its weight and loses its place."""
+    first = next((number for number, one in enumerate(messages) if not _is_system(one)), len(messages))
+    for one in filter(_is_system, messages[first:]):
+        told.note(one.at, "role", "changed", "what the model is told to be stands first: the message was moved there")
+    return sorted(messages, key=lambda one: not _is_system(one))
+
+
+def _merged(messages: Iterable[Placed]) -> list[Placed]:
+    """One message for several in a row of the user, or of the model."""
+    found: list[Placed] = []
+    for one in messages:
+        last = found[-1] if found else None
+        if last is None or one.message.role not in ("user", "assistant") or last.message.role != one.message.role:
+            found.append(one)
+        else:
+            found[-1] = attrs.evolve(last, message=last.message.plus(*one.message.parts))
+    return found
+
+
+def _begun_by_user(messages: list[Placed], told: Told) -> list[Placed]:
+    first = next((number for number, one in enumerate(messages) if not _is_system(one)), len(messages))
+    if first < len(messages) and messages[first].message.role == "user":
+        return messages
+    at = messages[first].at if first < len(messages) else 0
+    told.note(at, "role", "changed", "the user has to begin, and is taken to say that the conversation goes on")
+    return [*messages[:first], Placed(at, user(BEGIN)), *messages[first:]]

@@ -1,0 +1,85 @@
+"""The units of a conversation: what is kept or dropped as one, so that no call of a tool is left without its result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from circuit_breaker.errors import DataInvalid
+from circuit_breaker.llm.messages import ChatMessage
+from circuit_breaker.llm.parts import ToolResult
+from circuit_breaker.llm.tokens import TokenCount
+
+__all__ = ["Counted", "Unit", "with_message"]
+
+
+@attrs.frozen
+class Counted:
+    """A message and how many tokens it is."""
+
+    message: ChatMessage
+    count: TokenCount
+
+
+@attrs.frozen
+class Unit:
+    """A message, or one that calls tools together with their results; thoughts stay with the calls they led to.
+
+    Attributes:
+        entries: The messages.
+        open_calls: The ids of calls that have no result yet.
+    """
+
+    entries: tuple[Counted, ...]
+    open_calls: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, entry: Counted) -> Unit:
+        """A unit that begins with this message."""
+        return cls((entry,), frozenset(call.id for call in entry.message.tool_calls))
+
+    @property
+    def messages(self) -> tuple[ChatMessage, ...]:
+        """Its messages."""
+        return tuple(entry.message for entry in self.entries)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it is."""
+        return sum(entry.count.tokens for entry in self.entries)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it is never dropped."""
+        return self.entries[0].message.role == "system"
+
+    def calls(self) -> frozenset[str]:
+        """The ids of all calls in it."""
+        return frozenset(call.id for message in self.messages for call in message.tool_calls)
+
+    def answered(self, entry: Counted) -> Unit:
+        """The unit with results of some of its calls."""
+        given = {result.call_id for result in entry.message.tool_results}
+        return Unit((*self.entries, entry), self.open_calls - given)
+
+
+def with_message(units: Iterable[Unit], entry: Counted) -> tuple[Unit, ...]:
+    """The units with one message more: results go to the unit that called, anything else begins a new one.
+
+    Raises:
+        DataInvalid: A result belongs to no call that is there, or to calls of several messages.
+    """
+    found = list(units)
+    results = [part for part in entry.message.parts if isinstance(part, ToolResult)]
+    if not results:
+        return (*found, Unit.of(entry))
+    wanted = {result.call_id for result in results}
+    place = next((at for at in reversed(range(len(found))) if wanted <= found[at].calls()), None)
+    if place is None:
+        raise DataInvalid(
+            f"there is no message that calls {', '.join(map(repr, sorted(wanted)))}",
+            remedy="add the message of the model that called the tools before their results",
+        )
+    found[place] = found[place].answered(entry)
+    return tuple(found)

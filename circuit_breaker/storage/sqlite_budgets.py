@@ -1,0 +1,245 @@
+"""Budgets in a SQLite file, shared by all processes that use it: what was spent, and what is reserved for how long.
+
+A reservation and its settlement are one transaction each, and those that wait at the same time share one. A process
+that is killed leaves its reservations behind; they end by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+from circuit_breaker.errors import StorageClosed
+from circuit_breaker.storage.sqlite_faults import translation
+from circuit_breaker.storage.sqlite_schema import open_connection, prepare, roll_back
+
+__all__ = ["SqliteBudgets"]
+
+Work = Callable[[sqlite3.Connection], Any]
+Claim = tuple[str, Decimal | None, int | None]
+Standing = tuple[Decimal, int, Decimal, int]
+
+
+class SqliteBudgets:
+    """A ledger of budgets in a SQLite file, which may be that of a journal; an async context manager.
+
+    It has the methods of ``circuit_breaker.llm.router.Ledger``.
+
+    Args:
+        path: The file; it is made when it does not exist.
+        busy_timeout: Seconds to wait while another process writes.
+    """
+
+    def __init__(self, path: str | Path, *, busy_timeout: float = 5.0) -> None:
+        self.path = Path(path)
+        self._patience = busy_timeout
+        self._connection: sqlite3.Connection | None = None
+        self._thread: ThreadPoolExecutor | None = None
+        self._waiting: list[tuple[Work, asyncio.Future[Any]]] = []
+        self._writing = False
+
+    def __repr__(self) -> str:
+        return f"SqliteBudgets({str(self.path)!r})"
+
+    async def __aenter__(self) -> Self:
+        thread = ThreadPoolExecutor(1, "sqlite-budgets")
+        try:
+            self._connection = await asyncio.get_running_loop().run_in_executor(thread, self._open)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        self._thread = thread
+        return self
+
+    def _open(self) -> sqlite3.Connection:
+        prepare(self.path, busy_timeout=self._patience)
+        with translation(self.path):
+            return open_connection(self.path, busy_timeout=self._patience, patience=self._patience)
+
+    async def __aexit__(self, *exc: object) -> None:
+        thread, self._thread = self._thread, None
+        connection, self._connection = self._connection, None
+        if thread is not None and connection is not None:
+            await asyncio.shield(asyncio.get_running_loop().run_in_executor(thread, connection.close))
+            thread.shutdown(wait=False)
+
+    async def reserve(
+        self, lease: str, claims: Sequence[Claim], *, dollars: Decimal, tokens: int, now: float, expires: float
+    ) -> str | None:
+        """Reserves in all accounts or in none.
+
+        Args:
+            lease: A name for the reservation that nobody else uses.
+            claims: Accounts, each with the US dollars and the tokens that it may hold, None for no limit.
+            dollars: US dollars, as much in each account.
+            tokens: Tokens, as many in each account.
+            now: Seconds since 1970.
+            expires: When the reservation ends by itself.
+
+        Returns:
+            None; or, when nothing was reserved, the first account that has not enough left.
+
+        Raises:
+            StorageError: The file cannot be written.
+        """
+        lacking: str | None = await self._do(
+            partial(_reserve, lease, tuple(claims), dollars=dollars, tokens=tokens, now=now, expires=expires)
+        )
+        return lacking
+
+    async def settle(self, lease: str, *, dollars: Decimal, tokens: int, now: float) -> None:
+        """Ends a reservation and counts what was really spent, also when the reservation has ended by itself."""
+        await self._do(partial(_settle, lease, dollars=dollars, tokens=tokens, now=now))
+
+    async def renew(self, lease: str, *, expires: float) -> None:
+        """Lets a reservation last longer."""
+        await self._do(partial(_renew, lease, expires=expires))
+
+    async def standing(self, account: str, *, now: float) -> Standing:
+        """US dollars and tokens spent in an account, then US dollars and tokens reserved."""
+        found: Standing = await self._do(partial(_standing, account, now=now))
+        return found
+
+    async def _do(self, work: Work) -> Any:
+        """What the work gives, once it is on the disk. A cancelled call is carried out all the same."""
+        if self._thread is None:
+            raise StorageClosed(f"the budgets in '{self.path}' are not open", remedy="use them inside `async with`")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Any] = loop.create_future()
+        self._waiting.append((work, done))
+        if not self._writing:
+            self._writing = True
+            self._hand_over(loop)
+        return await done
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Lets the thread do all that waits."""
+        batch, self._waiting = self._waiting, []
+        if not batch or self._thread is None:
+            self._writing = False
+            return
+        written = loop.run_in_executor(self._thread, self._write, [work for work, _ in batch])
+        written.add_done_callback(partial(self._written, loop, batch))
+
+    def _written(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: list[tuple[Work, asyncio.Future[Any]]],
+        written: asyncio.Future[list[Any]],
+    ) -> None:
+        error = written.exception()
+        for number, (_, done) in enumerate(batch):
+            if done.done():
+                continue
+            if error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(written.result()[number])
+        self._hand_over(loop)
+
+    def _write(self, works: list[Work]) -> list[Any]:
+        connection = self._connection
+        if connection is None:
+            raise StorageClosed(f"the budgets in '{self.path}' are closed")
+        with translation(self.path):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                answers = [work(connection) for work in works]
+                connection.execute("COMMIT")
+            except BaseException:
+                roll_back(connection)
+                raise
+        return answers
+
+
+def _reserve(
+    lease: str,
+    claims: Sequence[Claim],
+    connection: sqlite3.Connection,
+    *,
+    dollars: Decimal,
+    tokens: int,
+    now: float,
+    expires: float,
+) -> str | None:
+    _lapse(connection, now)
+    for account, most_dollars, most_tokens in claims:
+        spent, used, held, held_tokens = _account(connection, account)
+        if most_dollars is not None and spent + held + dollars > most_dollars:
+            return account
+        if most_tokens is not None and used + held_tokens + tokens > most_tokens:
+            return account
+    for account, _, _ in claims:
+        _add(connection, account, held=dollars, held_tokens=tokens)
+        connection.execute(
+            "INSERT INTO budget_leases VALUES (?, ?, ?, ?, ?)", (lease, account, f"{dollars:f}", tokens, expires)
+        )
+    return None
+
+
+def _settle(lease: str, connection: sqlite3.Connection, *, dollars: Decimal, tokens: int, now: float) -> None:
+    _lapse(connection, now)
+    rows = connection.execute(
+        "DELETE FROM budget_leases WHERE lease = ? RETURNING account, dollars, tokens, expires", (lease,)
+    ).fetchall()
+    for account, held, held_tokens, expires in rows:
+        lasts = expires is not None
+        _add(
+            connection,
+            account,
+            spent=dollars,
+            tokens=tokens,
+            held=-Decimal(held) if lasts else Decimal(0),
+            held_tokens=-held_tokens if lasts else 0,
+        )
+
+
+def _renew(lease: str, connection: sqlite3.Connection, *, expires: float) -> None:
+    connection.execute("UPDATE budget_leases SET expires = ? WHERE lease = ? AND expires IS NOT NULL", (expires, lease))
+
+
+def _standing(account: str, connection: sqlite3.Connection, *, now: float) -> Standing:
+    _lapse(connection, now)
+    return _account(connection, account)
+
+
+def _account(connection: sqlite3.Connection, account: str) -> Standing:
+    row = connection.execute(
+        "SELECT dollars, tokens, held_dollars, held_tokens FROM budget_accounts WHERE account = ?", (account,)
+    ).fetchone()
+    if row is None:
+        return (Decimal(0), 0, Decimal(0), 0)
+    return (Decimal(row[0]), row[1], Decimal(row[2]), row[3])
+
+
+def _add(
+    connection: sqlite3.Connection,
+    account: str,
+    *,
+    spent: Decimal = Decimal(0),
+    tokens: int = 0,
+    held: Decimal,
+    held_tokens: int,
+) -> None:
+    """Adds to what an account has spent and holds."""
+    dollars, used, reserved, reserved_tokens = _account(connection, account)
+    connection.execute(
+        "INSERT OR REPLACE INTO budget_accounts VALUES (?, ?, ?, ?, ?)",
+        (account, f"{dollars + spent:f}", used + tokens, f"{reserved + held:f}", reserved_tokens + held_tokens),
+    )
+
+
+def _lapse(connection: sqlite3.Connection, now: float) -> None:
+    """Gives back what is reserved by leases whose time is over; they stay known, for what they spent may still be told."""
+    rows = connection.execute(
+        "SELECT lease, account, dollars, tokens FROM budget_leases WHERE expires <= ?", (now,)
+    ).fetchall()
+    for lease, account, dollars, tokens in rows:
+        _add(connection, account, held=-Decimal(dollars), held_tokens=-tokens)
+        connection.execute("UPDATE budget_leases SET expires = NULL WHERE lease = ? AND account = ?", (lease, account))

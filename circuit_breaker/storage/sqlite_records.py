@@ -1,0 +1,140 @@
+"""Records in a SQLite file: one row for each, and one for each of its keys, in the order in which they are listed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import attrs
+import msgspec
+
+from circuit_breaker.engine.records import Record
+from circuit_breaker.storage.records import Draft, check_version
+from circuit_breaker.workflow.data import Data, freeze_mapping
+
+__all__ = ["SqliteRecords"]
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+HELD = "SELECT number, version FROM records WHERE tenant = ? AND kind = ? AND id = ?"
+NEW = "INSERT INTO records (tenant, kind, id, version, keys, document) VALUES (?, ?, ?, 1, ?, ?)"
+NEXT = "UPDATE records SET version = version + 1, keys = ?, document = ? WHERE number = ?"
+KEY = "INSERT INTO record_keys VALUES (?, ?, ?, ?, ?, ?)"
+NO_KEYS = "DELETE FROM record_keys WHERE number = ?"
+NO_RECORD = "DELETE FROM records WHERE number = ?"
+COLUMNS = "SELECT records.id, version, keys, document FROM"
+GET = f"{COLUMNS} records WHERE tenant = ? AND kind = ? AND id = ?"
+ALL = f"{COLUMNS} records WHERE tenant = ? AND kind = ? AND id > ? ORDER BY id LIMIT ?"
+BY_KEY = f"""
+    {COLUMNS} record_keys CROSS JOIN records USING (number)
+    WHERE record_keys.tenant = ? AND record_keys.kind = ? AND name = ? AND value = ? AND record_keys.id > ?
+"""
+WITH_KEY = """
+    AND EXISTS (SELECT 1 FROM record_keys AS other WHERE other.tenant = records.tenant AND other.kind = records.kind
+        AND other.name = ? AND other.value = ? AND other.id = records.id)
+"""
+
+
+class Reading(Protocol):
+    """Reads rows on some thread."""
+
+    def rows(self, query: str, parameters: Row) -> list[Row]:
+        """The rows that a query gives."""
+        ...
+
+
+@attrs.frozen
+class SqliteRecords:
+    """The port :class:`circuit_breaker.engine.records.Records` in a SQLite file.
+
+    Attributes:
+        tenant: Whose records these are.
+        write: Does some work in a transaction of its own, on the thread of the writer.
+        read: Reads what is short.
+        list_out: Reads what may be long, elsewhere.
+    """
+
+    tenant: str
+    write: Callable[[Callable[[sqlite3.Connection], Any]], Awaitable[Any]]
+    read: Callable[[str, Row], Sequence[Row]]
+    list_out: Callable[[Callable[[Reading], list[Row]]], Awaitable[list[Row]]]
+
+    async def put(
+        self,
+        kind: str,
+        id: str,  # noqa: A002 - the word of the field
+        document: Mapping[str, Any],
+        *,
+        keys: Mapping[str, str] | None = None,
+        expected: int | None = None,
+    ) -> int:
+        """Keeps a document in place of the one before; see the port."""
+        draft = Draft.of(kind, id, document, keys)
+        version: int = await self.write(lambda connection: self._put(connection, draft, expected))
+        return version
+
+    def _put(self, connection: sqlite3.Connection, draft: Draft, expected: int | None) -> int:
+        number, version = self._held(connection, draft.kind, draft.id, expected)
+        encoded, named = msgspec.json.encode(draft.document), msgspec.json.encode(draft.keys)
+        place = (self.tenant, draft.kind, draft.id)
+        if number is None:
+            number = connection.execute(NEW, (*place, named, encoded)).lastrowid
+        else:
+            connection.execute(NEXT, (named, encoded, number))
+            connection.execute(NO_KEYS, (number,))
+        tenant, kind, record_id = place
+        rows = [(tenant, kind, name, value, record_id, number) for name, value in draft.keys.items()]
+        connection.executemany(KEY, rows)
+        return version + 1
+
+    def _held(
+        self, connection: sqlite3.Connection, kind: str, record_id: str, expected: int | None
+    ) -> tuple[int | None, int]:
+        """The number and the version of the record that is there: None and 0 where there is none."""
+        row = connection.execute(HELD, (self.tenant, kind, record_id)).fetchone()
+        number, version = row if row is not None else (None, 0)
+        check_version(kind, record_id, held=version, expected=expected)
+        return number, version
+
+    async def get(self, kind: str, id: str) -> Record | None:  # noqa: A002 - the word of the field
+        """The record, or None."""
+        rows = self.read(GET, (self.tenant, kind, id))
+        return _record(kind, rows[0]) if rows else None
+
+    async def delete(self, kind: str, id: str, *, expected: int | None = None) -> bool:  # noqa: A002
+        """Whether there was such a record, which is gone now."""
+        gone: bool = await self.write(lambda connection: self._delete(connection, kind, id, expected))
+        return gone
+
+    def _delete(self, connection: sqlite3.Connection, kind: str, record_id: str, expected: int | None) -> bool:
+        number, _ = self._held(connection, kind, record_id, expected)
+        if number is None:
+            return False
+        connection.execute(NO_KEYS, (number,))
+        connection.execute(NO_RECORD, (number,))
+        return True
+
+    async def find(
+        self, kind: str, *, keys: Mapping[str, str] | None = None, after: str = "", limit: int = 100
+    ) -> list[Record]:
+        """The records that have all these keys, ordered by id; see the port."""
+        query, given = _listing(keys or {})
+        parameters = (self.tenant, kind, *given[:2], after, *given[2:], limit)
+        rows = await self.list_out(lambda reader: reader.rows(query, parameters))
+        return [_record(kind, row) for row in rows]
+
+
+def _listing(keys: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """The query for records with these keys, and what to give it for them."""
+    if not keys:
+        return ALL, ()
+    given = tuple(text for item in keys.items() for text in item)
+    return BY_KEY + WITH_KEY * (len(keys) - 1) + "ORDER BY record_keys.id LIMIT ?", given
+
+
+def _record(kind: str, row: Row) -> Record:
+    record_id, version, keys, document = row
+    frozen: Data = freeze_mapping(msgspec.json.decode(document))
+    return Record(kind, record_id, version, frozen, msgspec.json.decode(keys))
