@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.services.dockerd", "tests.services.podman"]
+# Our own fixtures come from here and not by the entry point, which pytest imports before coverage is measured.
+pytest_plugins = ["circuit_breaker.testing.plugin", "tests.services.dockerd", "tests.services.podman"]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -46,11 +46,13 @@ class Registry:
         rules: Rules, by name.
         actions: Functions, by name.
         executors: Executor classes, by name; those of the modules before those that are installed.
+        classes: Classes of attrs, by name, for typed data.
     """
 
     rules: Rulebook = attrs.field(factory=Rulebook)
     actions: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict)
     executors: Mapping[str, Any] = _INSTALLED
+    classes: Mapping[str, type] = attrs.field(factory=dict)
 
     @classmethod
     def of(cls, references: Iterable[str]) -> Registry:
@@ -66,6 +68,17 @@ class Registry:
             rules=Rulebook.of(*modules),
             actions={name: value for name, value in public.items() if inspect.isfunction(value)},
             executors=ChainMap({name: value for name, value in public.items() if _is_executor(value)}, installed_ones),
+            classes={name: value for name, value in public.items() if isinstance(value, type) and attrs.has(value)},
+        )
+
+    def load(self, text: str, *, name: str) -> Workflow:
+        """The workflow in a YAML or JSON text that names these; ``name`` stands for it in messages.
+
+        Raises:
+            DocumentInvalid: It has faults.
+        """
+        return load_workflow(
+            text, name=name, rules=self.rules, actions=self.actions, executors=self.executors, data=self.classes
         )
 
 
@@ -97,9 +110,7 @@ def _from_document(path: Path, registry: Registry) -> Workflow:
         raise WorkflowNotFound(f"'{path}' cannot be read: {error.strerror}", remedy=HOW) from error
     except UnicodeDecodeError as error:
         raise DocumentInvalid(f"'{path}' is no text in UTF-8: {error.reason} at byte {error.start}") from error
-    return load_workflow(
-        text, rules=registry.rules, actions=registry.actions, executors=registry.executors, name=str(path)
-    )
+    return registry.load(text, name=str(path))
 
 
 def module_of(reference: str) -> ModuleType:

@@ -41,6 +41,9 @@ class Program(click.Group):
         "executors": f"{_COMMANDS}.executing",
         "execute": f"{_COMMANDS}.executing",
         "functions": f"{_COMMANDS}.functions",
+        "chat": f"{_COMMANDS}.chatting",
+        "models": f"{_COMMANDS}.chatting",
+        "route": f"{_COMMANDS}.chatting",
         "completion": f"{_COMMANDS}.completion",
     }
 

@@ -29,6 +29,7 @@ WORDS: Final[Mapping[str, str]] = {
     "cancel without compensate": "cancel without --compensate",
     "give it with actions={...}": "name its module with --import",
     "give it with executors={...}": "name its module with --import",
+    "give it with data=": "name its module with --import",
     "give it to the engine with executors={...}": "name its module with --import",
     "use .on_signal(name)": "its definition waits for no signal",
     "give a dict with text keys": """give a JSON object, such as '{"title": "Plan"}'""",

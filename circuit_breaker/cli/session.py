@@ -22,7 +22,6 @@ from circuit_breaker.storage import connect
 from circuit_breaker.storage.address import Address
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.documents import load_workflow
 
 __all__ = ["Session", "with_session"]
 
@@ -105,7 +104,7 @@ class Session:
         if kept is None:
             raise self._unknown(name, version, "the journal keeps no definition of it")
         try:
-            workflow = _read(kept, self.registry, name=f"the definition of '{name}' in the journal")
+            workflow = self.registry.load(kept.decode(), name=f"the definition of '{name}' in the journal")
         except CircuitBreakerError as error:
             raise self._unknown(name, version, _first_line(error)) from error
         if workflow.version != version:
@@ -122,7 +121,7 @@ class Session:
             return self.onward.undefined()
         kept = await engine.storage.definition(case.definition)
         try:
-            alone = kept is not None and _read(kept, Registry(), name="kept").version == case.definition
+            alone = kept is not None and Registry().load(kept.decode(), name="kept").version == case.definition
         except CircuitBreakerError:
             alone = False
         if alone:
@@ -181,13 +180,6 @@ def _included() -> Iterable[Workflow]:
     for reference in INCLUDED:
         module, _, attribute = reference.partition(":")
         yield getattr(import_module(module), attribute)
-
-
-def _read(kept: bytes, registry: Registry, *, name: str) -> Workflow:
-    """The definition that a journal keeps, with what the registry knows."""
-    return load_workflow(
-        kept.decode(), rules=registry.rules, actions=registry.actions, executors=registry.executors, name=name
-    )
 
 
 def _first_line(error: CircuitBreakerError) -> str:

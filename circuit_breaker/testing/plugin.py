@@ -13,15 +13,21 @@ It is there when the package is installed. No fixture needs a plugin for asyncio
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from circuit_breaker import engine, storage, testing
+from circuit_breaker import testing
+from circuit_breaker.lazy import Later
+
+if TYPE_CHECKING:
+    from circuit_breaker import engine, storage
+else:
+    engine, storage = Later("circuit_breaker.engine"), Later("circuit_breaker.storage")
 
 __all__ = ["cb_clock", "cb_engine", "cb_executors", "cb_scripted"]
 
-# Pytest loads this module for every project that has us installed: it names packages only, which load what is used.
+# Pytest loads this module for every project that has us installed: nothing is imported before it is used.
 
 
 @pytest.fixture

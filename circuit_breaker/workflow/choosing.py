@@ -222,12 +222,18 @@ def joined(workflow: Workflow, transition: Transition, binding: tuple[Token, ...
     first = binding[0]
     if transition.merge is not None:
         data = accept(workflow, _merged(workflow, transition, binding))
-        metadata, results = _last_wins(binding, "metadata"), _last_wins(binding, "results")
     else:
         data = merge(fork.data if fork else EMPTY, [token.data for token in binding])
-        metadata = merge(fork.metadata if fork else EMPTY, [token.metadata for token in binding], where="metadata")
-        results = merge(fork.results if fork else EMPTY, [token.results for token in binding], where="results")
-    return msgspec.structs.replace(first, data=data, metadata=metadata, results=results)
+    rest = {
+        part: merge(
+            getattr(fork, part) if fork else EMPTY,
+            [getattr(token, part) for token in binding],
+            where=part,
+            last_wins=transition.merge is not None,
+        )
+        for part in ("metadata", "results")
+    }
+    return msgspec.structs.replace(first, data=data, **rest)
 
 
 def _merged(workflow: Workflow, transition: Transition, binding: tuple[Token, ...]) -> Any:
@@ -250,10 +256,6 @@ def _merged(workflow: Workflow, transition: Transition, binding: tuple[Token, ..
             remedy="return the whole data of the joined token",
         )
     return merged
-
-
-def _last_wins(binding: tuple[Token, ...], part: str) -> Data:
-    return Data({key: value for token in binding for key, value in getattr(token, part).items()})
 
 
 def blocked(case: Case, choice: Choice) -> bool:

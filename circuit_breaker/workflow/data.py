@@ -190,10 +190,13 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Dat
     return Data(changed), tuple(key for key in before if key not in after)
 
 
-def merge(base: Mapping[str, Any], branches: Sequence[Mapping[str, Any]], *, where: str = "data") -> Data:
+def merge(
+    base: Mapping[str, Any], branches: Sequence[Mapping[str, Any]], *, where: str = "data", last_wins: bool = False
+) -> Data:
     """Three-way merge of branches that started from ``base``.
 
-    A key changed or removed in one branch wins; the same change in several is fine.
+    A key changed or removed in one branch wins; the same change in several is fine. Of different changes the last
+    branch has its way with ``last_wins``.
 
     Raises:
         MergeConflict: Two branches changed a key differently. It names every such key.
@@ -202,12 +205,12 @@ def merge(base: Mapping[str, Any], branches: Sequence[Mapping[str, Any]], *, whe
     conflicts: dict[str, tuple[Any, ...]] = {}
     for key in dict.fromkeys(key for branch in (base, *branches) for key in branch):
         changes = _distinct([branch.get(key, _GONE) for branch in branches if _changed(base, branch, key)])
-        if len(changes) > 1:
+        if len(changes) > 1 and not last_wins:
             conflicts[f"{where}.{key}"] = tuple("removed" if value is _GONE else value for value in changes)
-        elif changes and changes[0] is _GONE:
+        elif changes and changes[-1] is _GONE:
             merged.pop(key, None)
         elif changes:
-            merged[key] = changes[0]
+            merged[key] = changes[-1]
     if conflicts:
         raise MergeConflict(conflicts)
     return Data(merged)

@@ -50,7 +50,7 @@ def workflow_from_document(
     rules: Any = None,
     actions: Mapping[str, Callable[..., Any]] | None = None,
     executors: Mapping[str, Any] | None = None,
-    data: type | None = None,
+    data: type | Mapping[str, type] | None = None,
 ) -> Workflow:
     """The workflow that :func:`workflow_to_document` wrote.
 
@@ -59,7 +59,7 @@ def workflow_from_document(
         rules: Rules that it may name beside its own: whatever a Rulebook takes. Its own come first.
         actions: Functions for its actions, compensations and merges, by name.
         executors: Executor classes by name. Without them the names are kept, and the engine looks them up.
-        data: The class of the data.
+        data: The class of the data, or several by name, of which the document says which one it means.
 
     Raises:
         DocumentInvalid: It has faults; all of them are named with their paths.
@@ -76,7 +76,7 @@ def load_workflow(
     rules: Any = None,
     actions: Mapping[str, Callable[..., Any]] | None = None,
     executors: Mapping[str, Any] | None = None,
-    data: type | None = None,
+    data: type | Mapping[str, type] | None = None,
 ) -> Workflow:
     """The workflow in a YAML or JSON text; ``name`` stands for it in messages.
 

@@ -70,8 +70,16 @@ class Reason:
         yield from (f"    {reason}" for reason in self.missing)
         if self.verdict is not None and not self.verdict.passed:
             yield from (f"    {line}" for line in str(self.verdict).splitlines())
+        if self.roles and not self.enabled:
+            yield f"    only {somebody} may fire it"
         for remedy in self.remedies:
-            yield f"    it would with {', '.join(f'{path} = {value!r}' for path, value in remedy.items())}"
+            yield f"    it would with {_wish(remedy)}"
+
+
+def _wish(remedy: Mapping[str, Any]) -> str:
+    """A remedy in words; whoever fires gives data, the rest is for actions to set."""
+    changes = ", ".join(f"{path} = {value!r}" for path, value in remedy.items())
+    return changes if all(path.startswith("data.") for path in remedy) else f"{changes} (set by an action)"
 
 
 @attrs.frozen
@@ -223,7 +231,7 @@ def _judged(
     trigger = _trigger(transition)
     waiting = list(_waiting(case, choice, at, roles))
     verdict = choosing.verdict(workflow, choice)
-    if transition.automatic and choosing.blocked(case, choice):
+    if trigger != "manual" and choosing.blocked(case, choice):
         waiting.append(_block(case, transition))
     remedies = _remedies(workflow, choice) if advised and not verdict.passed else ()
     possible = verdict.passed and not waiting

@@ -221,7 +221,7 @@ class Flow:
             raise WorkflowInvalid(f"{self.title}: .roles() needs at least one role")
         for name in names:
             checked_name(name, what="role")
-        return self._once("roles", "allowed", names)
+        return self._once("roles", "allowed", tuple(sorted(set(names))))
 
     @spelled
     def describe(self, text: str) -> Flow:
@@ -257,7 +257,10 @@ class Flow:
 
     @spelled
     def merge(self, function: Callable[..., Any]) -> Flow:
-        """How the data of joining tokens becomes one: called with the tokens, returns the data."""
+        """How the data of joining tokens becomes one: called with the tokens, returns the data.
+
+        Metadata and results are united as without it; of different changes of one key that of the last token counts.
+        """
         if not callable(function):
             raise WorkflowInvalid(f"{self.title}: .merge({function!r:.60}) is no function", remedy="give a function")
         return self._once("merge", "merging", function)

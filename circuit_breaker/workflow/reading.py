@@ -84,12 +84,18 @@ def _check_format(cursor: Cursor | None) -> None:
 def _schema(cursor: Cursor | None, library: Library) -> type | None:
     name = cursor.text() if cursor is not None else None
     if cursor is None or name is None:
+        return library.data if isinstance(library.data, type) else None
+    if isinstance(library.data, type):
+        if library.data.__name__ != name:
+            cursor.fault(
+                f"the class is called '{library.data.__name__}', not '{name}'", "give the right one with data="
+            )
         return library.data
-    if library.data is None:
-        cursor.fault(f"the class '{name}' is not at hand", "give it with data=")
-    elif library.data.__name__ != name:
-        cursor.fault(f"the class is called '{library.data.__name__}', not '{name}'", "give the right one with data=")
-    return library.data
+    classes = library.data or {}
+    if name not in classes:
+        close = nearest(name, classes)
+        cursor.fault(f"the class '{name}' is not at hand", close if close.startswith("did") else "give it with data=")
+    return classes.get(name)
 
 
 def _rules(cursor: Cursor | None) -> dict[str, Rule]:

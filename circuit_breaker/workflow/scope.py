@@ -24,13 +24,13 @@ class Library:
         rules: Rules that it may name beside its own.
         actions: Functions for actions, compensations and merges, by name.
         executors: Executor classes by name; None leaves their names to the engine.
-        data: The class of the data.
+        data: The class of the data, or several by name, of which the document says which one it means.
     """
 
     rules: Rulebook = attrs.field(factory=Rulebook)
     actions: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict)
     executors: Mapping[str, Any] | None = None
-    data: type | None = None
+    data: type | Mapping[str, type] | None = None
 
 
 @attrs.frozen

@@ -122,11 +122,12 @@ def _multiplier(value: Any) -> float:
 
 
 def _codes(value: Any) -> tuple[str, ...]:
+    """The codes, sorted: they have no order, and the version of a workflow is not to depend on that of a set."""
     codes = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
     for code in codes:
         if not isinstance(code, str):
             raise WorkflowInvalid(f"retry_on={code!r} is no code of an error", remedy=_code_hint(code))
-    return tuple(codes)
+    return tuple(sorted(set(codes)))
 
 
 def _code_hint(value: object) -> str:

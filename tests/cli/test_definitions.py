@@ -296,3 +296,17 @@ def test_the_schema_accepts_what_is_exported(cb):
 
     assert jsonschema_rs.is_valid(schema, cb("export", "orders.py:plain", "--json").document)
     assert not jsonschema_rs.is_valid(schema, {"name": 1})
+
+
+def test_a_typed_definition_in_a_file_finds_its_class(cb, here):
+    """The class of the data is one of the modules that are named with --import; what was exported is read again."""
+    (here / "typed.py").write_text(
+        "import attrs\nfrom circuit_breaker import Workflow, field, flow, states\n\n"
+        "@attrs.frozen\nclass Order:\n    total: int = 0\n\n"
+        "a, b = states('a', 'b')\n"
+        "orders = Workflow('orders', flow(a >> b).transition('t').guard(field('total') > 5), data=Order)\n"
+    )
+    (here / "orders.yaml").write_text(cb("export", "typed.py:orders").out)
+
+    assert "orders is valid" in cb("check", "orders.yaml", "--import", "typed.py").out
+    assert "name its module with --import" in cb("check", "orders.yaml", code=3).err

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from circuit_breaker import Workflow, field, flow, rule, states
+from circuit_breaker import Engine, Workflow, connect, field, flow, rule, states
 from circuit_breaker.testing import ManualClock
 
 a, b, c, d, e = states("a", "b", "c", "d", "e")
@@ -113,3 +113,34 @@ async def test_a_join_whose_tokens_do_not_agree_says_so(open_engine: Any) -> Non
     engine = await open_engine(joined)
     case = await engine.add_token(await engine.start("w", data={"order": 1}), {"order": 2}, state="b")
     assert ("the tokens do not agree on the key that they are joined by",) == engine.explain(case)["match"].missing
+
+
+async def test_a_timer_whose_action_failed_says_so():
+    """What failed with these tokens is not said to be able to fire, whatever its trigger."""
+
+    def fail(token):
+        raise ValueError("no paper")
+
+    here, there = states("here", "there")
+    workflow = Workflow("w", flow(here >> there).transition("print").on_signal("go").action(fail))
+    async with Engine(workflow, storage=connect("memory://")) as engine:
+        case = await engine.start("w")
+        await engine.signal(case, "go")
+        case = await engine.run(case)
+        reason = engine.explain(case)["print"]
+
+    assert not reason.enabled
+    assert any("failed with these tokens: no paper" in line or "signal" in line for line in reason.missing)
+
+
+async def test_a_role_that_is_needed_is_named_with_the_other_reasons():
+    """Who has not the data right is told the role as well, and what only an action can set is said to be so."""
+    here, there = states("here", "there")
+    workflow = Workflow(
+        "w", flow(here >> there).transition("accept").guard(field("metadata.approvals") >= 2).roles("boss")
+    )
+    async with Engine(workflow, storage=connect("memory://")) as engine:
+        lines = list(engine.explain(await engine.start("w"))["accept"].lines())
+
+    assert "    only somebody with the role boss may fire it" in lines
+    assert "    it would with metadata.approvals = 2 (set by an action)" in lines

@@ -44,7 +44,7 @@ def run(session: Session, *, data: dict[str, Any] | None, case_id: str | None, b
 
     What happens is told line by line. A run that is interrupted is taken up by `circuit-breaker work`.
     """
-    case = complete(_run(session, {"data": data, "id": case_id or new_id(), "by": by}))
+    case = complete(_run(session, {"data": data, "id": new_id() if case_id is None else case_id, "by": by}))
     raise click.exceptions.Exit(exit_code_of_case(case))
 
 

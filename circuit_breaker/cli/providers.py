@@ -1,0 +1,88 @@
+"""The providers that the environment gives keys for, and a model that needs none."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import click
+
+from circuit_breaker.executors.model_settings import KEYS
+from circuit_breaker.lazy import deferred
+from circuit_breaker.llm.parts import ToolCall
+from circuit_breaker.llm.provider import Provider
+from circuit_breaker.llm.request import ChatCompletionRequest
+from circuit_breaker.llm.router import Access, LLMConfig, LLMRouter
+from circuit_breaker.testing.models import ScriptedProvider
+
+__all__ = ["SCRIPTED", "VARIABLES", "router_of"]
+
+SCRIPTED: Final = "scripted"
+"""The provider that is a script, for trying things out without a key and without a network."""
+
+VARIABLES: Final = (*KEYS.values(), "OPENAI_BASE_URL", "OLLAMA_BASE_URL")
+"""The variables of the environment that are read."""
+
+_HOME: Final = "circuit_breaker.llm.providers"
+_MAKERS: Final = {
+    "openai": deferred(f"{_HOME}.openai", "OpenAIProvider"),
+    "anthropic": deferred(f"{_HOME}.anthropic", "AnthropicProvider"),
+    "google": deferred(f"{_HOME}.google", "GoogleProvider"),
+}
+_OLLAMA: Final = deferred(f"{_HOME}.ollama", "OllamaProvider")
+_SUM: Final = re.compile(r"[\d\s.()+*/-]*\d\s*[-+*/]\s*[\d\s.()+*/-]*\d[\d\s.()]*")
+
+
+def router_of(provider: str | None = None) -> LLMRouter:
+    """A router over the providers that there are keys for, and over Ollama on this machine.
+
+    Args:
+        provider: The only one that is to be asked, or None.
+
+    Raises:
+        click.UsageError: There is no such provider.
+    """
+    found = {SCRIPTED: Access(_script(), models=("demo",))} if provider == SCRIPTED else dict(_accesses())
+    if provider is not None and provider not in found:
+        known = ", ".join([*found, SCRIPTED])
+        variable = KEYS.get(provider)
+        hint = f"set {variable}" if variable else f"there are: {known}"
+        raise click.UsageError(f"there is no provider '{provider}' ({hint})")
+    chosen = [found[provider]] if provider is not None else list(found.values())
+    return LLMRouter(LLMConfig(providers=chosen, default_provider=chosen[0].name))
+
+
+def _accesses() -> Iterator[tuple[str, Access]]:
+    for name, variable in KEYS.items():
+        if key := os.environ.get(variable):
+            yield name, Access(_made(name, key))
+    address = os.environ.get("OLLAMA_BASE_URL")
+    local: Provider = _OLLAMA(base_url=address) if address else _OLLAMA()
+    yield "ollama", Access(local)
+
+
+def _made(name: str, key: str) -> Provider:
+    options: dict[str, Any] = {"api_key": key}
+    if name == "openai" and (address := os.environ.get("OPENAI_BASE_URL")):
+        options["base_url"] = address
+    made: Provider = _MAKERS[name](**options)
+    return made
+
+
+def _script() -> ScriptedProvider:
+    return ScriptedProvider(always=_answer, name=SCRIPTED)
+
+
+def _answer(request: ChatCompletionRequest) -> Any:
+    """What the script says: it has sums calculated, tells results, and repeats everything else."""
+    last = request.messages[-1]
+    if last.tool_results:
+        return f"The tool says: {last.tool_results[-1].content}"
+    said = last.content.strip()
+    offered = {tool.name for tool in request.tools}
+    if "calculator" in offered and (found := _SUM.search(said)):
+        arguments = f'{{"expression": "{found[0].strip()}"}}'
+        return ToolCall(id=f"call_{len(request.messages)}", name="calculator", arguments=arguments)
+    return f"I am a script and no model. You said: {said}"

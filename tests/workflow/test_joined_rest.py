@@ -1,0 +1,53 @@
+"""Metadata and results at a join with a function for the data."""
+
+from __future__ import annotations
+
+import pytest
+
+from circuit_breaker import Change, Workflow, connect, flow, states
+from circuit_breaker.engine import Engine
+
+start, split, left, right, done_left, done_right, end = states(
+    "start", "split", "left", "right", "done_left", "done_right", "end"
+)
+
+
+def said(word):
+    return lambda token: Change(results={"score": word}, metadata={"note": word})
+
+
+async def joined(*flows, merge=None):
+    join = flow((done_left, done_right) >> end).transition("join")
+    workflow = Workflow(
+        "w",
+        flow(start >> split).transition("first").action(said("old")),
+        flow(split >> (left, right)).transition("split"),
+        *flows,
+        join.merge(merge) if merge else join,
+    )
+    async with Engine(workflow, storage=connect("memory://")) as engine:
+        return await engine.run(await engine.start("w"))
+
+
+@pytest.mark.parametrize("merge", [None, lambda tokens: {}], ids=["without a function", "with one"])
+async def test_what_one_branch_has_changed_counts(merge):
+    """A branch that left a key alone does not bring back what it was before."""
+    case = await joined(
+        flow(left >> done_left).transition("improve").action(said("new")),
+        flow(right >> done_right).transition("other"),
+        merge=merge,
+    )
+
+    assert {"score": "new"} == case.token.results
+    assert {"note": "new"} == case.token.metadata
+
+
+async def test_of_different_changes_the_state_named_last_has_its_way():
+    """With a function for the data, metadata and results that differ are no conflict."""
+    case = await joined(
+        flow(left >> done_left).transition("improve").action(said("left")),
+        flow(right >> done_right).transition("other").action(said("right")),
+        merge=lambda tokens: {},
+    )
+
+    assert ("end", "right") == (case.state, case.token.results["score"])
