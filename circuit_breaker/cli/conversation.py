@@ -93,6 +93,8 @@ class Conversation:
         try:
             self.say(line)
         except KeyboardInterrupt:
+            if not self._talk.interactive:
+                raise
             self._talk.output.note("\nstopped; what was begun is forgotten")
         except CircuitBreakerError as error:
             if not self._talk.interactive:

@@ -50,7 +50,7 @@ class JsonObject(_ParamType):
         text, where = self._read(value, param, ctx) if value.startswith("@") else (value, "")
         example = """write e.g. '{"title": "Plan"}'"""
         try:
-            document = json.loads(text)
+            document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
         except ValueError as error:
             self.fail(f"{where}no JSON: {error}; {example}", param, ctx)
         if not isinstance(document, dict):
@@ -67,6 +67,19 @@ class JsonObject(_ParamType):
             self.fail(f"'{name}' cannot be read: {error.strerror}", param, ctx)
         except UnicodeDecodeError as error:
             self.fail(f"'{name}' is no text in UTF-8: {error.reason} at byte {error.start}", param, ctx)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these members; of two with one name nobody can say which one is meant."""
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"'{next(name for name in names if names.count(name) > 1)}' is given twice")
+    return document
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 class Seconds(click.FloatRange):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 from typing import Any, ClassVar, NoReturn
@@ -82,7 +83,20 @@ class Program(click.Group):
         except Exception as error:
             if output.debug:
                 raise
-            ctx.exit(output.fail(error))
+            ctx.exit(_failed(output, error))
+
+
+def _failed(output: Output, error: Exception) -> ExitCode:
+    """Reports an error, and gives the exit code; where it is that nothing can be printed, that is told in its place."""
+    try:
+        if isinstance(error, OSError):
+            raise error
+        return output.fail(error)
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC:
+            return output.fail(problem)
+    output.note("standard output cannot be written: there is no room left")
+    return ExitCode.STORAGE
 
 
 def _stopped(output: Output, code: ExitCode) -> NoReturn:

@@ -44,7 +44,7 @@ def router_of(provider: str | None = None) -> LLMRouter:
     Raises:
         click.UsageError: There is no such provider.
     """
-    found = {SCRIPTED: Access(_script(), models=("demo",))} if provider == SCRIPTED else dict(_accesses())
+    found = {SCRIPTED: Access(_script(), models=["demo"])} if provider == SCRIPTED else dict(_accesses())
     if provider is not None and provider not in found:
         known = ", ".join([*found, SCRIPTED])
         variable = KEYS.get(provider)

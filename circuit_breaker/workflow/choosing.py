@@ -49,6 +49,9 @@ MOST_TRIED: Final = 20_000
 That takes about a tenth of a second, in which no other case goes on. The number of choices grows faster than any power
 of the number of tokens, so no limit is high enough for a search that finds nothing.
 """
+
+MOST_TRIED_TYPED: Final = 1_000
+"""The same where data is typed, for then an object is built of each token that is looked at."""
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -158,7 +161,8 @@ def choices(
     held = reserved if reserved is not None else case.reserved if case.pending else UNKNOWN
     signals = free_signals(case, transition.signal) if transition.signal else ()
     simple = transition.net.plain is not None and not signals
-    left = 0 if simple else MOST_TRIED + len(case.marking) + len(signals)
+    most = MOST_TRIED if workflow.schema is None else MOST_TRIED_TYPED
+    left = 0 if simple else most + len(case.marking) + len(signals)
     ways = 0
     for binding in bindings_of(transition, case, held):
         if not simple:

@@ -40,6 +40,20 @@ class Repeat(BaseExecutor):
 
 other = 5
 '''
+TYPED = """
+from typing import Any
+
+from circuit_breaker import BaseExecutor
+
+
+class Typed(BaseExecutor):
+    anything: Any = None
+    words: str | list[str] | None = None
+    amount: str | int | None = None
+
+    async def execute_internal(self, context):
+        return dict(context)
+"""
 
 
 @pytest.fixture
@@ -75,6 +89,48 @@ def test_an_executor_is_executed(cb, repeat):
 
     assert {"text": "55", "parts": ["a"], "key": "k-1", "status": "completed"} == done.document
     assert ["50% half", "working"] == [line.strip() for line in done.err.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("anything=[1]", [1]),
+        ('anything="a"', "a"),
+        ("anything=a b", "a b"),
+        ('words=["sort", "-n"]', ["sort", "-n"]),
+        ("words=sort -n", "sort -n"),
+        ('words="sort"', '"sort"'),
+        ("words=null", "null"),
+        ("amount=512", 512),
+        ("amount=512m", "512m"),
+        ("amount=true", "true"),
+    ],
+)
+def test_a_value_is_json_where_the_parameter_takes_that(cb, here, given, taken):
+    """JSON becomes what it is where that is taken; what is to be a text stays as it was typed."""
+    (here / "own.py").write_text(TYPED)
+    assert taken == cb("execute", "own.py:Typed", "-p", given).document[given.partition("=")[0]]
+
+
+def test_what_an_operator_decides_can_be_set(cb):
+    """A list of texts is given as JSON, one by one, or alone."""
+    for settings in (
+        ["programs=echo"],
+        ['programs=["echo", "cat"]'],
+        ["programs=cat", "programs=echo"],
+        ["programs=*"],
+    ):
+        options = [word for setting in settings for word in ("--set", setting)]
+        assert "hi" == cb("execute", "subprocess", *options, "-p", "command=echo hi").document["output"]
+
+
+def test_who_lacks_a_permission_is_told_how_to_give_it(cb):
+    """Whoever types the command is the operator, and is told the option for it."""
+    done = cb("execute", "subprocess", "-p", "command=echo hi", code=1)
+
+    assert "the operator permits no program" in done.err
+    assert "--set KEY=VALUE (see `circuit-breaker executors describe subprocess`)" in done.err
+    assert "--set" not in cb("execute", "subprocess", "-p", "command=5", "-p", "max_output=a", code=1).err
 
 
 def test_parameters_can_be_one_document(cb, repeat):

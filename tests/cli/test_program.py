@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from io import StringIO
+from pathlib import Path
 
 import click
 import pytest
@@ -280,3 +281,27 @@ def test_json_is_one_document_on_standard_output(here):
 
     assert "new" == json.loads(out)["state"]
     assert "" == err
+
+
+@pytest.mark.parametrize("arguments", [["schema"], ["cases"], ["cases", "--json"]])
+def test_a_full_standard_output_is_told(here, arguments):
+    """Where nothing can be printed, that is said, without a traceback, and is no fault of this program."""
+    command = [sys.executable, "-m", "circuit_breaker.cli", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert 5 == done.returncode
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "message"), [('{"a": 1, "a": 2}', "'a' is given twice"), ('{"a": NaN}', "NaN is no number of JSON")]
+)
+def test_what_is_almost_json_is_a_wrong_command(cb, data, message):
+    """A key that is given twice, and a number that JSON does not have, are told before anything is done."""
+    assert message in cb("run", "orders.py:orders", "--data", data, code=2).err
+
+
+def test_an_empty_id_is_no_id(cb):
+    """A variable that is not set does not start another case each time."""
+    assert "id" in cb("run", "orders.py:orders", "--id", "", code=1).err

@@ -54,7 +54,7 @@ _PROVIDER = f"Who is asked: openai, anthropic, google, ollama, or {SCRIPTED}, wh
 @click.option("--temperature", type=click.FloatRange(0.0, 2.0), help="From 0, the likeliest answer, to 2.")
 @output_options
 @click.pass_obj
-def chat(output: Output, text: str | None, *, tools: str, folder: Path | None, **options: Any) -> None:
+def chat(output: Output, /, text: str | None, *, tools: str, folder: Path | None, **options: Any) -> None:
     """Talk to a model, which may call tools. Answers are shown while they are made.
 
     With TEXT it answers once. Otherwise each line is said to it; Ctrl-C stops an answer, and Ctrl-D ends the talk. Keys
@@ -187,7 +187,7 @@ def _health_table(found: list[ProviderHealth]) -> Table:
 @click.option("--text", default="Hello", metavar="TEXT", help="What is asked.")
 @output_options
 @click.pass_obj
-def route(output: Output, model: str, *, provider: str | None, explain: bool, **asked: Any) -> None:
+def route(output: Output, /, model: str, *, provider: str | None, explain: bool, **asked: Any) -> None:
     """Say whom a request for MODEL would go to now. Nobody is asked.
 
     Keys and addresses are read from the environment, as `chat` does.
@@ -205,9 +205,10 @@ def route(output: Output, model: str, *, provider: str | None, explain: bool, **
 def _request(
     model: str, *, strategy: str | None = None, task: str | None = None, tools: bool = False, text: str = "Hello"
 ) -> ChatCompletionRequest:
+    offered = [ToolDefinition(name="any", description="Any tool.")] if tools else []
     return ChatCompletionRequest(
         model=model,
         messages=(user(text),),
-        tools=(ToolDefinition(name="any", description="Any tool."),) if tools else (),
+        tools=offered,
         circuit_breaker=RoutingOptions(routing_strategy=strategy, task_type=task),
     )

@@ -18,7 +18,14 @@ from circuit_breaker.cli.options import JsonObject, Seconds, output_options
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.stopping import complete
 from circuit_breaker.cli.visible import Line
-from circuit_breaker.errors import ActionTimeout, ExecutorInvalid, Fault, SecretNotFound, nearest
+from circuit_breaker.errors import (
+    ActionTimeout,
+    CircuitBreakerError,
+    ExecutorInvalid,
+    Fault,
+    SecretNotFound,
+    nearest,
+)
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.execution import StandaloneContext
 from circuit_breaker.executors.parameters import Parameter, Unfit
@@ -115,15 +122,28 @@ def execute(
     NAME is the name of an installed one, or module:Class, or path/file.py:Class. A VALUE is read as JSON where the
     parameter takes that, and as text where it does not. Its lines and its progress go to standard error as they come.
 
+    What an operator decides, such as which programs may run, is given with --set; given several times, it is a list.
+
     \b
-    circuit-breaker execute subprocess -p command='sort -n' -p input='"3 1 2"'
+    circuit-breaker execute subprocess --set programs=sort -p command='sort -r' -p stdin="$(ls)"
     circuit-breaker execute docker -p image=busybox -p command='echo hello'
     """  # noqa: D301 - click reads the mark of a paragraph that is not to be wrapped
     executor = _named(name)
     parameters = {**(document or {}), **_read(given, executor)}
-    decided = {**_settings(settings), **({"secrets": secrets_of(secrets)} if secrets else {})}
+    decided = {**_settings(settings, executor), **({"secrets": secrets_of(secrets)} if secrets else {})}
     made = executor.under(**decided)(**parameters) if decided else executor(**parameters)
-    output.document(complete(_executed(made.bind(_Told(output, key)), limit=timeout)))
+    try:
+        outcome = complete(_executed(made.bind(_Told(output, key)), limit=timeout))
+    except CircuitBreakerError as error:
+        if _asks_its_operator(error):
+            output.note(f"here you are its operator: --set KEY=VALUE (see `circuit-breaker executors describe {name}`)")
+        raise
+    output.document(outcome)
+
+
+def _asks_its_operator(error: CircuitBreakerError) -> bool:
+    remedies = [error.remedy, *(fault.remedy for fault in getattr(error, "faults", ()))]
+    return any(".under(" in remedy or "the operator" in remedy for remedy in remedies)
 
 
 def _named(name: str) -> type[BaseExecutor]:
@@ -157,21 +177,40 @@ def _pairs(given: Iterable[str], option: str) -> Iterable[tuple[str, str]]:
 
 def _read(given: Iterable[str], executor: type[BaseExecutor]) -> dict[str, Any]:
     known = executor.executor_config.parameters
-    return {key: _value(value, known.get(key)) for key, value in _pairs(given, "--param")}
+    pairs = _pairs(given, "--param")
+    return {key: _value(value, known[key]) if key in known else _json(value) for key, value in pairs}
 
 
-def _value(text: str, parameter: Parameter | None) -> Any:
-    """The text itself where the parameter takes it, and otherwise the JSON that it is, if it is."""
-    if parameter is not None:
+def _value(text: str, parameter: Parameter) -> Any:
+    """The JSON that it is, where the parameter takes that; where it takes texts, a text stays as it is."""
+    found = _json(text)
+    if parameter.kind is Any:
+        return found
+    for value in (text, found) if found is None or isinstance(found, str) else (found, text):
         with suppress(Unfit):
-            return parameter.read(text)
+            parameter.read(value)
+            return value
+    return found
+
+
+def _json(text: str) -> Any:
+    """The JSON that the text is, or the text itself."""
     with suppress(ValueError):
         return json.loads(text)
     return text
 
 
-def _settings(given: Iterable[str]) -> dict[str, Any]:
-    return {key: _value(value, None) for key, value in _pairs(given, "--set")}
+def _settings(given: Iterable[str], executor: type[BaseExecutor]) -> dict[str, Any]:
+    """The settings by name; what is a list of texts may be given as one, or one by one."""
+    known = attrs.fields_dict(type(executor.settings))
+    found: dict[str, Any] = {}
+    for key, text in _pairs(given, "--set"):
+        value = _json(text)
+        if key in known and isinstance(known[key].default, tuple | frozenset):
+            found[key] = [*found.get(key, ()), *(value if isinstance(value, list) else [text])]
+        else:
+            found[key] = value
+    return found
 
 
 def secrets_of(names: Iterable[str]) -> dict[str, str]:
