@@ -14,7 +14,7 @@ import benchmarks
 
 __all__ = ["Benchmark", "Peer", "Row", "benchmark", "chosen", "discover", "rows"]
 
-MACHINERY = {"__main__", "docker_cli", "environment", "raw_sqlite", "registry", "table", "timing"}
+MACHINERY = set("__main__ bare_aiohttp docker_cli environment raw_sqlite registry table timing upstream".split())
 
 
 @attrs.frozen

@@ -44,6 +44,7 @@
     │   ├── AddressRefused           an address that executors may not call
     │   ├── SecretNotFound           (LookupError) a secret that nobody has given
     │   ├── ToolNotFound             (LookupError)
+    │   ├── ActionWithdrawn          its case was cancelled or its tokens withdrawn while it was carried out
     │   └── ActionInDoubt            started before a crash; nobody knows whether it ended
     ├── LLMError                     a model was asked, and no usable answer came; names provider and model
     │   ├── ProviderNotFound         (LookupError)
@@ -92,6 +93,7 @@ __all__ = [
     "ActionError",
     "ActionInDoubt",
     "ActionTimeout",
+    "ActionWithdrawn",
     "AddressRefused",
     "AuthenticationFailed",
     "BudgetExceeded",
@@ -542,6 +544,15 @@ class ToolNotFound(ActionError, LookupError):
     """There is no tool of that name."""
 
     code = "tool_not_found"
+
+
+class ActionWithdrawn(ActionError):
+    """Its case was cancelled, or its tokens were withdrawn, while the action was carried out.
+
+    What it did is not kept. An action that meets this in a step should undo what must not stay, and end.
+    """
+
+    code = "withdrawn"
 
 
 class ActionInDoubt(ActionError):

@@ -162,8 +162,9 @@ class Documents:
             union: Any = Union[tuple(kinds.values())]  # noqa: UP007 - there is no other way to make one of a tuple
             converter.register_structure_hook(union, functools.partial(_tagged_in, converter, kinds))
             for name, kind in kinds.items():
-                write = converter.get_unstructure_hook(kind)
+                write, reads = converter.get_unstructure_hook(kind), converter.get_structure_hook(kind)
                 converter.register_unstructure_hook(kind, functools.partial(_tagged_out, name, write))
+                converter.register_structure_hook(kind, functools.partial(_untagged, name, reads))
             converter.register_unstructure_hook(union, converter.unstructure)
 
     def read(self, document: Any, kind: Any, name: str) -> Any:
@@ -185,6 +186,13 @@ def _alone(read: Callable[[Any], Any], document: Any, _: Any) -> Any:
 
 def _tagged_out(name: str, write: Callable[[Any], Any], value: Any) -> dict[str, Any]:
     return {"type": name, **write(value)}
+
+
+def _untagged(name: str, read: Callable[[Any, Any], Any], document: Any, kind: Any) -> Any:
+    """One of a union where only this class can be."""
+    if isinstance(document, Mapping) and document.get("type") == name:
+        document = {key: value for key, value in document.items() if key != "type"}
+    return read(document, kind)
 
 
 def _tagged_in(converter: cattrs.Converter, kinds: Mapping[str, type], document: Any, _: Any) -> Any:

@@ -16,8 +16,8 @@ ROOT = "circuit_breaker"
 # From the ground up: an arrow leads to an earlier name only. The facade is the package's own __init__;
 # the command line, which is written as a user's program is, stands on it.
 FLOORS = (
-    "errors", "lazy", "invocation", "wire", "net", "rules", "workflow", "attempts", "outgoing", "engine", "storage",
-    "executors", "functions", "llm", "agents", "app", "server", "client", "testing", "facade", "cli",
+    "errors", "lazy", "invocation", "wire", "net", "rules", "workflow", "attempts", "outgoing", "llm", "engine", "storage",
+    "executors", "functions", "agents", "app", "server", "client", "testing", "facade", "cli",
 )  # fmt: skip
 
 FORBIDDEN = {

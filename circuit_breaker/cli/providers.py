@@ -25,6 +25,7 @@ SCRIPTED: Final = "scripted"
 VARIABLES: Final = (*KEYS.values(), "OPENAI_BASE_URL", "OLLAMA_BASE_URL")
 """The variables of the environment that are read."""
 
+_DEMO: Final[Any] = ("demo",)
 _HOME: Final = "circuit_breaker.llm.providers"
 _MAKERS: Final = {
     "openai": deferred(f"{_HOME}.openai", "OpenAIProvider"),
@@ -44,7 +45,7 @@ def router_of(provider: str | None = None) -> LLMRouter:
     Raises:
         click.UsageError: There is no such provider.
     """
-    found = {SCRIPTED: Access(_script(), models=["demo"])} if provider == SCRIPTED else dict(_accesses())
+    found = {SCRIPTED: Access(_script(), models=_DEMO)} if provider == SCRIPTED else dict(_accesses())
     if provider is not None and provider not in found:
         known = ", ".join([*found, SCRIPTED])
         variable = KEYS.get(provider)

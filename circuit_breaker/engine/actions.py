@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import attrs
@@ -12,14 +13,15 @@ import attrs
 from circuit_breaker.attempts import repeated
 from circuit_breaker.engine.cancellation import cancelled_from_outside
 from circuit_breaker.engine.invocation import threaded
+from circuit_breaker.engine.labels import label
 from circuit_breaker.engine.secrecy import REFERENCE, innocent
 from circuit_breaker.errors import (
     ActionError,
     ActionTimeout,
+    ActionWithdrawn,
     CircuitBreakerError,
     OutcomeInvalid,
     ParameterInvalid,
-    StorageError,
     words_of,
 )
 from circuit_breaker.rules import MISSING, Field, Template
@@ -57,6 +59,15 @@ class Recorder(Protocol):
         """Keeps the outcome of a step, which is frozen."""
         ...
 
+    def check(self) -> Coroutine[Any, Any, None]:
+        """Does nothing, unless the action must not go on: then it raises why."""
+        ...
+
+    @property
+    def broken(self) -> Exception | None:
+        """Why something could not be written down, if so."""
+        ...
+
     async def retried(self, attempt: int, error: Mapping[str, Any], wait: float) -> None:
         """Keeps that an attempt failed, and for how many seconds the next one waits."""
         ...
@@ -84,6 +95,7 @@ class ActionContext:
     _recorder: Recorder = attrs.field(repr=False)
     _done: dict[str, Any] = attrs.field(repr=False)
     _loop: asyncio.AbstractEventLoop = attrs.field(repr=False)
+    _taken: set[str] = attrs.field(factory=set, repr=False)
     _prefix: str = attrs.field(default="", repr=False)
 
     def part(self, number: int) -> ActionContext:
@@ -95,35 +107,59 @@ class ActionContext:
         """The outcome of a step of the action, which is done once: after a crash or a retry it is remembered.
 
         Args:
-            name: Unique in the action.
+            name: Unique in the action; a step that failed may be called again.
             call: What to do; a function without arguments, plain or async. Its outcome must be JSON.
 
         Raises:
-            DataInvalid: The outcome is no JSON.
+            ParameterInvalid: There was a step of this name before.
+            DataInvalid: The outcome is no JSON, or the name no text.
+            ActionWithdrawn: The case was cancelled, or the tokens of the action were withdrawn: there is nothing more
+                to do. The call is not made.
         """
 
         async def work() -> Any:
             return _outcome(name, await threaded(call))
 
-        return thaw(await self.remembered(self._prefix + name, work))
+        return thaw(await self.remembered(self._prefix + label(name, "the name of a step"), work))
 
     async def remembered(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
         """What the work gave, frozen; it is done unless the outcome of this name is remembered."""
-        if name not in self._done:
-            outcome = await work()
-            await self._recorder.step_finished(name, outcome)
-            self._done[name] = outcome
-        return self._done[name]
+        with self._alone(name):
+            if name not in self._done:
+                await self._recorder.check()
+                outcome = await work()
+                await self._recorder.step_finished(name, outcome)
+                self._done[name] = outcome
+            return self._done[name]
 
     def step_sync(self, name: str, call: Callable[[], Any]) -> Any:
         """The same for a plain function, which runs in a thread of its own; ``call`` runs in that thread too."""
-        whole = self._prefix + name
-        if whole not in self._done:
-            outcome = _outcome(name, call())
-            kept = self._recorder.step_finished(whole, outcome)
-            asyncio.run_coroutine_threadsafe(kept, self._loop).result()
-            self._done[whole] = outcome
-        return thaw(self._done[whole])
+        whole = self._prefix + label(name, "the name of a step")
+        with self._alone(whole):
+            if whole not in self._done:
+                self._wait(self._recorder.check())
+                outcome = _outcome(name, call())
+                self._wait(self._recorder.step_finished(whole, outcome))
+                self._done[whole] = outcome
+            return thaw(self._done[whole])
+
+    def _wait(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        """Takes a name for a step of this attempt; one that fails may be called again."""
+        if name in self._taken:
+            raise ParameterInvalid(
+                f"transition '{self.transition}' has a second step '{name}', which would get the outcome of the first",
+                remedy=f'give each a name of its own, such as f"{name}-{{number}}"',
+            )
+        self._taken.add(name)
+        try:
+            yield
+        except BaseException:
+            self._taken.discard(name)
+            raise
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Tells subscribers how far the action is: from 0 to 1."""
@@ -157,6 +193,8 @@ async def perform(
     loop = asyncio.get_running_loop()
 
     async def attempt(number: int) -> Change:
+        if number > 1:
+            await recorder.check()
         context = ActionContext(case_id, transition.name, pending.key, number, recorder, done, loop)
         try:
             return await _timed(transition, _all_steps(transition.steps, token, context, executors))
@@ -178,7 +216,7 @@ async def _retrying(
     """One attempt after another, as the policy says; ``failed`` attempts happened before a crash."""
 
     def again(error: Exception, number: int) -> bool:
-        if isinstance(error, StorageError):
+        if error is recorder.broken or isinstance(error, ActionWithdrawn):
             return False
         code = code_of(error)
         hopeless = code in HOPELESS and code not in policy.retry_on
@@ -296,7 +334,7 @@ def _chosen(mapping: Mapping[str, Any]) -> bool:
 def code_of(error: BaseException) -> str:
     """The kind of an error, as retry policies name it: its code, or the name of its class."""
     if isinstance(error, CircuitBreakerError):
-        return error.code
+        return str(error.code)
     return "timeout" if isinstance(error, TimeoutError) else type(error).__name__
 
 

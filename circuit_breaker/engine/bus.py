@@ -1,19 +1,22 @@
 """The event bus: everybody who wants to know what happens is told, and nobody can hold it up.
 
-Each subscriber has a bounded queue of its own. When it is full the oldest event is dropped and counted in ``missed``;
-the journal still has it, so a subscriber that must not miss anything reads ``engine.history(case)`` again.
+Each subscriber has a bounded queue of its own. When it is full the oldest event is dropped and counted in ``missed``,
+and the first time that is logged. The journal still has it, so a subscriber that must not miss anything reads
+``engine.history(case)`` again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import attrs
+import structlog
 
+from circuit_breaker.errors import DataInvalid
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.events import Event
 
@@ -57,8 +60,9 @@ class Subscription:
         missed: How many events were dropped because the queue was full.
     """
 
-    def __init__(self, wanted: Callable[[Notice], bool], size: int) -> None:
+    def __init__(self, wanted: Callable[[Notice], bool], size: int, *, name: str = "subscriber") -> None:
         self._wanted = wanted
+        self._name = name
         self._queue: deque[Notice] = deque(maxlen=size)
         self._arrived = asyncio.Event()
         self._closed = False
@@ -66,12 +70,19 @@ class Subscription:
 
     def offer(self, notice: Notice) -> None:
         """Adds a notice if it is wanted; never waits."""
-        if not self._wanted(notice):
+        if self._closed or not self._wanted(notice):
             return
         if len(self._queue) == self._queue.maxlen:
-            self.missed += 1
+            self._miss()
         self._queue.append(notice)
         self._arrived.set()
+
+    def _miss(self) -> None:
+        self.missed += 1
+        if self.missed == 1:
+            structlog.get_logger("circuit_breaker.bus").warning(
+                "subscriber too slow: events are dropped", subscriber=self._name, size=self._queue.maxlen
+            )
 
     def close(self) -> None:
         """Ends the iteration once everything in the queue was taken."""
@@ -108,22 +119,31 @@ class Bus:
         for subscription in self._subscriptions:
             subscription.offer(notice)
 
-    @contextmanager
     def subscribe(
-        self, *, case: str | None = None, types: tuple[type, ...] = (), size: int = 1000
-    ) -> Iterator[Subscription]:
+        self, *, case: str | None = None, types: Iterable[type] = (), size: int = 1000, name: str = "subscriber"
+    ) -> AbstractContextManager[Subscription]:
         """A subscription that lasts as long as the ``with`` block.
 
         Args:
             case: Only events of this case.
-            types: Only these kinds of event.
+            types: Only these classes of events.
             size: How many events may wait before the oldest is dropped.
+            name: Who it is, for the log.
+
+        Raises:
+            DataInvalid: One of the types is no class of events, or the size no number from 1.
         """
+        kinds = _kinds(types)
+        if type(size) is not int or size < 1:
+            raise DataInvalid(f"size: {size!r:.60} is no number of events", remedy="use 1 or more")
 
         def wanted(notice: Notice) -> bool:
-            return (case is None or notice.event.case == case) and (not types or isinstance(notice.event, types))
+            return (case is None or notice.event.case == case) and (not kinds or isinstance(notice.event, kinds))
 
-        subscription = Subscription(wanted, size)
+        return self._subscribed(Subscription(wanted, size, name=name))
+
+    @contextmanager
+    def _subscribed(self, subscription: Subscription) -> Iterator[Subscription]:
         self._subscriptions.append(subscription)
         try:
             yield subscription
@@ -135,3 +155,19 @@ class Bus:
         """Ends every subscription."""
         for subscription in self._subscriptions:
             subscription.close()
+
+
+def _kinds(types: Iterable[Any]) -> tuple[type, ...]:
+    """The classes of events that somebody wants to hear of.
+
+    Raises:
+        DataInvalid: One is something else.
+    """
+    kinds = (types,) if isinstance(types, (type, str)) else tuple(types)
+    for kind in kinds:
+        if not (isinstance(kind, type) and issubclass(kind, (Event, Progress))):
+            raise DataInvalid(
+                f"types: {kind!r:.60} is no class of events",
+                remedy="import the class from circuit_breaker.workflow.events, such as TransitionFired",
+            )
+    return kinds

@@ -115,6 +115,7 @@ class Cases:
         if loaded is None:
             return False
         resident.case = self._dressed(loaded)
+        resident.carried = None  # it was the weight of another state
         resident.wake()
         stop_withdrawn(resident)
         return True
@@ -147,6 +148,9 @@ class Cases:
                 except VersionConflict:
                     await self._refresh(resident)
                     continue
+                except BaseException:
+                    resident.carried = None  # the decision weighed what was not written
+                    raise
                 return after
         raise VersionConflict(f"case '{resident.case.id}' is changed by others all the time", remedy="try again later")
 

@@ -12,11 +12,16 @@ __all__ = ["Definitions"]
 
 
 class Definitions:
-    """Workflows by name and by version."""
+    """Workflows by name and by version.
+
+    Attributes:
+        versions: All versions.
+    """
 
     def __init__(self, workflows: Iterable[Workflow]) -> None:
         self._current: dict[str, Workflow] = {}
         self._versions: dict[str, Workflow] = {}
+        self.versions: frozenset[str] = frozenset()
         for workflow in workflows:
             self.add(workflow)
 
@@ -35,6 +40,7 @@ class Definitions:
             raise WorkflowInvalid(f"{workflow!r} is no workflow", remedy="give Workflow(...) values to the engine")
         self._current[workflow.name] = workflow
         self._versions[workflow.version] = workflow
+        self.versions = frozenset(self._versions)
 
     def know(self, workflow: Workflow) -> None:
         """Makes a definition known, unless it is."""

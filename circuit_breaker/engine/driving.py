@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from circuit_breaker.engine.actions import describe
 from circuit_breaker.engine.resident import Resident
 from circuit_breaker.engine.running import ACTING, find_pending, launch, only
 from circuit_breaker.engine.slots import Slots
-from circuit_breaker.errors import ActionError
+from circuit_breaker.errors import ActionError, LimitReached
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.choosing import UNKNOWN
+from circuit_breaker.workflow.data import Data
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.events import ActionInDoubt, ActionStarted, Event
+from circuit_breaker.workflow.events import ActionFailed, ActionInDoubt, ActionStarted, Event, Moved
 
 if TYPE_CHECKING:
     from circuit_breaker.engine.engine import Engine
 
-__all__ = ["Drive", "restarted", "run"]
+__all__ = ["Drive", "may_repeat", "orphans", "restarted", "run"]
 
 
 async def run(engine: Engine, resident: Resident) -> Case:
@@ -112,10 +114,10 @@ class Drive:
             key.clear()
             self.starved = False
             workflow = engine.workflow(case)  # looked up here, since the case may have been migrated meanwhile
-            event = self._next(workflow, case, orphan)
+            event = None if self.resident.ending else self._next(workflow, case, orphan)
             if isinstance(event, ActionStarted):
                 key.append(event.key)
-            return case if event is None else choosing.apply(workflow, case, event)
+            return case if event is None else self._applied(workflow, case, event)
 
         try:
             await engine.decide(resident, decide)
@@ -129,6 +131,15 @@ class Drive:
                 self._has_slot = False
                 self._slots.give_back()
         return resident.case.sequence > before
+
+    def _applied(self, workflow: Workflow, case: Case, event: Event) -> Case:
+        """The case after the event, or after its failure where what it makes would be more than may be."""
+        after = choosing.apply(workflow, case, event)
+        try:
+            return self._engine.limits.moved(self.resident, after, event)
+        except LimitReached as error:
+            assert isinstance(event, Moved)  # noqa: S101 - nothing else makes tokens
+            return choosing.apply(workflow, case, _too_heavy(case, event, error))
 
     def _launch(self, group: asyncio.TaskGroup, pending: Pending) -> None:
         """Begins the action; its slot is free again when it has ended."""
@@ -150,7 +161,7 @@ class Drive:
         if pending is None:
             return self._next_automatic(workflow, case)
         at, worker = self._engine.clock.now(), self._engine.storage.worker
-        if not _may_repeat(workflow, case, pending):
+        if not may_repeat(workflow, case, pending):
             return ActionInDoubt(case.id, case.sequence + 1, at, "", pending.key)
         if self._may_act():
             return restarted(case, pending, at=at, worker=worker)
@@ -170,14 +181,31 @@ class Drive:
         return None
 
 
-async def _orphan(engine: Engine, resident: Resident) -> str | None:
-    """The key of an action that nobody carries out any more, or None."""
+async def orphans(engine: Engine, resident: Resident) -> AsyncIterator[Pending]:
+    """The actions that nobody carries out any more, without those that are known to be in doubt."""
     for pending in resident.case.pending:
         if pending.key in resident.actions or pending.doubt:
             continue
         if pending.worker == engine.storage.worker or not await engine.storage.alive(pending.worker):
+            yield pending
+
+
+async def _orphan(engine: Engine, resident: Resident) -> str | None:
+    """The key of an action that nobody carries out any more, or None."""
+    if resident.case.pending:
+        async for pending in orphans(engine, resident):
             return pending.key
     return None
+
+
+def _too_heavy(case: Case, event: Moved, error: LimitReached) -> ActionFailed:
+    """The event that a case cannot do by itself what it would; the tokens stand where they stood."""
+    sequence = case.sequence + 1
+    key = f"{case.id}:{event.transition}:{sequence}"  # with a key it is not tried again and again
+    return ActionFailed(
+        case.id, sequence, event.at, "", event.transition, event.consumed,
+        used=event.used, key=key, error=Data(describe(error)),
+    )  # fmt: skip
 
 
 def restarted(case: Case, pending: Pending, *, at: datetime, worker: str, by: str = "") -> ActionStarted:
@@ -186,7 +214,8 @@ def restarted(case: Case, pending: Pending, *, at: datetime, worker: str, by: st
     return ActionStarted(case.id, case.sequence + 1, at, by, transition, consumed, key, worker, given, pending.used)
 
 
-def _may_repeat(workflow: Workflow, case: Case, pending: Pending) -> bool:
+def may_repeat(workflow: Workflow, case: Case, pending: Pending) -> bool:
+    """Whether an interrupted action is done again by itself; otherwise it is in doubt."""
     transition = workflow.by_id[pending.transition]
     if transition.effect == "idempotent":
         return True

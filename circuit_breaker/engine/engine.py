@@ -10,14 +10,17 @@ from circuit_breaker.engine import driving, migration, recovery, running, worker
 from circuit_breaker.engine.attention import Attention
 from circuit_breaker.engine.bus import Bus, Subscription
 from circuit_breaker.engine.cases import Cases, unknown
+from circuit_breaker.engine.compensation import compensate as undo_all
 from circuit_breaker.engine.definitions import Definitions
 from circuit_breaker.engine.ids import case_id
+from circuit_breaker.engine.labels import label, role_labels
 from circuit_breaker.engine.limits import Limits
 from circuit_breaker.engine.plugins import Plugin
 from circuit_breaker.engine.ports import CaseQuery, CaseSummary, Clock, Journal, SystemClock
 from circuit_breaker.engine.request import FireRequest
 from circuit_breaker.engine.resident import Resident
 from circuit_breaker.engine.watching import Watchers
+from circuit_breaker.errors import DataInvalid, StorageError
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.definition import Workflow
@@ -57,7 +60,7 @@ class Engine:
         resident: int = 1000,
         limits: Limits | None = None,
     ) -> None:
-        self.storage = storage
+        self.storage = _journal(storage)
         self.clock: Clock = clock or SystemClock()
         self.limits = limits or Limits()
         self.executors: Mapping[Any, Any] = {} if executors is None else executors
@@ -99,6 +102,11 @@ class Engine:
         self._definitions.add(workflow)
         await self._watchers.created(workflow)
 
+    @property
+    def versions(self) -> frozenset[str]:
+        """The versions of all definitions that are known, those for old cases as well."""
+        return self._definitions.versions
+
     def workflow(self, case_or_name: Case | str) -> Workflow:
         """The definition of a case, or the current one of that name.
 
@@ -117,14 +125,35 @@ class Engine:
     ) -> AbstractContextManager[Subscription]:
         """What happens from now on: ``with engine.subscribe() as events: async for event in events: ...``.
 
-        A subscriber that is slower than the engine loses the oldest events of its queue (``events.missed`` counts them)
-        and holds up nothing.
+        A subscriber that is slower than the engine loses the oldest events of its queue and holds up nothing:
+        ``events.missed`` counts them, and the first is logged.
+
+        Args:
+            case: Only events of this case.
+            types: Only these classes of events, such as ``(TransitionFired,)``.
+            size: How many events may wait.
+
+        Raises:
+            DataInvalid: One of the types is no class of events, or the size no number from 1.
         """
         return self.bus.subscribe(case=None if case is None else _id(case), types=types, size=size)
 
-    def on(self, listener: Callable[[Any], Any], *types: type, size: int = 1000) -> None:
-        """Calls a function (plain or async) with every event of these kinds, or with all; until the engine closes."""
-        self._watchers.listen(listener, types, size=size)
+    def on(self, listener: Callable[[Any], Any], *types: type, size: int = 1000) -> Subscription:
+        """Calls a function (plain or async) with every event of these kinds, or with all; until the engine closes.
+
+        It is called with one event after another. One that is slower than the engine loses the oldest events of its
+        queue: ``missed`` of the subscription that is given back counts them, and the first is logged.
+
+        Args:
+            listener: The function.
+            types: Only these classes of events, such as ``TransitionFired``.
+            size: How many events may wait.
+
+        Raises:
+            DataInvalid: One of the types is no class of events, or the size no number from 1; or the listener is no
+                function.
+        """
+        return self._watchers.listen(listener, types, size=size)
 
     # -- cases --------------------------------------------------------------------------------------------------------
 
@@ -150,11 +179,12 @@ class Engine:
 
         Raises:
             CaseExists: There is a case of that id.
-            DataInvalid: The data is no JSON, or not of the declared class; or the id is none.
+            DataInvalid: The data is no JSON, or not of the declared class; or the id is none, or ``by`` no short text.
             LimitReached: The token would carry too much.
         """
         self._watchers.owner()
         definition = self._definition(workflow)
+        by = label(by, "by")
         begun = definition.start(case_id(id), at=self.clock.now(), by=by, data=data, metadata=metadata, state=state)
         self.limits.begun(begun)
         await self._cases.begin(begun, definition)
@@ -210,6 +240,7 @@ class Engine:
         Raises:
             LimitReached: The token would carry too much.
         """
+        by = label(by, "by")
         resident = await self.resident(case)
 
         def decide(now: Case) -> Case:
@@ -234,7 +265,7 @@ class Engine:
         Args:
             case: The case.
             name: The transition.
-            by: Who fires it.
+            by: Who fires it; at most 1,000 characters, as everywhere.
             data: Added to the token before its rules are judged; kept if it fires.
             roles: The roles of whoever fires it.
             expect: Refuse if the case has had another number of events than this (``case.sequence``).
@@ -247,7 +278,8 @@ class Engine:
             VersionConflict: ``expect`` is another number.
         """
         resident = self.held(_id(case)) or await self.resident(case)
-        attempt = FireRequest(self, resident, name, by, data, roles, expect)
+        held_roles = choosing.NO_ROLES if roles == () else role_labels(roles)
+        attempt = FireRequest(self, resident, label(name, "name"), label(by, "by"), data, held_roles, expect)
         now = await self.decide(resident, attempt.decide)
         if attempt.refusal is not None and not attempt.refusal.produced:
             reasons = firing.verdict_of(attempt.workflow, attempt.choice, attempt.roles)
@@ -274,6 +306,7 @@ class Engine:
             NotEnabled: The workflow knows no such signal.
             LimitReached: Too many signals of that name wait, or a token would carry too much.
         """
+        name, by = label(name, "name"), label(by, "by")
         resident = await self.resident(case)
 
         def decide(now: Case) -> Case:
@@ -293,20 +326,30 @@ class Engine:
             case: The case.
             reason: Why.
             by: Who cancels it.
-            compensate: First wait until actions in progress have ended, and undo what was done: call the
-                ``.compensate(...)`` action of every transition that fired,
-                the last first.
+            compensate: First undo what was done: call the ``.compensate(...)`` action of every transition that fired,
+                the last first. Nothing of the case begins any more meanwhile. An action in progress here that can be
+                undone, or must not be repeated, ends by itself before; any other is stopped, and so are those of other
+                processes once the case is cancelled.
+
+        Raises:
+            CaseClosed: It has ended.
+            ActionInDoubt: It shall be compensated, and of an action nobody knows whether it was done; nothing happened.
+            ActionError: A compensation failed; cancelling again goes on with it.
         """
-        if compensate:
-            resident = await self.resident(case)
-            choosing.open_case(resident.case)
-            await recovery.compensate(self, resident, self.workflow(resident.case))
+        by, reason = label(by, "by"), label(reason, "reason")
 
         def decide(now: Case) -> Case:
             choosing.open_case(now)
             return evolve(now, CaseCancelled(now.id, now.sequence + 1, self.clock.now(), by, reason))
 
-        return await self.decide(await self.resident(case), decide)
+        resident = await self.resident(case)
+        if not compensate:
+            return await self.decide(resident, decide)
+        with resident.ended():
+            await self.get(case)
+            choosing.open_case(resident.case)
+            await undo_all(self, resident, self.workflow(resident.case))
+            return await self.decide(resident, decide)
 
     async def resolve(
         self,
@@ -337,6 +380,7 @@ class Engine:
             DataInvalid: Not exactly one of ``outcome``, ``failed`` and ``again`` is given; or several actions are in
                 doubt, and neither ``key`` nor ``token`` says which is meant.
         """
+        by = label(by, "by")
         doubt = recovery.Doubt(transition, key, token)
         answer = recovery.Answer(outcome, failed, again, by)
         return await recovery.resolve(self, _id(case), doubt, answer)
@@ -349,6 +393,7 @@ class Engine:
             DataInvalid: The data is not of the class that the other version declares.
                 Nothing is changed in either case.
         """
+        by = label(by, "by")
         self._definitions.know(workflow)
         await self._cases.keep(workflow)
 
@@ -364,7 +409,11 @@ class Engine:
             case: The case.
             roles: The roles of whoever asks; None leaves roles out.
             stopped: The workers that have stopped, as :meth:`stopped` tells; their actions are interrupted.
+
+        Raises:
+            DataInvalid: The id of a case was given: nothing is read here.
         """
+        case = _snapshot(case)
         return explain(self.workflow(case), case, at=self.clock.now(), roles=roles, stopped=stopped)
 
     async def stopped(self, case: Case) -> frozenset[str]:
@@ -373,7 +422,13 @@ class Engine:
         return frozenset({worker for worker in workers if not await self.storage.alive(worker)})
 
     async def recover(self) -> list[Case]:
-        """Takes up every case that a crash interrupted, and runs all of them until they rest."""
+        """Takes up every case that a crash interrupted, and runs all of them until they rest; gives those that did.
+
+        A case that the journal cannot read is logged and passed over.
+
+        Raises:
+            Exception: What went wrong with the first of the others that could not be run, when all have come to rest.
+        """
         return await worker.recover(self)
 
     async def work(self, *, until_idle: bool = False, poll: float = 5.0) -> None:
@@ -399,6 +454,27 @@ class Engine:
             CaseNotFound: There is no case of that id.
         """
         return await self._cases.resident(_id(case))
+
+
+def _journal(storage: Any) -> Journal:
+    """The journal that was given.
+
+    Raises:
+        StorageError: It is something else, such as its address; not shown, because that may hold a password.
+    """
+    if not hasattr(storage, "append") or not hasattr(storage, "__aenter__"):
+        raise StorageError(
+            f"storage: a {type(storage).__name__} is no journal",
+            remedy="give storage=connect(url), such as connect('sqlite:///work.db')",
+        )
+    journal: Journal = storage
+    return journal
+
+
+def _snapshot(case: Any) -> Case:
+    if not isinstance(case, Case):
+        raise DataInvalid(f"explain: {case!r:.60} is no case that was read", remedy="give it await engine.get(id)")
+    return case
 
 
 def _id(case: Case | str) -> str:

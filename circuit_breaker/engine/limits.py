@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -9,6 +10,8 @@ import msgspec
 
 from circuit_breaker.errors import LimitReached
 from circuit_breaker.workflow.case import Case
+from circuit_breaker.workflow.events import Event, Moved
+from circuit_breaker.workflow.token import Token
 
 if TYPE_CHECKING:
     from circuit_breaker.engine.resident import Resident
@@ -76,11 +79,36 @@ class Limits:
             resident.carried += entering
         return after
 
-    def _weighed(self, case: Case) -> int:
-        """How many bytes a token of the case carries at most."""
+    def moved(self, resident: Resident, after: Case, event: Event) -> Case:
+        """The case after an event of its own, in which nothing entered from outside.
+
+        The token that a join makes carries what several did, and is weighed. What a firing itself notes, such as times
+        and counts, is only added: it is refused to nobody.
+
+        Args:
+            resident: The case as it was.
+            after: What it would be.
+            event: What happened last.
+
+        Raises:
+            LimitReached: The joined token would carry too much.
+        """
+        if not isinstance(event, Moved) or not event.produced:
+            return after
+        if len(event.consumed) > 1:
+            joined = [token for token in after.marking.at(event.produced[0][1]) if token.sequence == event.sequence]
+            carried = self._weighed(after, after.marking if resident.carried is None else joined)
+            resident.carried = max(carried, resident.carried or 0)
+        elif event.metadata and resident.carried is not None:
+            resident.carried += _size(event.metadata)
+        return after
+
+    def _weighed(self, case: Case, tokens: Iterable[Token] | None = None) -> int:
+        """How many bytes one of the tokens carries at most; of all of the case unless some are named."""
         waiting = _size([signal.data for signal in case.signals])
         waiting += _size([(pending.input, pending.steps) for pending in case.pending])
-        heaviest = max((_size((t.data, t.metadata, t.results)) for t in case.marking), default=0)
+        weighed = case.marking if tokens is None else tokens
+        heaviest = max((_size((t.data, t.metadata, t.results)) for t in weighed), default=0)
         if heaviest + waiting > self.data:
             raise LimitReached(
                 f"a token of case '{case.id}' would carry {heaviest + waiting:,} bytes, and {self.data:,} are the most",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol, Self, get_args
 
@@ -166,12 +166,17 @@ class Journal(Protocol):
         """How many cases there are of each status; statuses without a case are left out."""
         ...
 
-    async def due(self, moment: datetime, *, limit: int = 100) -> list[CaseSummary]:
-        """The open cases whose next timer fires at or before ``moment``, the earliest first."""
+    async def due(
+        self, moment: datetime, *, limit: int = 100, definitions: Collection[str] | None = None
+    ) -> list[CaseSummary]:
+        """The open cases whose next timer fires at or before ``moment``, the earliest first.
+
+        With ``definitions`` only those that run under one of these versions of workflows.
+        """
         ...
 
-    async def next_due(self) -> datetime | None:
-        """When the earliest timer of all cases fires, or None."""
+    async def next_due(self, *, definitions: Collection[str] | None = None) -> datetime | None:
+        """When the earliest timer of all cases fires, or None; with ``definitions`` of those under these versions."""
         ...
 
     async def alive(self, worker: str) -> bool:

@@ -1,31 +1,26 @@
-"""In doubt, or undone: what people decide about actions that have ended badly."""
+"""In doubt: what people decide about actions of which nobody knows whether they were done."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from circuit_breaker.engine.actions import ActionContext, call_action
 from circuit_breaker.engine.driving import restarted
+from circuit_breaker.engine.labels import label
 from circuit_breaker.engine.resident import Resident
-from circuit_breaker.engine.running import JournalRecorder, end, foreground
-from circuit_breaker.errors import ActionError, DataInvalid, NotEnabled, words_of
+from circuit_breaker.engine.running import end, foreground
+from circuit_breaker.errors import ActionError, DataInvalid, NotEnabled
 from circuit_breaker.workflow import choosing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.events import ActionCompensated, TransitionFired
-from circuit_breaker.workflow.evolution import evolve
 from circuit_breaker.workflow.flow import Execution
-from circuit_breaker.workflow.history import History
-from circuit_breaker.workflow.token import Token
 
 if TYPE_CHECKING:
     from circuit_breaker.engine.engine import Engine
 
-__all__ = ["UNSAID", "Answer", "Doubt", "compensate", "resolve"]
+__all__ = ["UNSAID", "Answer", "Doubt", "resolve"]
 
 
 UNSAID: Any = object()
@@ -96,12 +91,14 @@ class Answer:
         Raises:
             DataInvalid: Not exactly one of these is said.
         """
-        said = [self.outcome is not UNSAID, self.failed is not None, self.again]
+        said = [self.outcome is not UNSAID, self.failed is not None, bool(self.again)]
         if said.count(True) != 1 or self.failed == "":
             raise DataInvalid(
                 f"what became of the action of '{transition}' of case '{case_id}' is not said exactly once",
                 remedy="give one of outcome=..., failed='why' and again=True",
             )
+        if self.failed is not None:
+            label(self.failed, "failed")
 
 
 async def resolve(engine: Engine, case_id: str, doubt: Doubt, answer: Answer) -> Case:
@@ -143,64 +140,3 @@ def _meant(workflow: Workflow, pending: Pending, outcome: Any) -> Change:
     for change in (*done, Change.of(outcome, result=result, what="resolve()")):
         total = total.plus(change)
     return total
-
-
-async def compensate(engine: Engine, resident: Resident, workflow: Workflow) -> None:
-    """Undoes what was done, the last first, once nobody runs the case any more; nothing is undone twice.
-
-    Each compensation gets the token as it was right after its transition had fired.
-    """
-    with resident.used():
-        async with resident.running:
-            choosing.open_case(resident.case)
-            while (done := _last_done(workflow, history := await engine.history(resident.case))) is not None:
-                await _undo(engine, resident, workflow, history, done)
-
-
-def _last_done(workflow: Workflow, history: History) -> TransitionFired | None:
-    """The last firing that can be undone and was not."""
-    undone = {event.key for event in history if isinstance(event, ActionCompensated)}
-    for event in reversed(list(history)):
-        if isinstance(event, TransitionFired) and event.key and event.key not in undone:
-            transition = workflow.by_id.get(event.transition)
-            if transition is not None and transition.compensate is not None:
-                return event
-    return None
-
-
-def _token_after(history: History, fired: TransitionFired) -> Token:
-    """The token that a firing made, or the one that it took where it made none."""
-    case: Case | None = None
-    before: Case | None = None
-    for event in history[: fired.sequence]:
-        before, case = case, evolve(case, event)
-    assert case is not None  # noqa: S101 - a firing comes after the start of its case
-    if fired.produced or before is None:
-        return case.find(fired.produced[0][0])
-    return before.find(fired.consumed[0][0])
-
-
-async def _undo(
-    engine: Engine, resident: Resident, workflow: Workflow, history: History, fired: TransitionFired
-) -> None:
-    transition = workflow.by_id[fired.transition]
-    call = transition.compensate
-    assert call is not None  # noqa: S101 - only what has one is undone
-    case, key = resident.case, fired.key
-    token = _token_after(history, fired)
-    recorder = JournalRecorder(engine, resident, workflow, Pending(key, transition.id))
-    context = ActionContext(case.id, transition.name, f"{key}:undo", 1, recorder, {}, asyncio.get_running_loop())
-    try:
-        await call_action(call, choosing.typed(workflow, token), context)
-    except Exception as error:
-        raise ActionError(
-            f"undoing transition '{transition.id}' of case '{case.id}' failed: {words_of(error)}",
-            code="compensation_failed",
-            remedy="mend it and cancel again: what was undone is not undone twice; or cancel without compensate",
-        ) from error
-
-    def decide(now: Case) -> Case:
-        event = ActionCompensated(now.id, now.sequence + 1, engine.clock.now(), "", transition.id, key)
-        return choosing.apply(workflow, now, event)
-
-    await engine.decide(resident, decide)

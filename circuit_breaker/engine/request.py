@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from circuit_breaker.errors import VersionConflict
+from circuit_breaker.errors import NotEnabled, VersionConflict
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.data import EMPTY
@@ -41,7 +40,7 @@ class FireRequest(msgspec.Struct, gc=False, eq=False):
     name: str
     by: str
     data: Any
-    roles: Iterable[str]
+    roles: frozenset[str]
     expect: int | None
     workflow: Workflow = UNDECIDED
     choice: choosing.Choice = UNDECIDED
@@ -54,6 +53,8 @@ class FireRequest(msgspec.Struct, gc=False, eq=False):
             raise VersionConflict(
                 f"case '{now.id}' has had {now.sequence} events, not {self.expect}", remedy="look at it again"
             )
+        if self.resident.ending:
+            raise NotEnabled(f"case '{now.id}' is being cancelled, and begins nothing more", remedy="wait for its end")
         engine = self.engine
         self.workflow = workflow = engine.workflow(now)
         at = engine.clock.now()
@@ -65,12 +66,14 @@ class FireRequest(msgspec.Struct, gc=False, eq=False):
             self.choice = choice
             event = self._event(now, at)
         after = choosing.settle(workflow, evolve(now, event))
-        return after if self.data is None else engine.limits.entered(self.resident, after, self.choice.data)
+        if self.data is not None:
+            engine.limits.entered(self.resident, after, self.choice.data)
+        return engine.limits.moved(self.resident, after, event)
 
     def _selected(self, now: Case, at: datetime) -> Event:
         """The event of what takes more than a glance: data, roles, signals, times, several tokens, or a refusal."""
         workflow = self.workflow
-        self.roles = roles = choosing.role_set(self.roles)
+        roles = self.roles
         data = EMPTY if self.data is None else choosing.accept(workflow, self.data)
         self.choice, self.refusal = firing.select(workflow, now, self.name, data=data, roles=roles, at=at, by=self.by)
         if workflow.schema is not None:

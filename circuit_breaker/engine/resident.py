@@ -75,14 +75,16 @@ class Resident:
         turn: Held while a decision is made and written.
         actions: The tasks of actions in progress here, by idempotency key.
         carried: How many bytes a token carries at most; None where it was not weighed yet. See :class:`Limits`.
+        ending: How many are about to cancel the case, and undo what it did: nothing of it begins any more.
     """
 
-    __slots__ = ("_changed", "_running", "_users", "actions", "carried", "case", "turn")
+    __slots__ = ("_changed", "_running", "_users", "actions", "carried", "case", "ending", "turn")
 
     def __init__(self, case: Case) -> None:
         self.case = case
         self.turn = Turn()
         self.carried: int | None = None
+        self.ending = 0
         self.actions: dict[str, asyncio.Task[Exception | None]] = NOTHING
         self._running: asyncio.Lock | None = None
         self._changed: asyncio.Event | None = None
@@ -127,6 +129,17 @@ class Resident:
             yield
         finally:
             self._users -= 1
+
+    @contextmanager
+    def ended(self) -> Iterator[None]:
+        """Lets nothing of the case begin as long as the ``with`` block lasts."""
+        self.ending += 1
+        try:
+            with self.used():
+                yield
+        finally:
+            self.ending -= 1
+            self.wake()
 
     @property
     def busy(self) -> bool:

@@ -12,18 +12,13 @@ import attrs
 from circuit_breaker.engine.actions import describe, perform
 from circuit_breaker.engine.bus import Notice, Progress
 from circuit_breaker.engine.resident import Resident
-from circuit_breaker.errors import ActionError, CaseError, StorageError
+from circuit_breaker.errors import ActionError, ActionWithdrawn, CaseError, LimitReached, StorageError
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.data import Data
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.events import (
-    ActionRetried,
-    Event,
-    StepFinished,
-    TransitionRefused,
-)
+from circuit_breaker.workflow.events import ActionFailed, ActionRetried, StepFinished, TransitionRefused
 
 if TYPE_CHECKING:
     from circuit_breaker.engine.engine import Engine
@@ -36,12 +31,17 @@ __all__ = ["ACTING", "JournalRecorder", "end", "find_pending", "foreground", "la
 
 @attrs.define
 class JournalRecorder:
-    """Writes down what an action in progress reports."""
+    """Writes down what an action in progress reports.
+
+    Attributes:
+        broken: Why something could not be written down; any other error of a storage is of the action itself.
+    """
 
     engine: Engine
     resident: Resident
     workflow: Workflow
     pending: Pending
+    broken: StorageError | None = None
 
     async def step_finished(self, name: str, outcome: Any) -> None:
         """Keeps the outcome of a step; a conflict-free addition, since only this process ends its own actions."""
@@ -51,6 +51,21 @@ class JournalRecorder:
             entering=outcome,
         )
 
+    async def check(self) -> None:
+        """Looks into the journal whether the action may go on: another process may have withdrawn it.
+
+        Raises:
+            ActionWithdrawn: It was withdrawn, or ended by somebody else.
+            StorageError: The journal cannot be read.
+        """
+        try:
+            case = await self.engine.get(self.resident.case.id)
+        except StorageError as error:
+            self.broken = error
+            raise
+        if find_pending(case, self.pending.key) is None:
+            raise withdrawn(self.pending.key)
+
     async def retried(self, attempt: int, error: Mapping[str, Any], wait: float) -> None:
         """Keeps that an attempt failed."""
         key, kept = self.pending.key, Data(error)
@@ -59,11 +74,15 @@ class JournalRecorder:
     async def _write(self, event: Any, *, entering: Any = None) -> None:
         def decide(case: Case) -> Case:
             if find_pending(case, self.pending.key) is None:
-                return case
+                raise withdrawn(self.pending.key)
             after = choosing.apply(self.workflow, case, event(case, self.engine.clock.now()))
             return self.engine.limits.entered(self.resident, after, entering)
 
-        await self.engine.decide(self.resident, decide)
+        try:
+            await self.engine.decide(self.resident, decide)
+        except StorageError as error:
+            self.broken = error
+            raise
 
     def progressed(self, fraction: float | None, message: str, stream: str) -> None:
         """Tells subscribers, and nobody else."""
@@ -75,6 +94,11 @@ class JournalRecorder:
 def find_pending(case: Case, key: str) -> Pending | None:
     """The action of that key, if it is still in progress."""
     return next((pending for pending in case.pending if pending.key == key), None)
+
+
+def withdrawn(key: str) -> ActionWithdrawn:
+    """The error for an action that is not to go on."""
+    return ActionWithdrawn(f"the action '{key}' was withdrawn, or ended by somebody else")
 
 
 def launch(
@@ -109,10 +133,10 @@ async def _attempt(
             executors=engine.executors,
         )
         choosing.typed(workflow, choice.view.updated(data=change.data))
-    except StorageError:
-        raise  # it could not be written down: the action stays in progress, and is taken up again
-    except Exception as error:  # noqa: BLE001 - the boundary of firing: whatever an action raises is recorded
-        return Change(), error
+    except Exception as error:
+        if error is recorder.broken:
+            raise  # it could not be written down: the action stays in progress, and is taken up again
+        return Change(), error  # the boundary of firing: whatever an action raises is recorded
     except SystemExit as error:
         return Change(), ActionError(f"the action ended the program with {error.code!r}", code="exit")
     return change, None
@@ -138,30 +162,45 @@ async def end(
     def decide(case: Case) -> Case:
         pending = find_pending(case, key)
         if pending is None or (doubtful and not pending.doubt):
-            told[0] = ActionError(f"the action '{key}' was withdrawn, or ended by somebody else", code="withdrawn")
+            told[0] = withdrawn(key)
             return case
         at = engine.clock.now()
-        event: Event
         if error is not None:
-            event = firing.fail(workflow, case, pending, at=at, error=describe(error))
-            told[0] = None if event.produced else error
-        else:
-            try:
-                event, refused = firing.finish(workflow, case, pending, at=at, by=by, change=change)
-                after = choosing.apply(workflow, case, event)
-                engine.limits.entered(resident, after, (change.data, change.metadata, change.results))
-            except CaseError as fault:  # the tokens can no longer be made one, or the result does not fit them
-                event = firing.fail(workflow, case, pending, at=at, error=describe(fault))
-                told[0] = None if event.produced else fault
-                return choosing.apply(workflow, case, event)
-            told[0] = None
-            if refused is not None and isinstance(event, TransitionRefused) and not event.produced:
-                told[0] = firing.refused(case, event, refused)
+            after, told[0] = _failed(engine, resident, workflow, case=case, pending=pending, error=error)
             return after
-        return choosing.apply(workflow, case, event)
+        try:
+            event, refused = firing.finish(workflow, case, pending, at=at, by=by, change=change)
+            after = choosing.apply(workflow, case, event)
+            engine.limits.entered(resident, after, (change.data, change.metadata, change.results))
+            engine.limits.moved(resident, after, event)
+        except CaseError as fault:  # the tokens can no longer be made one, or the result does not fit them
+            after, told[0] = _failed(engine, resident, workflow, case=case, pending=pending, error=fault)
+            return after
+        told[0] = None
+        if refused is not None and isinstance(event, TransitionRefused) and not event.produced:
+            told[0] = firing.refused(case, event, refused)
+        return after
 
     await engine.decide(resident, decide)
     return told[0]
+
+
+def _failed(
+    engine: Engine, resident: Resident, workflow: Workflow, *, case: Case, pending: Pending, error: Exception
+) -> tuple[Case, Exception | None]:
+    """The case after an action failed for good, and the error if its tokens could not go on."""
+    at = engine.clock.now()
+    event = firing.fail(workflow, case, pending, at=at, error=describe(error))
+    after = choosing.apply(workflow, case, event)
+    try:
+        engine.limits.moved(resident, after, event)
+    except LimitReached as fault:  # tokens that are too much together stand where they stood
+        kept = Data({**event.error, "unmoved": fault.message})
+        event = ActionFailed(
+            event.case, event.sequence, at, "", event.transition, event.consumed, key=event.key, error=kept
+        )
+        after = choosing.apply(workflow, case, event)
+    return after, None if event.produced else error
 
 
 def stop_withdrawn(resident: Resident) -> None:
@@ -178,7 +217,7 @@ async def foreground(engine: Engine, resident: Resident, workflow: Workflow, pen
 
     Raises:
         Refused: The policy refused its result, and no ``.otherwise`` leads on.
-        ActionError: It was withdrawn by something else that happened to the case.
+        ActionWithdrawn: Something else that happened to the case withdrew it.
         Exception: What it failed with, if no ``.on_failure`` leads on.
     """
     with resident.used():
@@ -188,7 +227,7 @@ async def foreground(engine: Engine, resident: Resident, workflow: Workflow, pen
         except BaseExceptionGroup as errors:
             raise only(errors) from None
     if task.cancelled():
-        raise ActionError(f"the action '{pending.key}' was withdrawn", code="withdrawn")
+        raise withdrawn(pending.key)
     error = task.result()
     if error is not None:
         raise error

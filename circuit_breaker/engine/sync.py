@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from circuit_breaker.engine.cancellation import cancelled_from_outside
 from circuit_breaker.engine.engine import Engine
+from circuit_breaker.engine.sync_subscription import SyncSubscription
 from circuit_breaker.errors import ActionError, StorageClosed, StorageError
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
@@ -81,7 +83,7 @@ class _Calls:
 class SyncEngine:
     """An engine on an event loop in a thread of its own. Takes the arguments of :class:`Engine`; use it with ``with``.
 
-    Every method of the engine that is awaited there is a plain call here; several threads may call at the same time.
+    Every method of the engine is a plain call here; several threads may call at the same time.
     """
 
     def __init__(self, *workflows: Workflow, **options: Any) -> None:
@@ -156,9 +158,52 @@ class SyncEngine:
         """The engine itself."""
         return self._engine
 
-    def explain(self, case: Case, **options: Any) -> Explanation:
-        """See :meth:`Engine.explain`."""
-        return self._engine.explain(case, **options)
+    @property
+    def workflows(self) -> Mapping[str, Workflow]:
+        """See :attr:`Engine.workflows`."""
+        return self._engine.workflows
+
+    def workflow(self, case_or_name: Case | str) -> Workflow:
+        """See :meth:`Engine.workflow`."""
+        return self._engine.workflow(case_or_name)
+
+    def explain(self, case: Case | str, **options: Any) -> Explanation:
+        """See :meth:`Engine.explain`; with an id, of the case as it is now."""
+        return self._engine.explain(self._wait(self._engine.get(case)) if isinstance(case, str) else case, **options)
+
+    def on(self, listener: Callable[[Any], Any], *types: type, size: int = 1000) -> SyncSubscription:
+        """See :meth:`Engine.on`. A plain listener is called in a thread, an async one on the loop of the engine."""
+        return SyncSubscription(self._there(partial(self._engine.on, listener, *types, size=size)), self._wait)
+
+    @contextmanager
+    def subscribe(
+        self, *, case: Case | str | None = None, types: tuple[type, ...] = (), size: int = 1000
+    ) -> Iterator[SyncSubscription]:
+        """See :meth:`Engine.subscribe`: ``with engine.subscribe() as events: for event in events: ...``.
+
+        The iteration waits for the next event, and ends when the engine is closed.
+        """
+        subscribed = self._engine.subscribe(case=case, types=types, size=size)
+        subscription = self._there(subscribed.__enter__)
+        try:
+            yield SyncSubscription(subscription, self._wait)
+        finally:
+            with suppress(StorageClosed):  # a closed engine has ended it already
+                self._there(partial(subscribed.__exit__, None, None, None))
+
+    def wind_down(self) -> None:
+        """See :meth:`Engine.wind_down`."""
+        self._there(self._engine.wind_down)
+
+    def _there(self, call: Callable[[], T]) -> T:
+        """What the call gives on the thread of the engine."""
+        if self._thread is threading.current_thread():
+            return call()
+
+        async def called() -> T:
+            return call()
+
+        return self._wait(called())
 
 
 def _plain(name: str) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from circuit_breaker.engine.bus import Bus, Notice, Subscription
 from circuit_breaker.engine.cancellation import cancelled_from_outside
 from circuit_breaker.engine.invocation import threaded
 from circuit_breaker.engine.plugins import Plugin
-from circuit_breaker.errors import StorageClosed
+from circuit_breaker.errors import DataInvalid, StorageClosed
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.events import CaseStarted, Event, Moved, TokenAdded
 
@@ -60,14 +60,16 @@ class Watchers:
             raise StorageClosed("the engine is not open", remedy="use `async with Engine(...) as engine:`")
         return self._tasks
 
-    def listen(self, listener: Callable[[Any], Any], types: tuple[type, ...], *, size: int) -> None:
+    def listen(self, listener: Callable[[Any], Any], types: tuple[type, ...], *, size: int) -> Subscription:
         """Calls a function with what happens; see :meth:`Engine.on`."""
+        if not callable(listener):
+            raise DataInvalid(f"listener: {listener!r:.60} cannot be called", remedy="give a function, then the types")
         name = getattr(listener, "__name__", repr(listener))
 
         async def call(notice: Notice) -> None:
             await threaded(listener, notice.event)
 
-        self._follow(call, name=f"listener {name}", types=types, size=size)
+        return self._follow(call, name=f"listener {name}", types=types, size=size)
 
     async def greet(self, engine: Engine) -> None:
         """Initialises the plugins that an engine was given."""
@@ -98,13 +100,14 @@ class Watchers:
 
     def _follow(
         self, call: Callable[[Notice], Awaitable[None]], *, name: str, types: tuple[type, ...], size: int
-    ) -> None:
+    ) -> Subscription:
         owner = self.owner()
-        subscription = self._exit.enter_context(self.bus.subscribe(types=types, size=size))
+        subscription = self._exit.enter_context(self.bus.subscribe(types=types, size=size, name=name))
         listening: Coroutine[Any, Any, None] = _listen(subscription, call, name=name)
         task = owner.create_task(listening, name=name)
         self._listening.add(task)
         task.add_done_callback(self._listening.discard)
+        return subscription
 
     def publish(self, case: Case, events: Sequence[Event], before: Case | None) -> None:
         """Tells everybody of events that made of a case what it is now; never waits."""

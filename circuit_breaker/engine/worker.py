@@ -14,7 +14,7 @@ from circuit_breaker.engine.driving import Drive
 from circuit_breaker.engine.ports import CaseSummary
 from circuit_breaker.engine.running import only
 from circuit_breaker.engine.slots import Slots
-from circuit_breaker.errors import StorageLocked, WorkflowNotFound, words_of
+from circuit_breaker.errors import StorageCorrupt, StorageError, StorageLocked, WorkflowNotFound, words_of
 from circuit_breaker.workflow.case import Case
 
 if TYPE_CHECKING:
@@ -27,10 +27,13 @@ AT_ONCE = 50
 
 
 async def recover(engine: Engine) -> list[Case]:
-    """Runs every case that has something to do, until it rests. Cases of unknown workflows are left alone.
+    """Runs every case that has something to do, until it rests; gives those that did.
+
+    Cases of unknown workflows are left alone. A case that the journal cannot read is logged: one whose events are
+    damaged must not keep a program from starting.
 
     Raises:
-        Exception: What went wrong with the first of them, when all have come to rest.
+        Exception: What went wrong with the first of the others, when all have come to rest.
     """
     places = asyncio.Semaphore(AT_ONCE)
     tasks: list[asyncio.Task[Case | Exception | None]] = []
@@ -53,7 +56,8 @@ async def _running(engine: Engine) -> AsyncIterator[str]:
     while page := await engine.cases(status="running", after=after, limit=AT_ONCE):
         after = page[-1].id
         for summary in page:
-            yield summary.id
+            if summary.definition in engine.versions:
+                yield summary.id
 
 
 async def _recovered(engine: Engine, case_id: str, places: asyncio.Semaphore) -> Case | Exception | None:
@@ -61,7 +65,11 @@ async def _recovered(engine: Engine, case_id: str, places: asyncio.Semaphore) ->
     try:
         drive = await _drive(engine, case_id)
         return await drive.until_rest() if drive is not None else None
+    except StorageCorrupt as error:
+        _log("case cannot be read", error, case=case_id)
+        return None
     except Exception as error:  # noqa: BLE001 - the boundary of firing: it is raised when all have come to rest
+        error.add_note(f"case '{case_id}'")
         return error
     finally:
         places.release()
@@ -112,8 +120,8 @@ class Worker:
         while not engine.winding_down:
             self._heard.begin()
             now = engine.clock.now()
-            if self._swept_to is None and now >= polled + interval:
-                self._sweep_again()
+            if now < polled or (self._swept_to is None and now >= polled + interval):  # a clock may be set back
+                await self._sweep_again()
                 polled = now
             latest = max(polled, now) + interval if self._swept_to is not None else polled + interval
             try:
@@ -121,28 +129,38 @@ class Worker:
                 timer = await self._next_timer(now, latest)
             except StorageLocked as error:
                 _log("the journal is locked", error)
-                await self._rest(now + interval)
+                await self._rest(now + interval, poll)
                 continue
             if begun:
                 await asyncio.sleep(0)
             elif until_idle and not self._drives and timer is None:
                 return
             else:
-                await self._rest(latest if timer is None else min(timer, latest))
+                await self._rest(latest if timer is None else min(timer, latest), poll)
         self._slots.close()
 
-    def _sweep_again(self) -> None:
+    async def _sweep_again(self) -> None:
         """Looks at every case again, but for those that only wait for a slot."""
+        await self._look_at_actions()
         self._tried = {case_id: tried for case_id, tried in self._tried.items() if case_id in self._slots}
         self._woken.clear()
         self._swept_to = ""
 
+    async def _look_at_actions(self) -> None:
+        """Reads the cases again whose actions are in progress here: another process may have withdrawn these."""
+        for case_id, drive in list(self._drives.items()):
+            if drive is not None and drive.resident.actions:
+                try:
+                    await self._engine.get(case_id)
+                except StorageError as error:
+                    _log("case cannot be read", error, case=case_id)
+
     async def _next_timer(self, now: datetime, latest: datetime) -> datetime | None:
         """When the next timer is due that is not due yet."""
-        storage = self._engine.storage
-        soon = await storage.due(latest, limit=AT_ONCE + len(self._tried))
+        storage, known = self._engine.storage, self._engine.versions
+        soon = await storage.due(latest, limit=AT_ONCE + len(self._tried), definitions=known)
         coming = [summary.due for summary in soon if summary.due is not None and summary.due > now]
-        earliest = min(coming) if coming else await storage.next_due()
+        earliest = min(coming) if coming else await storage.next_due(definitions=known)
         return earliest if earliest is not None and earliest > now else None
 
     async def _begin(self, now: datetime) -> bool:
@@ -155,7 +173,8 @@ class Worker:
     async def _begin_timers(self, now: datetime) -> bool:
         """Every case with a timer that is due, however many there are."""
         begun = False
-        for summary in await self._engine.storage.due(now, limit=AT_ONCE + len(self._tried)):
+        engine, limit = self._engine, AT_ONCE + len(self._tried)
+        for summary in await engine.storage.due(now, limit=limit, definitions=engine.versions):
             self._wake(summary)
             if self._is_new(summary.id, summary.sequence, summary.due):
                 self._start(summary.id, summary.sequence)
@@ -200,7 +219,8 @@ class Worker:
             return False
         page = await self._engine.cases(status="running", after=self._swept_to, limit=AT_ONCE)
         for summary in page:
-            if self._is_new(summary.id, summary.sequence):
+            known = summary.definition in self._engine.versions
+            if known and self._is_new(summary.id, summary.sequence):
                 self._start(summary.id, summary.sequence)
         self._swept_to = page[-1].id if page else None
         return bool(page)
@@ -237,11 +257,14 @@ class Worker:
             self._slots.leave(case_id)
         self._heard.wake()
 
-    async def _rest(self, moment: datetime) -> None:
-        """Until the moment has come, or there may be something to do."""
+    async def _rest(self, moment: datetime, poll: float) -> None:
+        """Until the moment has come, or there may be something to do.
+
+        Never longer than ``poll`` seconds, whatever the clock says: it may be set to another time meanwhile.
+        """
         calling = self._group.create_task(self._heard.wait())
         sleeping = self._group.create_task(self._engine.clock.sleep_until(moment))
-        await asyncio.wait({calling, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({calling, sleeping}, timeout=poll, return_when=asyncio.FIRST_COMPLETED)
         calling.cancel()
         sleeping.cancel()
 

@@ -4,7 +4,8 @@ Subclass :class:`BaseExecutor`, declare parameters and hooks, and define ``execu
 with :class:`FunctionExecutor`; run a container with :class:`DockerExecutor`, a program with
 :class:`SubprocessExecutor`, a function in a process of its own with :class:`PythonExecutor`, a request with
 :class:`HttpExecutor`, a message with :class:`NatsExecutor`, a function that others run with
-:class:`ServerlessExecutor`; put several together with :class:`StepExecutor`. Each name is loaded when first used.
+:class:`ServerlessExecutor`; ask a model with :class:`AssistantExecutor`, have one work on a task with
+:class:`AgentExecutor`; put several together with :class:`StepExecutor`. Each name is loaded when first used.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 from circuit_breaker.lazy import lazily
 
 if TYPE_CHECKING:
+    from circuit_breaker.executors.agent import AgentExecutor
+    from circuit_breaker.executors.assistant import AssistantExecutor
     from circuit_breaker.executors.base import BaseExecutor
-    from circuit_breaker.executors.cache import MemoryOutcomes, OutcomeStore, cached
+    from circuit_breaker.executors.cache import MemoryOutcomes, OutcomeStore, RecordedOutcomes, cached
     from circuit_breaker.executors.calls import CallSettings
     from circuit_breaker.executors.config import ExecutorConfig
     from circuit_breaker.executors.declarations import (
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from circuit_breaker.executors.execution import ExecutionContext, LogLine, Progress, StandaloneContext
     from circuit_breaker.executors.function import FunctionExecutor
     from circuit_breaker.executors.http import HttpExecutor
+    from circuit_breaker.executors.model_settings import ModelSettings
     from circuit_breaker.executors.nats import NatsExecutor
     from circuit_breaker.executors.parameters import REQUIRED, Parameter
     from circuit_breaker.executors.plan import result
@@ -48,6 +52,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "REQUIRED",
+    "AgentExecutor",
+    "AssistantExecutor",
     "Backend",
     "BaseExecutor",
     "CallSettings",
@@ -63,6 +69,7 @@ __all__ = [
     "LambdaFunctions",
     "LogLine",
     "MemoryOutcomes",
+    "ModelSettings",
     "NatsExecutor",
     "OutcomeStore",
     "Parameter",
@@ -70,6 +77,7 @@ __all__ = [
     "Progress",
     "PythonExecutor",
     "PythonSettings",
+    "RecordedOutcomes",
     "Redaction",
     "Resources",
     "ServerlessExecutor",
@@ -94,8 +102,10 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
+        "agent": ("AgentExecutor",),
+        "assistant": ("AssistantExecutor",),
         "base": ("BaseExecutor",),
-        "cache": ("MemoryOutcomes", "OutcomeStore", "cached"),
+        "cache": ("MemoryOutcomes", "OutcomeStore", "RecordedOutcomes", "cached"),
         "calls": ("CallSettings",),
         "config": ("ExecutorConfig",),
         "declarations": ("after_execute", "before_execute", "finally_execute", "parameter", "validate"),
@@ -103,6 +113,7 @@ __getattr__ = lazily(
         "execution": ("ExecutionContext", "LogLine", "Progress", "StandaloneContext"),
         "function": ("FunctionExecutor",),
         "http": ("HttpExecutor",),
+        "model_settings": ("ModelSettings",),
         "nats": ("NatsExecutor",),
         "parameters": ("REQUIRED", "Parameter"),
         "programs.permission": ("ProgramSettings",),

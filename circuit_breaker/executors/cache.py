@@ -7,19 +7,24 @@ import time
 import types
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 import msgspec
 
 from circuit_breaker.engine.invocation import threaded
+from circuit_breaker.engine.records import Record, Records
 from circuit_breaker.errors import ActionError
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.outcome import COMPLETED, normalised
+from circuit_breaker.workflow.data import thaw
 from circuit_breaker.workflow.timing import Duration, seconds
 
-__all__ = ["MemoryOutcomes", "OutcomeStore", "cached"]
+__all__ = ["MemoryOutcomes", "OutcomeStore", "RecordedOutcomes", "cached"]
 
+_KIND: Final = "outcome"
+_PAGE: Final = 100
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 Executor = TypeVar("Executor", bound=BaseExecutor)
 
@@ -62,20 +67,64 @@ class MemoryOutcomes:
             self._kept.popitem(last=False)
 
 
+@attrs.define
+class RecordedOutcomes:
+    """Outcomes beside the cases, in the same storage: they outlive the process, and other processes find them.
+
+    Attributes:
+        records: Where they are kept, ``journal.records``.
+        max_age: How long one is kept, a week unless told otherwise: seconds, a timedelta or a text such as ``"1d"``.
+            Older ones are not given any more, and when outcomes are kept, those that are half as old again are deleted.
+    """
+
+    records: Records
+    max_age: float = attrs.field(default=7 * 86_400.0, converter=seconds)
+    _swept: float = attrs.field(default=0.0, init=False, repr=False)
+
+    async def get(self, digest: str) -> Mapping[str, Any] | None:
+        """The document that was kept, or None when there is none or it is too old."""
+        found = await self.records.get(_KIND, digest)
+        if found is None or self._is_old(found):
+            return None
+        document: Mapping[str, Any] = thaw(found.document["kept"])
+        return document
+
+    async def put(self, digest: str, document: Mapping[str, Any]) -> None:
+        """Keeps a document, and from time to time deletes those that are too old."""
+        now = time.time()
+        await self.records.put(_KIND, digest, {"since": now, "kept": document})
+        if now - self._swept >= self.max_age / 2:
+            self._swept = now
+            await self.forget()
+
+    async def forget(self) -> int:
+        """How many outcomes were too old, and are deleted now."""
+        after, forgotten = "", 0
+        while page := await self.records.find(_KIND, after=after, limit=_PAGE):
+            after = page[-1].id
+            for record in filter(self._is_old, page):
+                forgotten += await self.records.delete(_KIND, record.id)
+        return forgotten
+
+    def _is_old(self, record: Record) -> bool:
+        return bool(time.time() - record.document["since"] >= self.max_age)
+
+
 def cached(
     executor: type[Executor], store: OutcomeStore, *, max_age: Duration | None = None, version: str = ""
 ) -> type[Executor]:
     """The same executor, which gives a kept outcome where it would do the same work again.
 
     What counts as the same is :meth:`BaseExecutor.fingerprint`: the parameters as they were resolved, and for a
-    container the digest of its image. A secret counts by its name. Only completed outcomes are kept; a kept one has
-    ``"cached": True``. Parameters are checked, and hooks run, in any case.
+    container the digest of its image. A secret counts by its name. Only completed outcomes are kept, and only if what
+    they follow from was the same before and after the work; a kept one has ``"cached": True``. Parameters are checked,
+    and hooks run, in any case.
 
     Meant for work whose outcome follows from its parameters: not for what has effects, or asks the outside world.
 
     Args:
         executor: The class.
-        store: Where the outcomes are kept.
+        store: Where the outcomes are kept: :class:`MemoryOutcomes`, :class:`RecordedOutcomes`, or one of your own.
         max_age: How long one counts: seconds, a timedelta or a text such as ``"1d"``; for ever when left out.
         version: Part of what counts as the same; change it when the code of the executor changes.
     """
@@ -83,13 +132,19 @@ def cached(
     work = executor.execute_internal
     what = f"{executor.__module__}:{executor.__qualname__}:{version}"
 
+    async def unchanged(self: Executor, context: dict[str, Any], digest: str) -> bool:
+        with suppress(ActionError):  # such as an image that has gone since: the work is done all the same
+            return digest == _digest(what, await self.fingerprint(context))
+        return False
+
     async def execute_internal(self: Executor, context: dict[str, Any]) -> dict[str, Any]:
-        digest = _digest(what, await self.fingerprint(context))
+        before = dict(context)
+        digest = _digest(what, await self.fingerprint(before))
         kept = await store.get(digest)
         if kept is not None and (oldest is None or time.time() - kept["at"] < oldest):
             return {**kept["outcome"], "cached": True}
         outcome = normalised(await threaded(work, self, context), source=executor.__name__)
-        if outcome["status"] == COMPLETED:
+        if outcome["status"] == COMPLETED and await unchanged(self, before, digest):
             await store.put(digest, {"at": time.time(), "outcome": outcome})
         return outcome
 

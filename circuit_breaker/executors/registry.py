@@ -27,6 +27,8 @@ GROUP: Final = "circuit_breaker.executors"
 _PACKAGE: Final = __name__.rpartition(".")[0]
 
 OWN: Final[Mapping[str, str]] = {
+    "agent": f"{_PACKAGE}.agent:AgentExecutor",
+    "assistant": f"{_PACKAGE}.assistant:AssistantExecutor",
     "docker": f"{_PACKAGE}.docker:DockerExecutor",
     "http": f"{_PACKAGE}.http:HttpExecutor",
     "nats": f"{_PACKAGE}.nats:NatsExecutor",

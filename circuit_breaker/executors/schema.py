@@ -61,12 +61,18 @@ def spelled(kind: Any) -> str:
     if origin is Literal:
         return "one of " + ", ".join(map(repr, arguments))
     if origin is list and arguments:
-        return f"array of {spelled(arguments[0])}"
+        return f"array of {_grouped(arguments[0])}"
     if origin is dict:
-        return f"hash of {spelled(arguments[1])}"
+        return f"hash of {_grouped(arguments[1])}"
     if kind in (None, types.NoneType):
         return "None"
     return "anything" if kind is Any else _WORD_OF.get(kind, getattr(kind, "__name__", str(kind)))
+
+
+def _grouped(kind: Any) -> str:
+    """The type in words, in parentheses where several are possible."""
+    words = spelled(kind)
+    return f"({words})" if " or " in words else words
 
 
 def agreed(annotated: Any, declared: Any) -> Any:

@@ -10,7 +10,6 @@ import attrs
 from circuit_breaker.llm.names import Names
 from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.repair import HISTORIES, repaired
-from circuit_breaker.llm.repair import HISTORIES, repaired
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import Loss
 from circuit_breaker.llm.structured import Plan, planned
@@ -57,12 +56,12 @@ class Draft:
 def adapted(request: ChatCompletionRequest, profile: ModelProfile, *, kind: str, stream: bool = False) -> Draft:
     """The request as the model takes it, with its conversation repaired for that kind of provider."""
     losses: list[Loss] = []
+    plan, request = planned(request, profile, losses)
     request = _with_abilities(request, profile, losses)
     rules = HISTORIES.get(kind, HISTORIES["custom"])
-    request = attrs.evolve(request, messages=repaired(request.messages, rules, profile, losses))
-    plan, request = planned(request, profile, losses)
-    rules = HISTORIES.get(kind, HISTORIES["custom"])
-    request = attrs.evolve(request, messages=repaired(request.messages, rules, profile, losses))
+    messages = repaired(request.messages, rules, profile, losses)
+    if messages != request.messages:
+        request = attrs.evolve(request, messages=messages)
     return Draft(
         request=request,
         profile=profile,

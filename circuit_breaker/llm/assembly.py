@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
-
-import attrs
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from circuit_breaker.errors import CircuitBreakerError, ResponseInvalid
-from circuit_breaker.llm.call_pieces import CallPieces, Growing
+from circuit_breaker.llm.call_pieces import Growing
 from circuit_breaker.llm.failures import Asked
+from circuit_breaker.llm.growing import GrowingAnswer, GrowingText, GrowingThought, Wording
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.names import Names
-from circuit_breaker.llm.parts import EXTRA, Part, Text, Thinking, ToolCall
+from circuit_breaker.llm.parts import EXTRA
 from circuit_breaker.llm.response import ChatCompletionResponse, Choice, FinishReason, Loss
 from circuit_breaker.llm.stream import (
     StreamEnded,
@@ -29,47 +28,10 @@ from circuit_breaker.llm.stream import (
     ToolCallDelta,
     ToolCallEnded,
 )
-from circuit_breaker.llm.usage import NO_USAGE, Usage
+from circuit_breaker.llm.tokens import count_tokens
+from circuit_breaker.llm.usage import Usage
 
 __all__ = ["Assembly"]
-
-
-@attrs.define(eq=False)
-class _GrowingText:
-    """A text that is still being said."""
-
-    pieces: list[str] = attrs.field(factory=list)
-    extra: Mapping[str, Any] = EXTRA
-
-    def part(self, assembly: Assembly) -> Part:
-        del assembly
-        return Text("".join(self.pieces), self.extra)
-
-
-@attrs.define(eq=False)
-class _GrowingThought:
-    """A thought that is still being thought."""
-
-    pieces: list[str] = attrs.field(factory=list)
-    signature: str | None = None
-    redacted: str | None = None
-
-    def part(self, assembly: Assembly) -> Part:
-        return Thinking(
-            text="".join(self.pieces), signature=self.signature, redacted=self.redacted, provider=assembly.kind
-        )
-
-
-@attrs.define(eq=False)
-class _Answer:
-    """One of the answers, as far as it has come."""
-
-    index: int
-    parts: list[_GrowingText | _GrowingThought | Growing] = attrs.field(factory=list)
-    calls: CallPieces = attrs.field(factory=CallPieces)
-    reason: FinishReason | None = None
-    raw_reason: str = ""
-    refused: bool = False
 
 
 class Assembly:
@@ -81,6 +43,7 @@ class Assembly:
         names: What the vendor calls our tools.
         losses: What could not be sent as it was asked for.
         answer_tool: The tool, by the vendor's name, whose arguments are the text of the answer; or an empty text.
+        conversation: What was asked, to estimate its tokens where the vendor does not count them.
     """
 
     def __init__(
@@ -91,6 +54,7 @@ class Assembly:
         names: Names | None = None,
         losses: Iterable[Loss] = (),
         answer_tool: str = "",
+        conversation: Sequence[ChatMessage] = (),
     ) -> None:
         self.asked = asked
         self.kind = kind
@@ -100,12 +64,14 @@ class Assembly:
         self.extra: dict[str, Any] = {}
         self.request_id: str | None = None
         self._names = names or Names()
+        self._wording = Wording(kind, self._names, answer_tool)
         self._losses = tuple(losses)
         self._answer_tool = answer_tool
+        self._conversation = conversation
         self._id = ""
         self._model = ""
         self._started = False
-        self._answers: dict[int, _Answer] = {}
+        self._answers: dict[int, GrowingAnswer] = {}
 
     # What a reader tells.
 
@@ -136,20 +102,20 @@ class Assembly:
             return
         answer = self._answer(index)
         last = answer.parts[-1] if answer.parts else None
-        if not isinstance(last, _GrowingThought) or last.redacted is not None or redacted is not None:
-            last = _GrowingThought()
+        if not isinstance(last, GrowingThought) or last.redacted is not None or redacted is not None:
+            last = GrowingThought()
             answer.parts.append(last)
         last.redacted = redacted
         last.signature = (last.signature or "") + signature if signature else last.signature
         if piece:
-            last.pieces.append(piece)
+            last.said.write(piece)
             self.events.append(ThinkingDelta(text=piece, index=index))
 
     def thought_ended(self, *, index: int = 0) -> None:
         """The thought is complete: the next piece begins another."""
         answer = self._answer(index)
-        if answer.parts and isinstance(answer.parts[-1], _GrowingThought):
-            answer.parts.append(_GrowingText())
+        if answer.parts and isinstance(answer.parts[-1], GrowingThought):
+            answer.parts.append(GrowingText())
 
     def call(
         self,
@@ -221,7 +187,7 @@ class Assembly:
             raise self.asked.error(ResponseInvalid, what, remedy="try again")
         for answer in self._answers.values():
             self._end_calls(answer)
-        return self._built(self._finish_reason)
+        return self._built()
 
     def end(self, response: ChatCompletionResponse) -> None:
         """The answer is complete: tells the last event."""
@@ -235,7 +201,7 @@ class Assembly:
 
     def partial(self) -> ChatCompletionResponse:
         """What has come so far; it ended with an error."""
-        return self._built(lambda _: "error")
+        return self._built("error")
 
     # The rest is our own.
 
@@ -245,25 +211,25 @@ class Assembly:
         self._model = self._model or self.asked.model
         self.events.append(StreamStarted(id=self._id, model=self._model, provider=self.asked.provider))
 
-    def _answer(self, index: int) -> _Answer:
+    def _answer(self, index: int) -> GrowingAnswer:
         found = self._answers.get(index)
         if found is None:
             if not self._started:
                 self._start()
-            found = self._answers[index] = _Answer(index)
+            found = self._answers[index] = GrowingAnswer(index)
         return found
 
-    def _text(self, answer: _Answer, piece: str, extra: Mapping[str, Any] = EXTRA) -> None:
+    def _text(self, answer: GrowingAnswer, piece: str, extra: Mapping[str, Any] = EXTRA) -> None:
         last = answer.parts[-1] if answer.parts else None
-        if not isinstance(last, _GrowingText):
-            last = _GrowingText()
+        if not isinstance(last, GrowingText):
+            last = GrowingText()
             answer.parts.append(last)
         if extra:
             last.extra = {**last.extra, **extra}
-        last.pieces.append(piece)
+        last.said.write(piece)
         self.events.append(TextDelta(text=piece, index=answer.index))
 
-    def _tell(self, answer: _Answer, call: Growing) -> None:
+    def _tell(self, answer: GrowingAnswer, call: Growing) -> None:
         """Tells what is new of a call whose name is known."""
         piece = call.untold()
         if call.name == self._answer_tool:
@@ -277,11 +243,11 @@ class Assembly:
                 ToolCallDelta(call=call.number, id=call.id, name=ours, arguments=piece, index=answer.index)
             )
 
-    def _end_calls(self, answer: _Answer) -> None:
+    def _end_calls(self, answer: GrowingAnswer) -> None:
         for call in answer.calls:
             self._end_call(answer, call)
 
-    def _end_call(self, answer: _Answer, call: Growing) -> None:
+    def _end_call(self, answer: GrowingAnswer, call: Growing) -> None:
         if call.ended:
             return
         if not call.name:
@@ -297,43 +263,30 @@ class Assembly:
             ToolCallEnded(call=call.number, id=call.id, name=ours, arguments=call.arguments, index=answer.index)
         )
 
-    def _built(self, reason: Any) -> ChatCompletionResponse:
-        answers = sorted(self._answers.values(), key=_by_index) or [_Answer(0)]
+    def _built(self, reason: FinishReason | None = None) -> ChatCompletionResponse:
+        answers = sorted(self._answers.values(), key=_by_index) or [GrowingAnswer(0)]
+        choices = tuple(self._wording.choice(answer, reason) for answer in answers)
         return ChatCompletionResponse(
             id=self._id,
             model=self._model,
             provider=self.asked.provider,
-            choices=tuple(self._choice(answer, reason(answer)) for answer in answers),
-            usage=self.usage or NO_USAGE,
+            choices=choices,
+            usage=self.usage or self._estimated(choices),
             created=self.created or int(time.time()),
             losses=self._losses,
             request_id=self.request_id,
             extra=self.extra or EXTRA,
         )
 
-    def _choice(self, answer: _Answer, reason: FinishReason) -> Choice:
-        parts = (self._part(part) for part in answer.parts)
-        message = ChatMessage("assistant", [part for part in parts if part is not None])
-        return Choice(index=answer.index, message=message, finish_reason=reason, raw_finish_reason=answer.raw_reason)
-
-    def _part(self, part: _GrowingText | _GrowingThought | Growing) -> Part | None:
-        if not isinstance(part, Growing):
-            built = part.part(self)
-            return None if built == _NOTHING else built
-        if part.name == self._answer_tool and part.name:
-            return Text(part.arguments)
-        return ToolCall(id=part.id, name=self._names.ours(part.name), arguments=part.arguments, extra=part.extra)
-
-    def _finish_reason(self, answer: _Answer) -> FinishReason:
-        reason = "content_filter" if answer.refused else answer.reason or "other"
-        calls = any(call.name != self._answer_tool for call in answer.calls)
-        if calls and reason == "stop":
-            return "tool_calls"
-        return "stop" if reason == "tool_calls" and not calls else reason
+    def _estimated(self, choices: tuple[Choice, ...]) -> Usage:
+        """The tokens of what was asked and answered, which the vendor did not tell."""
+        said = (choice.message for choice in choices)
+        return Usage(
+            input_tokens=count_tokens(self._conversation, self._model).tokens,
+            output_tokens=count_tokens(said, self._model).tokens,
+            estimated=True,
+        )
 
 
-_NOTHING: Final = Text("")
-
-
-def _by_index(answer: _Answer) -> int:
+def _by_index(answer: GrowingAnswer) -> int:
     return answer.index

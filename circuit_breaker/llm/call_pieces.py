@@ -121,8 +121,7 @@ def _begins(known: Growing, piece: str, id: str, name: str) -> bool:  # noqa: A0
     """Whether a piece with a name begins another call than the one that it seems to belong to."""
     if name != known.name:
         return True
-    if id and id == known.id:
-        return False
+    another = bool(id) and id != known.id
     if known.complete:
-        return bool(piece.strip()) or bool(id)
-    return bool(id) and not known.arguments
+        return another or bool(piece.strip())
+    return another and not known.arguments

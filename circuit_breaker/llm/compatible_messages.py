@@ -8,7 +8,7 @@ from typing import Any, Final
 from circuit_breaker.errors import Fault
 from circuit_breaker.llm.messages import ChatMessage, Role
 from circuit_breaker.llm.parts import EXTRA, File, Image, Part, Text, ToolCall, ToolResult
-from circuit_breaker.llm.providers.openai_chat import content_of
+from circuit_breaker.llm.providers.openai_messages import content_of
 
 __all__ = ["Reading", "message_document"]
 

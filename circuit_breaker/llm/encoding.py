@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from typing import Any
 
-import attrs
 import msgspec
 
 __all__ = ["decoded", "encoded", "json_text", "whole_object"]
@@ -16,10 +14,6 @@ def _plain(value: Any) -> Any:
     """What stands in JSON for a value that JSON does not have."""
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, AbstractSet):
-        return sorted(value)
-    if attrs.has(type(value)):
-        return attrs.asdict(value, recurse=False)
     raise TypeError(f"a value of class {type(value).__name__} is no JSON: {value!r:.80}")
 
 

@@ -30,7 +30,7 @@ __all__ = ["Asked", "VendorFault", "http_failure", "request_id_in", "wait_of"]
 LONGEST: Final = 500
 """Characters that a message repeats of what a vendor says."""
 
-_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_UNSEEN: Final = re.compile(r"(?:\x1b\[[0-9;]*[A-Za-z]|[\x00-\x1f\x7f-\x9f])+")
 _CONTEXT: Final = re.compile(
     r"maximum context length|context[ _](?:length|size|window)|prompt is too long|input token count", re.IGNORECASE
 )
@@ -86,7 +86,7 @@ class Asked:
         """The text in one line, without keys, and not too long."""
         for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
-        seen = _UNSEEN.sub(" ", without_keys(text)).strip()
+        seen = without_keys(_UNSEEN.sub(" ", text)).strip()
         return seen if len(seen) <= most else f"{seen[:most]}…"
 
     def error(
@@ -119,11 +119,13 @@ class VendorFault:
         message: In its words.
         type: What kind of fault, in its words.
         code: Which fault, in its words.
+        retry_after: Seconds that it wants one to wait, where it says so in the document, or None.
     """
 
     message: str = ""
     type: str = ""
     code: str = ""
+    retry_after: float | None = None
 
 
 def http_failure(
@@ -151,7 +153,7 @@ def http_failure(
         f"{number}{fault.message or 'it gives no reason'}{told}",
         remedy=_remedy(kind, status),
         status=status,
-        retry_after=wait_of(headers),
+        retry_after=fault.retry_after if fault.retry_after is not None else wait_of(headers),
         request_id=request_id_in(headers),
     )
 

@@ -5,17 +5,16 @@ See https://modelcontextprotocol.io; the official SDK speaks the protocol, in it
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
-from circuit_breaker.errors import ActionError, ExtraMissing, ServiceFailed, ToolInvalid
+from circuit_breaker.errors import ActionError, ServiceFailed, ToolInvalid
 from circuit_breaker.llm.mcp_connection import Connection
 from circuit_breaker.llm.mcp_result import text_of
+from circuit_breaker.llm.mcp_transport import Connect, check_sdk, over_http, over_stdio
 from circuit_breaker.llm.tools.base import Tool
 from circuit_breaker.llm.tools.context import ToolContext
 from circuit_breaker.llm.tools.toolset import Toolset
@@ -24,18 +23,23 @@ from circuit_breaker.outgoing.perimeter import Perimeter
 if TYPE_CHECKING:
     from mcp import Client
 
-__all__ = ["MCPToolset"]
+__all__ = ["Access", "MCPToolset"]
 
 _MOST_TOOLS: Final = 1000
 _LONGEST_DESCRIPTION: Final = 4000
 _FOREIGN: Final = re.compile(r"[^a-zA-Z0-9_.-]")
 
-Connect = Callable[[], Any]
-
 
 @attrs.frozen
-class _Access:
-    """Who may have which tools called, by the names that the server gives them."""
+class Access:
+    """Which tools are offered, how, and to whom, by the names that the server gives them.
+
+    Attributes:
+        prefix: Stands before their names.
+        only: Those that are offered, or None for all; may end with ``*``.
+        approval: Those that a person must approve each call of.
+        roles: Who may have a tool called.
+    """
 
     prefix: str = ""
     only: tuple[str, ...] | None = None
@@ -43,6 +47,7 @@ class _Access:
     roles: Mapping[str, Iterable[str]] = attrs.field(factory=dict)
 
     def applied(self, tools: Toolset) -> Toolset:
+        """The tools of a server as they are offered."""
         chosen = tools if self.only is None else tools.only(*self.only)
         asking = chosen.with_approval(*self.approval) if self.approval and len(chosen) else chosen
         return asking.restricted(self.roles).prefixed(self.prefix)
@@ -65,7 +70,7 @@ class MCPToolset:
         left_out: Tools of the server that cannot be offered, with the reason.
     """
 
-    def __init__(self, name: str, connect: Connect, access: _Access, *, seconds: float, connecting: float) -> None:
+    def __init__(self, name: str, connect: Connect, access: Access, *, seconds: float, connecting: float) -> None:
         self.name = name
         self.left_out: dict[str, str] = {}
         self._access = access
@@ -100,9 +105,9 @@ class MCPToolset:
         """
         if isinstance(command, str) or not command:
             raise ValueError(f"give the command as a list, such as ['python', 'server.py'], not {command!r}")
-        _sdk()
+        check_sdk()
         program, *arguments = map(str, command)
-        connect = _stdio(program, arguments, dict(env or {}), cwd)
+        connect = over_stdio(program, arguments, dict(env or {}), cwd)
         return cls._made(name or program.rpartition("/")[2], connect, options)
 
     @classmethod
@@ -130,15 +135,15 @@ class MCPToolset:
         Raises:
             ExtraMissing: The SDK is not installed.
         """
-        _sdk()
-        connect = _http(url, dict(headers or {}), perimeter or Perimeter(), options.get("connecting", 30.0))
+        check_sdk()
+        connect = over_http(url, dict(headers or {}), perimeter or Perimeter(), options.get("connecting", 30.0))
         return cls._made(name or url.partition("?")[0], connect, options)
 
     @classmethod
     def _made(cls, name: str, connect: Connect, options: dict[str, Any]) -> Self:
         seconds, connecting = options.pop("seconds", 60.0), options.pop("connecting", 30.0)
         only, approval = options.pop("only", None), options.pop("approval", ())
-        access = _Access(
+        access = Access(
             prefix=options.pop("prefix", ""),
             only=None if only is None else tuple(only),
             approval=tuple(approval),
@@ -220,11 +225,11 @@ class _MCPTool(Tool):
         return self.perform(arguments, ToolContext())
 
     async def perform(self, arguments: dict[str, Any], context: ToolContext) -> Any:
-        async def progress(done: float, total: float | None, message: str | None) -> None:
-            context.progress(message or "", done / total if total else None)
+        async def tell(progress: float, total: float | None, message: str | None) -> None:
+            context.progress(message or "", progress / total if total else None)
 
         result = await self._connection.ask(
-            lambda client: client.call_tool(self._told_name, arguments, self.timeout, progress), again=self._again
+            lambda client: client.call_tool(self._told_name, arguments, self.timeout, tell), again=self._again
         )
         text = text_of(result)
         if result.is_error:
@@ -247,39 +252,3 @@ async def _listed(client: Client) -> list[Any]:
         if cursor is None:
             return found
     raise ServiceFailed(f"an MCP server has more than {_MOST_TOOLS} tools")
-
-
-def _sdk() -> None:
-    try:
-        import mcp  # noqa: F401, PLC0415 - an optional extra
-    except ImportError as error:
-        raise ExtraMissing("mcp", extra="mcp", why="MCP servers as toolsets") from error
-
-
-def _stdio(program: str, arguments: list[str], env: dict[str, str], cwd: str | None) -> Connect:
-    @asynccontextmanager
-    async def connect() -> AsyncIterator[Client]:
-        from mcp import Client, StdioServerParameters  # noqa: PLC0415 - an optional extra
-        from mcp.client.stdio import stdio_client  # noqa: PLC0415 - the same
-
-        started = StdioServerParameters(command=program, args=arguments, env=env, cwd=cwd)
-        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: ASYNC230, PTH123 - what it logs is its own
-            async with Client(stdio_client(started, errlog=nowhere)) as client:
-                yield client
-
-    return connect
-
-
-def _http(url: str, headers: Mapping[str, Any], perimeter: Perimeter, first_byte: float) -> Connect:
-    @asynccontextmanager
-    async def connect() -> AsyncIterator[Client]:
-        from mcp import Client  # noqa: PLC0415 - an optional extra
-        from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 - the same
-
-        from circuit_breaker.llm.mcp_http import guarded_client  # noqa: PLC0415 - made for the extra
-
-        async with guarded_client(perimeter, headers, first_byte=first_byte) as http:
-            async with Client(streamable_http_client(url, http_client=http)) as client:
-                yield client
-
-    return connect

@@ -81,7 +81,7 @@ class Connection:
             self._forget(client)
             if not again:
                 raise ServiceUnavailable(
-                    f"the connection to the MCP server '{self._name}' was lost, and nobody knows whether it did its work",
+                    f"the connection to the MCP server '{self._name}' was lost, and it may have done its work or not",
                     remedy="call it again if that does no harm",
                 ) from error
         return await self.ask(call)
@@ -117,8 +117,9 @@ class Connection:
             self._held = None
 
     def _failed(self, error: Exception) -> CircuitBreakerError:
-        if isinstance(error, CircuitBreakerError):
-            return error
+        own = _own(error)
+        if own is not None:
+            return own
         found = _first(error)
         if isinstance(found, exceptions.MCPError) and not _lost(found):
             return ServiceFailed(f"the MCP server '{self._name}' answered: {words_of(found)[:500]}")
@@ -170,9 +171,16 @@ def _first(error: BaseException) -> BaseException:
     return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
+def _own(error: BaseException | None) -> CircuitBreakerError | None:
+    """The error of ours that it came to by way of the SDK, such as an address that may not be called."""
+    while error is not None and not isinstance(error, CircuitBreakerError):
+        error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
+    return error
+
+
 def _lost(error: BaseException) -> bool:
     """Whether the connection is gone, so that only a new one can help."""
     found = _first(error)
     if isinstance(found, exceptions.MCPError):
-        return found.code == _CLOSED or found.message == _ENDED
+        return bool(found.code == _CLOSED or found.message == _ENDED)
     return type(found).__name__ in {"ClosedResourceError", "BrokenResourceError", "EndOfStream"}

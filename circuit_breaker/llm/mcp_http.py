@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx2
 
@@ -37,7 +37,7 @@ async def guarded_client(
     async with Session(perimeter, first_byte=first_byte) as session:
         transport = _Guarded(session, headers)
         # The limits of time are the session's.
-        async with httpx2.AsyncClient(transport=transport, timeout=None, trust_env=False) as client:  # noqa: S113
+        async with httpx2.AsyncClient(transport=transport, timeout=None, trust_env=False) as client:
             yield client
 
 
@@ -87,5 +87,3 @@ class _Body(httpx2.AsyncByteStream):
         # answer that was read to its end has given it back already.
         self._response.close()
         await self._stack.aclose()
-
-

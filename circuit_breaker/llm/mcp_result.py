@@ -27,6 +27,6 @@ def _block(block: Any) -> str:
         case "resource_link":
             return f"[resource {block.uri}: {block.description or block.name}]"
         case "image" | "audio":
-            return f"[{block.type} {block.mime_type}, {len(block.data) * 3 // 4} bytes]"
+            return f"[{block.type} {block.mime_type}, {len(block.data.rstrip('=')) * 3 // 4} bytes]"
         case other:
             return f"[{other}]"

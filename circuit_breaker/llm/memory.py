@@ -103,7 +103,7 @@ class ConversationMemory:
     @system_prompt.setter
     def system_prompt(self, text: str) -> None:
         self._system_prompt = text
-        self._settle()
+        self._settle_anew()
 
     @property
     def messages(self) -> tuple[ChatMessage, ...]:
@@ -160,7 +160,7 @@ class ConversationMemory:
     def clear(self) -> None:
         """Forgets all but the system prompt."""
         self._units, self._fallen, self._summary, self._dropped = (), [], "", 0
-        self._settle()
+        self._settle_anew()
 
     async def condense(self) -> str:
         """Brings what has fallen out into the summary, and gives that. Call it before the model is asked.
@@ -174,7 +174,7 @@ class ConversationMemory:
         said = [message for unit in units for message in unit.messages]
         self._summary = str(await inline(self._summarize, self._summary, said))
         self._fallen = [unit for unit in self._fallen if unit not in units]
-        self._settle()
+        self._settle_anew()
         return self._summary
 
     def export(self) -> dict[str, Any]:
@@ -226,7 +226,7 @@ class ConversationMemory:
         self._summary, self._dropped = str(document["summary"]), int(document["dropped"])
         self._fallen = list(self._as_units(messages_from_document(document["waiting"])))
         self._units = self._as_units(messages_from_document(document["messages"]))
-        self._settle()
+        self._settle_anew()
 
     def _as_units(self, messages: Sequence[ChatMessage]) -> tuple[Unit, ...]:
         units: tuple[Unit, ...] = ()
@@ -248,9 +248,13 @@ class ConversationMemory:
     def _tokens(self) -> int:
         return self._fixed.tokens + sum(unit.tokens for unit in self._units)
 
+    def _settle_anew(self) -> None:
+        """Counts what stands before the history, which has changed, and drops what is too much."""
+        self._fixed = self._count_fixed()
+        self._settle()
+
     def _settle(self) -> None:
         """Drops the oldest units until what is left is within the limits."""
-        self._fixed = self._count_fixed()
         tokens, count = self._tokens(), sum(len(unit.entries) for unit in self._units)
         gone = set()
         for at, unit in enumerate(self._units[:-1]):

@@ -75,7 +75,7 @@ class _Slot:
 
 
 def paired(messages: Sequence[Placed], told: Told, *, longest: int, other: re.Pattern[str]) -> list[Placed]:
-    """The conversation with every call answered, in the order in which the results came.
+    """The conversation with every call answered, in the order of the calls, for some vendors go by that alone.
 
     A call without a result is told to have been interrupted; a result without a call is left out. Ids are unique, no
     longer than may be, and without what may not be in them.
@@ -87,21 +87,20 @@ def paired(messages: Sequence[Placed], told: Told, *, longest: int, other: re.Pa
     }
     if not slots and not any(one.message.tool_results for one in messages):
         return list(messages)
-    came = _filled(messages, slots, told)
+    _fill(messages, slots, told)
     _identify([slot for several in slots.values() for slot in several], longest, other)
     found: list[Placed] = []
     for number, one in enumerate(messages):
         if number in slots:
             found.append(_called(one, slots[number]))
-            found.extend(_answered(slots[number], came[number], told))
+            found.extend(_answered(slots[number], told))
         elif one.message.role != "tool" or not one.message.tool_results:
             found.append(one)
     return found
 
 
-def _filled(messages: Sequence[Placed], slots: dict[int, list[_Slot]], told: Told) -> dict[int, list[_Slot]]:
-    """Puts each result into the slot of its call; for each message with calls, the slots in the order they came in."""
-    came: dict[int, list[_Slot]] = {number: [] for number in slots}
+def _fill(messages: Sequence[Placed], slots: Mapping[int, list[_Slot]], told: Told) -> None:
+    """Puts each result into the slot of its call."""
     waiting: dict[str, list[tuple[int, _Slot]]] = {}
     for number, one in enumerate(messages):
         for slot in slots.get(number, ()):
@@ -111,12 +110,10 @@ def _filled(messages: Sequence[Placed], slots: dict[int, list[_Slot]], told: Tol
             if home is None:
                 told.note(one.at, "tool_results", "dropped", "a result of no call, or a second one of the same")
             else:
-                home[1].result = (one, result)
-                came[home[0]].append(home[1])
-    return came
+                home.result = (one, result)
 
 
-def _home(result: ToolResult, waiting: dict[str, list[tuple[int, _Slot]]]) -> tuple[int, _Slot] | None:
+def _home(result: ToolResult, waiting: dict[str, list[tuple[int, _Slot]]]) -> _Slot | None:
     """The call that a result is of, which waits no longer: of the latest message that has one, the first."""
     if result.call_id:
         calls = waiting.get(result.call_id, [])
@@ -127,7 +124,7 @@ def _home(result: ToolResult, waiting: dict[str, list[tuple[int, _Slot]]]) -> tu
     latest = max(number for number, _ in calls)
     home = next(pair for pair in calls if pair[0] == latest)
     waiting[home[1].call.id].remove(home)
-    return home
+    return home[1]
 
 
 def _identify(slots: Iterable[_Slot], longest: int, other: re.Pattern[str]) -> None:
@@ -161,22 +158,24 @@ def _named(slot: _Slot) -> ToolCall:
     return slot.call if slot.call.id == slot.id else attrs.evolve(slot.call, id=slot.id)
 
 
-def _answered(slots: Sequence[_Slot], came: Sequence[_Slot], told: Told) -> Iterator[Placed]:
-    """The messages with the results: those that there were, and one with those that never came."""
-    for _, group in groupby(came, key=lambda slot: id(slot.result and slot.result[0])):
+def _answered(slots: Sequence[_Slot], told: Told) -> Iterator[Placed]:
+    """The messages with the results: as many as they came in, and those that never came in one of their own."""
+    for _, group in groupby(slots, key=lambda slot: id(slot.result and slot.result[0])):
         several = list(group)
-        source = several[0].result
-        if source is not None:
-            yield Placed(source[0].at, attrs.evolve(source[0].message, parts=tuple(_result(slot) for slot in several)))
-    missing = [slot for slot in slots if slot.result is None]
-    for slot in missing:
-        told.note(slot.at, "tool_calls", "changed", f"the call of '{slot.call.name}' has no result: it was interrupted")
-    if missing:
-        yield Placed(missing[0].at, ChatMessage("tool", [_result(slot) for slot in missing]))
+        first = several[0]
+        source = first.result[0] if first.result else Placed(first.at, ChatMessage("tool"))
+        parts = tuple(map(_result, several))
+        same = parts == source.message.parts
+        yield source if same else Placed(source.at, attrs.evolve(source.message, parts=parts))
+        if first.result is None:
+            names = ", ".join(f"'{slot.call.name}'" for slot in several)
+            told.note(first.at, "tool_calls", "changed", f"no result of {names}: it is told that it was interrupted")
 
 
 def _result(slot: _Slot) -> ToolResult:
     if slot.result is None:
         return ToolResult(call_id=slot.id, name=slot.call.name, content=INTERRUPTED, is_error=True)
     result = slot.result[1]
-    return attrs.evolve(result, call_id=slot.id, name=result.name or slot.call.name)
+    if (result.call_id, result.name) == (slot.id, slot.call.name):
+        return result
+    return attrs.evolve(result, call_id=slot.id, name=slot.call.name)

@@ -19,6 +19,7 @@ def dollars_of(usage: Usage, price: Price) -> Decimal:
     Tokens from the vendor's cache and tokens written into it have prices of their own, that of input where these are
     not known. Tokens of thoughts are part of the output.
     """
+    price = price.of(usage.input_tokens)
     cached = price.input if price.cached is None else price.cached
     written = price.input if price.cache_write is None else price.cache_write
     fresh = max(0, usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens)
@@ -40,5 +41,6 @@ def cost_of(usage: Usage, profile: ModelProfile) -> Cost:
 
 def worst_case(input_tokens: int, output_tokens: int, price: Price) -> Decimal:
     """The most US dollars that so many tokens can cost: none from the cache, all written into it if that is dearer."""
+    price = price.of(input_tokens)
     dearest = max(price.input, price.cached or price.input, price.cache_write or price.input)
     return (input_tokens * dearest + output_tokens * price.output).scaleb(-6)

@@ -9,6 +9,8 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from circuit_breaker.llm.several import names_of
+
 __all__ = ["CAPABILITIES", "ModelProfile", "Price"]
 
 CAPABILITIES: Final = frozenset(
@@ -30,6 +32,8 @@ class Price:
         cached: Of input that the vendor had in its cache; that of input where it is None.
         cache_write: Of input that it wrote into its cache; that of input where it is None.
         source: Where the price is from.
+        longer_than: Tokens of input above which ``longer`` holds for the whole call, or None.
+        longer: What a call with more than that costs, or None.
     """
 
     input: Decimal
@@ -37,6 +41,14 @@ class Price:
     cached: Decimal | None = None
     cache_write: Decimal | None = None
     source: str = ""
+    longer_than: int | None = None
+    longer: Price | None = None
+
+    def of(self, input_tokens: int) -> Price:
+        """What a call with so many tokens of input costs."""
+        if self.longer is None or self.longer_than is None or input_tokens <= self.longer_than:
+            return self
+        return self.longer
 
 
 @attrs.frozen(kw_only=True)
@@ -49,12 +61,14 @@ class ModelProfile:
         context_tokens: The most tokens of input and output together, or None where it is not known.
         max_output_tokens: The most tokens of an answer, or None.
         defaults: Members of the request that are set unless the request does.
-        required: Members that the vendor wants in any case, with the value for a request without.
+        required: Members that the vendor wants in any case, with the value for a request without; also what its dialect
+            has to know of the model, such as ``thinking_levels``.
         renamed: The vendor's names of members, such as ``max_tokens`` → ``max_completion_tokens``.
-        refused: Members that the model does not take; they are dropped, and the response says so.
+        refused: Members that the model does not take; they are dropped, and the response says so. Two with a ``+``
+            between them are not taken together, and ``prefill`` is to go on with what the model is said to have begun.
         fixed: Members of which it takes one value only; another is changed to it, and the response says so.
         ranges: The least and the greatest value of members whose range is narrower than ours; of ``stop``, how many.
-        schema_dialect: Which JSON Schema it takes: ``"full"``, ``"openai_strict"``, ``"gemini"``.
+        schema_dialect: Which JSON Schema it takes: ``"full"``, ``"openai_strict"``, ``"anthropic"``, ``"gemini"``.
         foreign_thinking: What becomes of the thoughts of other vendors' models: ``"dropped"``, or told as ``"text"``.
         price: What it costs, or None where nobody knows.
         tags: What it is good for, such as ``"fast"``, ``"coding"``; virtual models ask for these.
@@ -63,19 +77,19 @@ class ModelProfile:
     """
 
     pattern: str = "*"
-    capabilities: frozenset[str] = attrs.field(default=frozenset({"streaming", "system"}), converter=frozenset)
+    capabilities: frozenset[str] = attrs.field(default=frozenset({"streaming", "system"}), converter=names_of)
     context_tokens: int | None = None
     max_output_tokens: int | None = None
     defaults: Mapping[str, Any] = _NONE
     required: Mapping[str, Any] = _NONE
     renamed: Mapping[str, str] = _NONE
-    refused: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset)
+    refused: frozenset[str] = attrs.field(default=frozenset(), converter=names_of)
     fixed: Mapping[str, Any] = _NONE
     ranges: Mapping[str, tuple[float, float]] = _NONE
     schema_dialect: str = "full"
     foreign_thinking: Literal["dropped", "text"] = "dropped"
     price: Price | None = None
-    tags: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset)
+    tags: frozenset[str] = attrs.field(default=frozenset(), converter=names_of)
     aliases: tuple[str, ...] = ()
     api: str = ""
 

@@ -45,14 +45,15 @@ class Profiles:
         found = self._found.get(model)
         if found is None:
             fitting = (profile for profile in self.known if profile.fits(model) or model in profile.aliases)
-            found = max(fitting, key=_closeness, default=self.other)
+            found = max(fitting, key=lambda profile: _closeness(profile, model), default=self.other)
             if len(self._found) < _REMEMBERED:
                 self._found[model] = found
         return found
 
 
-def _closeness(profile: ModelProfile) -> tuple[bool, int]:
-    return not profile.pattern.endswith("*"), len(profile.pattern)
+def _closeness(profile: ModelProfile, model: str) -> tuple[bool, int]:
+    """A name says more than how it begins, and a longer beginning more than a shorter one."""
+    return model in (profile.pattern, *profile.aliases), len(profile.pattern)
 
 
 def profiles_from(document: Mapping[str, Any]) -> Profiles:

@@ -120,8 +120,9 @@ def _sayable(one: Placed, rules: HistoryRules, profile: ModelProfile, told: Told
     if message.extra and not rules.extras:
         message = attrs.evolve(message, extra=EXTRA)
     parts = tuple(_parts(one, rules, profile, told))
-    same = len(parts) == len(message.parts) and all(a is b for a, b in zip(parts, message.parts, strict=True))
-    return attrs.evolve(one, message=message if same else attrs.evolve(message, parts=parts))
+    if parts != message.parts:
+        message = attrs.evolve(message, parts=parts)
+    return one if message is one.message else Placed(one.at, message)
 
 
 def _parts(one: Placed, rules: HistoryRules, profile: ModelProfile, told: Told) -> Iterable[Part]:
@@ -159,8 +160,11 @@ def _own(extra: Mapping[str, object], at: int, rules: HistoryRules, told: Told) 
 
 def _thought(thought: Thinking, one: Placed, rules: HistoryRules, profile: ModelProfile, told: Told) -> Part | None:
     """The thought, if it is the vendor's own and as it gave it; else what the profile says."""
+    sealed = bool(thought.signature or thought.redacted)
+    if not sealed and not thought.text.strip():
+        return None
     own = thought.provider == rules.kind and one.message.role == "assistant"
-    if own and (rules.thinking == "own" or thought.signature or thought.redacted):
+    if own and (sealed or rules.thinking == "own"):
         return thought
     if profile.foreign_thinking == "text" and thought.text.strip():
         told.note(one.at, "thinking", "changed", "another model's thought is told as text")

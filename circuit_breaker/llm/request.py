@@ -11,6 +11,7 @@ import attrs
 from circuit_breaker.errors import Fault
 from circuit_breaker.llm.messages import ChatMessage, conversation
 from circuit_breaker.llm.parts import EXTRA
+from circuit_breaker.llm.several import texts_of
 
 __all__ = ["ChatCompletionRequest", "ResponseFormat", "RoutingOptions", "ToolDefinition"]
 
@@ -80,9 +81,13 @@ class RoutingOptions:
     max_cost_per_1k_tokens: float | None = None
     max_latency_ms: float | None = None
     task_type: str | None = None
-    fallback_models: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    preferred_providers: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    fallback_models: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
+    preferred_providers: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
     continuation: bool = False
+
+
+def _tools(tools: Iterable[ToolDefinition]) -> tuple[ToolDefinition, ...]:
+    return tuple(tools)
 
 
 def _stops(stop: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -130,7 +135,7 @@ class ChatCompletionRequest:
     stop: tuple[str, ...] = attrs.field(default=(), converter=_stops)
     seed: int | None = None
     n: int = 1
-    tools: tuple[ToolDefinition, ...] = attrs.field(default=(), converter=tuple)
+    tools: tuple[ToolDefinition, ...] = attrs.field(default=(), converter=_tools)
     tool_choice: str = "auto"
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None

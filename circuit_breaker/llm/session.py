@@ -25,6 +25,7 @@ from circuit_breaker.errors import (
 from circuit_breaker.lazy import Later
 from circuit_breaker.llm.failures import Asked
 from circuit_breaker.llm.patience import SECONDS, Timeouts
+from circuit_breaker.outgoing.perimeter import Perimeter
 
 if TYPE_CHECKING:
     import aiohttp
@@ -36,7 +37,15 @@ __all__ = ["Answer", "Call", "Connections", "Exchange"]
 MOST: Final = 64 * 1024 * 1024
 """Bytes of the longest answer that is not streamed."""
 
-_ANYWHERE: Final = ("0.0.0.0/0", "::/0")
+BUFFER: Final = 8192
+"""Bytes of a stream that are kept until they are read: a thousand streams at once are not rare."""
+
+
+class _Anywhere(Perimeter):
+    """The addresses that an operator has configured, wherever they are."""
+
+    def check(self, host: str, port: int, address: str) -> None:
+        """Lets every connection pass."""
 
 
 @attrs.frozen(kw_only=True)
@@ -88,7 +97,7 @@ class Connections:
 
     async def __aenter__(self) -> Self:
         if not self._users:
-            self._providers = self._session(outgoing.Perimeter(_ANYWHERE))
+            self._providers = self._session(_Anywhere())
             await self._providers.__aenter__()
         self._users += 1
         return self
@@ -101,8 +110,10 @@ class Connections:
         for session in filter(None, opened):
             await session.__aexit__(None, None, None)
 
-    def _session(self, perimeter: outgoing.Perimeter) -> outgoing.Session:
-        return outgoing.Session(perimeter, connect=self.timeouts.connect, ca_file=self._ca_file, limit=self._limit)
+    def _session(self, perimeter: Perimeter) -> outgoing.Session:
+        return outgoing.Session(
+            perimeter, connect=self.timeouts.connect, ca_file=self._ca_file, limit=self._limit, buffer=BUFFER
+        )
 
     def exchange(self, call: Call, asked: Asked, timeouts: Timeouts | None = None) -> Exchange:
         """The request and its answer, to be entered with ``async with``.
@@ -125,7 +136,7 @@ class Connections:
             LLMError: It cannot be had.
         """
         if self._others is None:
-            self._others = self._session(outgoing.Perimeter(self._allow))
+            self._others = self._session(Perimeter(self._allow))
             await self._others.__aenter__()
         try:
             request = outgoing.Request(method="GET", url=outgoing.read_url(url))

@@ -72,7 +72,7 @@ def planned(
     plan = _plan(form, _how(form, profile, request))
     if plan.how == "native":
         return plan, request
-    losses.append(Loss("response_format", "changed", f"the model has no such member: asked for by {plan.how}"))
+    losses.append(Loss("response_format", "changed", f"the model has no such member: asked by {plan.how}"))
     return plan, (_with_tool if plan.how == "tool" else _with_prompt)(request, plan)
 
 
@@ -96,9 +96,8 @@ def _wrapping(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """A schema of an object whose member is the answer; references to definitions lead where they led."""
     inner = {name: value for name, value in schema.items() if name not in ("$defs", "definitions", "$schema")}
     outer = {name: schema[name] for name in ("$defs", "definitions") if name in schema}
-    return {
-        "type": "object", "properties": {"answer": inner}, "required": ["answer"], "additionalProperties": False, **outer
-    }  # fmt: skip
+    closed = {"required": ["answer"], "additionalProperties": False}
+    return {"type": "object", "properties": {"answer": inner}, **closed, **outer}
 
 
 def _with_tool(request: ChatCompletionRequest, plan: Plan) -> ChatCompletionRequest:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Final
 
-import attrs
-
-from circuit_breaker.llm.messages import user
+from circuit_breaker.llm.messages import ChatMessage, user
+from circuit_breaker.llm.parts import Thinking
 from circuit_breaker.llm.placed import Placed, Told
 
 __all__ = ["taking_turns"]
@@ -31,7 +31,7 @@ def taking_turns(
         alternating: Whether the user begins, and messages of one who speaks several times in a row become one.
         user_last: Whether the user, or a tool, is to have spoken last.
     """
-    found = [one for one in messages if one.message.parts or one.message.extra]
+    found = [one for one in messages if _says_something(one.message)]
     if system_first:
         found = _system_first(found, told)
     if alternating:
@@ -40,6 +40,12 @@ def taking_turns(
         told.note(found[-1].at, "role", "changed", "the user has to speak last, and is taken to say: go on")
         found.append(Placed(found[-1].at, user(GO_ON)))
     return found
+
+
+def _says_something(message: ChatMessage) -> bool:
+    """Whether there is more in it than thoughts: no vendor takes these alone, unless they are its own affair."""
+    told = any(not isinstance(part, Thinking) or part.redacted for part in message.parts)
+    return told or bool(message.extra and not message.parts)
 
 
 def _is_system(one: Placed) -> bool:
@@ -57,12 +63,14 @@ def _system_first(messages: Sequence[Placed], told: Told) -> list[Placed]:
 def _merged(messages: Iterable[Placed]) -> list[Placed]:
     """One message for several in a row of the user, or of the model."""
     found: list[Placed] = []
-    for one in messages:
-        last = found[-1] if found else None
-        if last is None or one.message.role not in ("user", "assistant") or last.message.role != one.message.role:
-            found.append(one)
+    for role, group in groupby(messages, key=lambda one: one.message.role):
+        first, *more = group
+        if role not in ("user", "assistant"):
+            found.extend((first, *more))
+        elif more:
+            found.append(Placed(first.at, first.message.plus(*(part for one in more for part in one.message.parts))))
         else:
-            found[-1] = attrs.evolve(last, message=last.message.plus(*one.message.parts))
+            found.append(first)
     return found
 
 

@@ -28,26 +28,21 @@ class Unit:
 
     Attributes:
         entries: The messages.
-        open_calls: The ids of calls that have no result yet.
+        tokens: How many tokens it is.
     """
 
     entries: tuple[Counted, ...]
-    open_calls: frozenset[str] = frozenset()
+    tokens: int
 
     @classmethod
     def of(cls, entry: Counted) -> Unit:
         """A unit that begins with this message."""
-        return cls((entry,), frozenset(call.id for call in entry.message.tool_calls))
+        return cls((entry,), entry.count.tokens)
 
     @property
     def messages(self) -> tuple[ChatMessage, ...]:
         """Its messages."""
         return tuple(entry.message for entry in self.entries)
-
-    @property
-    def tokens(self) -> int:
-        """How many tokens it is."""
-        return sum(entry.count.tokens for entry in self.entries)
 
     @property
     def pinned(self) -> bool:
@@ -60,8 +55,7 @@ class Unit:
 
     def answered(self, entry: Counted) -> Unit:
         """The unit with results of some of its calls."""
-        given = {result.call_id for result in entry.message.tool_results}
-        return Unit((*self.entries, entry), self.open_calls - given)
+        return Unit((*self.entries, entry), self.tokens + entry.count.tokens)
 
 
 def with_message(units: Iterable[Unit], entry: Counted) -> tuple[Unit, ...]:

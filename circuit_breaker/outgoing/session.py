@@ -64,6 +64,7 @@ class Session:
         ca_file: A file with certificates of further authorities to trust.
         resolver: Looks up names; the system does unless given.
         limit: The most connections at once; 0 for any number.
+        buffer: Bytes of an answer that are kept until they are read; at twice as many the server is made to wait.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Session:
         ca_file: str | None = None,
         resolver: AbstractResolver | None = None,
         limit: int = 100,
+        buffer: int = 65536,
     ) -> None:
         self._perimeter = perimeter
         self._timeout = aiohttp.ClientTimeout(total=None, connect=connect)
@@ -82,6 +84,7 @@ class Session:
         self._ca_file = ca_file
         self._resolver = resolver
         self._limit = limit
+        self._buffer = buffer
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -91,6 +94,7 @@ class Session:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
             auto_decompress=False,
+            read_bufsize=self._buffer,
             trust_env=False,
         )
         return self

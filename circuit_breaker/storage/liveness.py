@@ -1,8 +1,9 @@
 """Liveness: which programs have a journal open, told by locks that the kernel drops when a process ends.
 
 Each open journal holds an exclusive ``flock`` on a small file beside the database. However its process ends, the lock
-goes with it, so that nobody waits for a heartbeat to be missed. Locks of this kind exist on POSIX systems only. A
-process that was forked from the holder without starting another program keeps the lock as well, until it ends.
+goes with it, so that nobody waits for a heartbeat to be missed. Locks of this kind exist on POSIX systems only. They
+belong to the open file, which a forked process shares, such as one of a pool; so it closes its copy at once. A program
+that is started has none.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +23,12 @@ except ImportError:  # pragma: no cover - only where there is no POSIX
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Presence"]
+
+_HELD: set[Presence] = set()
+"""What this process holds."""
+
+_FORKING = threading.RLock()
+"""Held while a lock is taken or given up, so that no process is forked between that and its note in :data:`_HELD`."""
 
 WORKER = re.compile(r"\d+-[0-9a-f]{16}")
 
@@ -46,7 +54,9 @@ class Presence:
         self._database = database
         self.worker = f"{os.getpid()}-{secrets.token_hex(8)}"
         try:
-            self._lock = self._take()
+            with _FORKING:
+                self._lock: int | None = self._take()
+                _HELD.add(self)
         except OSError as error:
             raise StorageError(
                 f"cannot make '{self._file(self.worker)}': {error.strerror}", remedy="the directory must be writable"
@@ -103,6 +113,26 @@ class Presence:
                     self.alive(file.name.removeprefix(prefix))
 
     def leave(self) -> None:
-        """Gives up the name."""
-        self._file(self.worker).unlink(missing_ok=True)
-        os.close(self._lock)
+        """Gives up the name; a forked process, whose it is not, gives up nothing."""
+        with _FORKING:
+            if self._lock is not None:
+                self._file(self.worker).unlink(missing_ok=True)
+                self.let_go()
+
+    def let_go(self) -> None:
+        """Closes what this process has of the lock; without another process that has it, the name is free."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        _HELD.discard(self)
+
+
+def _in_child() -> None:
+    """Lets a forked process hold none of the locks of its parent, whose death they tell."""
+    for presence in tuple(_HELD):
+        presence.let_go()
+    _FORKING.release()
+
+
+if fcntl is not None:
+    os.register_at_fork(before=_FORKING.acquire, after_in_parent=_FORKING.release, after_in_child=_in_child)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -146,19 +146,25 @@ class MemoryJournal:
         cases = (kept.case for kept in self._cases.values())
         return dict(Counter(case.status for case in cases if workflow is None or case.workflow == workflow))
 
-    async def due(self, moment: datetime, *, limit: int = 100) -> list[CaseSummary]:
-        """The open cases whose next timer fires at or before the moment, the earliest first."""
+    async def due(
+        self, moment: datetime, *, limit: int = 100, definitions: Collection[str] | None = None
+    ) -> list[CaseSummary]:
+        """The open cases whose next timer fires at or before the moment, the earliest first; see the port."""
         self._check_open()
-        late = [(kept.due, kept.case.id, kept) for kept in self._timed() if kept.due is not None and kept.due <= moment]
-        return _summaries(kept for _, _, kept in heapq.nsmallest(limit, late))
+        late = [entry for entry in self._timed(definitions) if entry[0] <= moment]
+        return _summaries(kept for _, _, kept in heapq.nsmallest(limit, late, key=lambda entry: entry[:2]))
 
-    async def next_due(self) -> datetime | None:
-        """When the earliest timer of all cases fires, or None."""
+    async def next_due(self, *, definitions: Collection[str] | None = None) -> datetime | None:
+        """When the earliest timer of all cases fires, or None; see the port."""
         self._check_open()
-        return min((kept.due for kept in self._timed() if kept.due is not None), default=None)
+        return min((due for due, _, _ in self._timed(definitions)), default=None)
 
-    def _timed(self) -> Iterable[_Kept]:
-        return (kept for kept in self._cases.values() if kept.due is not None and not kept.case.closed)
+    def _timed(self, definitions: Collection[str] | None) -> Iterator[tuple[datetime, str, _Kept]]:
+        """When the next timer of each case fires, with its id."""
+        for kept in self._cases.values():
+            case = kept.case
+            if kept.due is not None and not case.closed and (definitions is None or case.definition in definitions):
+                yield kept.due, case.id, kept
 
     async def alive(self, worker: str) -> bool:
         """Whether the journal of that name is still open."""

@@ -11,7 +11,7 @@ import asyncio
 import copy
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -246,13 +246,15 @@ class SqliteJournal:
         """The position of the last event that was written."""
         return self._opened().files.reader.position()
 
-    async def due(self, moment: datetime, *, limit: int = 100) -> list[CaseSummary]:
-        """The open cases whose next timer fires at or before the moment, the earliest first."""
-        return self._opened().files.reader.due(moment, limit)
+    async def due(
+        self, moment: datetime, *, limit: int = 100, definitions: Collection[str] | None = None
+    ) -> list[CaseSummary]:
+        """The open cases whose next timer fires at or before the moment, the earliest first; see the port."""
+        return self._opened().files.reader.due(moment, limit, definitions)
 
-    async def next_due(self) -> datetime | None:
-        """When the earliest timer of all cases fires, or None."""
-        return self._opened().files.reader.next_due()
+    async def next_due(self, *, definitions: Collection[str] | None = None) -> datetime | None:
+        """When the earliest timer of all cases fires, or None; see the port."""
+        return self._opened().files.reader.next_due(definitions)
 
     async def alive(self, worker: str) -> bool:
         """Whether the process of that name still has the file open; exact, also right after it was killed."""

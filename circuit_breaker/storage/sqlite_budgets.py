@@ -121,8 +121,12 @@ class SqliteBudgets:
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         """Lets the thread do all that waits."""
         batch, self._waiting = self._waiting, []
-        if not batch or self._thread is None:
-            self._writing = False
+        if self._thread is None:
+            for _, done in batch:
+                done.cancel()
+            return
+        self._writing = bool(batch)
+        if not batch:
             return
         written = loop.run_in_executor(self._thread, self._write, [work for work, _ in batch])
         written.add_done_callback(partial(self._written, loop, batch))
@@ -133,7 +137,7 @@ class SqliteBudgets:
         batch: list[tuple[Work, asyncio.Future[Any]]],
         written: asyncio.Future[list[Any]],
     ) -> None:
-        error = written.exception()
+        error = asyncio.CancelledError() if written.cancelled() else written.exception()
         for number, (_, done) in enumerate(batch):
             if done.done():
                 continue
@@ -236,7 +240,7 @@ def _add(
 
 
 def _lapse(connection: sqlite3.Connection, now: float) -> None:
-    """Gives back what is reserved by leases whose time is over; they stay known, for what they spent may still be told."""
+    """Gives back what leases hold whose time is over; they stay known, for what they spent may still be told."""
     rows = connection.execute(
         "SELECT lease, account, dollars, tokens FROM budget_leases WHERE expires <= ?", (now,)
     ).fetchall()

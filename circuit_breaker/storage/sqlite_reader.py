@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -44,8 +44,9 @@ SUMMARIES = (
 )
 COUNT = "SELECT status, count(*) FROM cases WHERE tenant = ? GROUP BY status"
 COUNT_OF_ONE = "SELECT status, count(*) FROM cases WHERE tenant = ? AND workflow = ? GROUP BY status"
-DUE = f"{SUMMARIES} AND due <= ? ORDER BY due, id LIMIT ?"
-NEXT_DUE = "SELECT min(due) FROM cases WHERE tenant = ? AND due IS NOT NULL"
+DUE = f"{SUMMARIES} AND due <= ?"
+ORDER_OF_DUE = "ORDER BY due, id LIMIT ?"
+NEXT_DUE = "SELECT due FROM cases WHERE tenant = ? AND due IS NOT NULL"
 FEED = """
     SELECT position, workflow, document FROM journal CROSS JOIN cases USING (number)
     WHERE position > ? AND tenant = ? ORDER BY position LIMIT ?
@@ -128,14 +129,17 @@ class Reader:
             return dict(self.rows(COUNT, (self._tenant,)))
         return dict(self.rows(COUNT_OF_ONE, (self._tenant, workflow)))
 
-    def due(self, moment: datetime, limit: int) -> list[CaseSummary]:
+    def due(self, moment: datetime, limit: int, definitions: Collection[str] | None) -> list[CaseSummary]:
         """The cases whose next timer fires at or before the moment, the earliest first."""
-        return list(map(_summary, self.rows(DUE, (self._tenant, to_microseconds(moment), limit))))
+        under, versions = _under(definitions)
+        asked = (self._tenant, to_microseconds(moment), *versions, limit)
+        return list(map(_summary, self.rows(f"{DUE} {under} {ORDER_OF_DUE}", asked)))
 
-    def next_due(self) -> datetime | None:
+    def next_due(self, definitions: Collection[str] | None) -> datetime | None:
         """When the earliest timer fires, or None."""
-        ((earliest,),) = self.rows(NEXT_DUE, (self._tenant,))
-        return _moment(earliest)
+        under, versions = _under(definitions)
+        rows = self.rows(f"{NEXT_DUE} {under} ORDER BY due LIMIT 1", (self._tenant, *versions))
+        return _moment(rows[0][0]) if rows else None
 
     def feed(self, after: int, limit: int) -> list[Entry]:
         """The events of all cases with a position above ``after``, in the order of writing."""
@@ -174,6 +178,14 @@ class Reader:
             yield
         finally:
             self._connection.execute("COMMIT")
+
+
+def _under(definitions: Collection[str] | None) -> tuple[str, tuple[str, ...]]:
+    """The condition that a case runs under one of these versions, and its parameters."""
+    if definitions is None:
+        return "", ()
+    versions = tuple(sorted(definitions))
+    return f"AND definition IN ({', '.join('?' * len(versions))})", versions
 
 
 def _moment(since: int | None) -> datetime | None:

@@ -59,13 +59,17 @@ class Pending(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Block(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A transition that was refused or failed with these tokens and this signal, and is not tried again with them."""
+    """A transition that was refused or failed with these tokens and this signal, and is not tried again with them.
+
+    One that fires again and again is tried again when its interval has passed since ``at``.
+    """
 
     transition: str
     tokens: tuple[tuple[str, int], ...]
     kind: Literal["refused", "failed"] = "refused"
     reason: str = ""
     used: int = 0
+    at: datetime | None = None
 
 
 class Case(msgspec.Struct, frozen=True, gc=False, eq=False):

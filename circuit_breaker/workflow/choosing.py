@@ -14,10 +14,11 @@ from circuit_breaker.errors import CaseClosed, CaseError, DataInvalid, MergeFail
 from circuit_breaker.lazy import deferred
 from circuit_breaker.net import bindings
 from circuit_breaker.rules import MISSING, Field, Verdict
-from circuit_breaker.workflow.case import CLOSED, Case, Status
+from circuit_breaker.workflow.case import CLOSED, Block, Case, Status
 from circuit_breaker.workflow.data import EMPTY, Data, freeze_mapping, merge
 from circuit_breaker.workflow.events import CaseCompleted, Event, Move, SignalReceived
 from circuit_breaker.workflow.evolution import evolve
+from circuit_breaker.workflow.timing import Every
 from circuit_breaker.workflow.token import Token, common_fork
 from circuit_breaker.workflow.transition import Transition
 
@@ -263,10 +264,24 @@ def _merged(workflow: Workflow, transition: Transition, binding: tuple[Token, ..
 
 
 def blocked(case: Case, choice: Choice) -> bool:
-    """Whether this was refused or failed before with the same tokens."""
+    """Whether this was refused or failed before with the same tokens, and is not tried again with them."""
+    return bool(case.blocked) and block_of(case, choice) is not None and _next_period(case, choice) is None
+
+
+def block_of(case: Case, choice: Choice) -> Block | None:
+    """The refusal or failure before with the same tokens, if there was one."""
     tokens = tuple((token.id, token.sequence) for token in choice.binding)
     wanted = (choice.transition.id, tokens, choice.used)
-    return any((b.transition, b.tokens, b.used) == wanted for b in case.blocked)
+    return next((b for b in case.blocked if (b.transition, b.tokens, b.used) == wanted), None)
+
+
+def _next_period(case: Case, choice: Choice) -> datetime | None:
+    """When a transition that fires again and again is tried again after it was refused or failed."""
+    trigger = choice.transition.trigger
+    if not case.blocked or not isinstance(trigger, Every):
+        return None
+    block = block_of(case, choice)
+    return None if block is None or block.at is None else block.at + timedelta(seconds=trigger.interval)
 
 
 def admitted(workflow: Workflow, choice: Choice) -> bool:
@@ -301,7 +316,7 @@ def next_automatic(
         for choice in tried(workflow, case, transition, reserved=reserved):
             if (case.blocked and blocked(case, choice)) or (transition.signal and not choice.used):
                 continue
-            if at is not None and transition.delay is not None and due(choice) > at:
+            if at is not None and transition.delay is not None and due(choice, case) > at:
                 continue
             if goes(workflow, choice):
                 return choice
@@ -313,10 +328,12 @@ def goes(workflow: Workflow, choice: Choice) -> bool:
     return admitted(workflow, choice) or due_to_refuse(workflow, choice)
 
 
-def due(choice: Choice) -> datetime:
-    """When a transition that waits for a time is due for these tokens."""
+def due(choice: Choice, case: Case | None = None) -> datetime:
+    """When a transition that waits for a time is due for these tokens; with the case, when it fires by itself."""
     entered = max(token.entered for token in choice.binding if token.entered is not None)
-    return entered + timedelta(seconds=choice.transition.delay or 0.0)
+    first = entered + timedelta(seconds=choice.transition.delay or 0.0)
+    again = None if case is None else _next_period(case, choice)
+    return first if again is None else max(first, again)
 
 
 def due_to_refuse(workflow: Workflow, choice: Choice) -> bool:
@@ -335,7 +352,7 @@ def next_due(workflow: Workflow, case: Case) -> tuple[datetime, Choice] | None:
     if case.closed:
         return None
     timers = [
-        (due(choice), choice)
+        (due(choice, case), choice)
         for transition in _leaving(workflow, case)
         if transition.delay is not None
         for choice in tried(workflow, case, transition)

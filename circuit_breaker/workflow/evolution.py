@@ -202,7 +202,8 @@ def _blocked(case: Case, event: TransitionRefused | ActionFailed) -> Case:
     tokens = tuple((token_id, _held(case.marking, token_id, state).sequence) for token_id, state in consumed)
     failed = isinstance(event, ActionFailed)
     reason = event.error.get("message", "") if isinstance(event, ActionFailed) else str(event.verdict.get("text", ""))
-    block = Block(event.transition, tokens, "failed" if failed else "refused", reason, pending.used if pending else 0)
+    used = pending.used if pending else event.used
+    block = Block(event.transition, tokens, "failed" if failed else "refused", reason, used, event.at)
     others = tuple(
         b for b in case.blocked if (b.transition, b.tokens, b.used) != (block.transition, block.tokens, block.used)
     )

@@ -244,8 +244,8 @@ def _waiting(case: Case, choice: choosing.Choice, at: datetime | None, roles: It
     transition = choice.transition
     if transition.signal and not any(signal.name == transition.signal for signal in case.signals):
         yield f"it waits for the signal '{transition.signal}'"
-    if transition.delay is not None and at is not None and choosing.due(choice) > at:
-        yield f"it is due at {choosing.due(choice).isoformat(timespec='seconds')}"
+    if transition.delay is not None and at is not None and choosing.due(choice, case) > at:
+        yield f"it is due at {choosing.due(choice, case).isoformat(timespec='seconds')}"
     if roles is not None and (verdict := choosing.role_verdict(transition, roles)) is not None and not verdict.passed:
         yield f"it needs the role {verdict.wanted}"
 

@@ -124,6 +124,15 @@ def test_what_an_operator_decides_can_be_set(cb):
         assert "hi" == cb("execute", "subprocess", *options, "-p", "command=echo hi").document["output"]
 
 
+def test_the_engine_of_containers_is_that_of_the_environment(cb, monkeypatch, tmp_path):
+    """DOCKER_HOST says where the engine is, unless the command does."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/theirs.sock")
+
+    assert "theirs.sock" in cb("execute", "docker", "-p", "image=a", code=1).err
+    given = f"base_url=unix://{tmp_path}/ours.sock"
+    assert "ours.sock" in cb("execute", "docker", "--set", given, "-p", "image=a", code=1).err
+
+
 def test_who_lacks_a_permission_is_told_how_to_give_it(cb):
     """Whoever types the command is the operator, and is told the option for it."""
     done = cb("execute", "subprocess", "-p", "command=echo hi", code=1)

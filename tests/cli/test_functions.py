@@ -147,3 +147,13 @@ def test_what_is_wrong_has_its_exit_code(fb, here, words, code):
 def test_the_schema_is_printed(cb):
     """F1: editors get the JSON Schema of the files."""
     assert "circuit_breaker function" == json.loads(cb("functions", "schema").out)["title"]
+
+
+def test_containers_run_where_docker_host_says(here, cb, monkeypatch):
+    """F19: the engine of containers is that of DOCKER_HOST, or the one that --docker names."""
+    (here / "boxed.yaml").write_text("id: boxed\ncontainer: {image: busybox}\n")
+    cb("functions", "register", "boxed.yaml")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{here}/theirs.sock")
+
+    assert "theirs.sock" in cb("functions", "run", "boxed", code=1).err
+    assert "ours.sock" in cb("functions", "run", "boxed", "--docker", f"unix://{here}/ours.sock", code=1).err

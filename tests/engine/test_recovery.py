@@ -15,6 +15,7 @@ import pytest
 from circuit_breaker import Engine, SyncEngine, Workflow, connect, field, flow, states
 from circuit_breaker.errors import (
     ActionError,
+    ActionWithdrawn,
     CaseClosed,
     CaseNotFound,
     DataInvalid,
@@ -159,8 +160,8 @@ async def test_only_what_can_be_undone_is(open_engine: Any) -> None:
 
 
 async def test_what_was_withdrawn_is_discarded(open_engine: Any) -> None:
-    """An action that will not be stopped may end its work, but neither its steps nor its result are kept."""
-    begun, release = asyncio.Event(), asyncio.Event()
+    """An action that will not be stopped may end its work, but begins no step, and its result is not kept."""
+    begun, release, late = asyncio.Event(), asyncio.Event(), []
 
     async def stubborn(token: Any, context: Any) -> dict[str, Any]:
         begun.set()
@@ -168,7 +169,8 @@ async def test_what_was_withdrawn_is_discarded(open_engine: Any) -> None:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             asyncio.current_task().uncancel()  # type: ignore[union-attr]
-        await context.step("late", lambda: 1)
+        with pytest.raises(ActionWithdrawn):
+            await context.step("late", lambda: late.append(1))
         release.set()
         return {"late": True}
 
@@ -181,6 +183,7 @@ async def test_what_was_withdrawn_is_discarded(open_engine: Any) -> None:
     now = await engine.get(case)
     assert ("withdrawn", True) == (firing.result().code, release.is_set())
     assert ("cancelled", {}, ()) == (now.status, now.data, now.history.by_type(StepFinished))
+    assert [] == late
 
 
 async def _caught(work: Any) -> Any:

@@ -263,9 +263,9 @@ async def test_a_worker_without_anything_to_do_sleeps(open_engine: Any) -> None:
     gate, asked = Gate(), []
 
     class Counting(MemoryJournal):
-        async def due(self, moment: datetime, *, limit: int = 100) -> Any:
+        async def due(self, moment: datetime, **options: Any) -> Any:
             asked.append(moment)
-            return await super().due(moment, limit=limit)
+            return await super().due(moment, **options)
 
     waiting = Workflow("waiting", flow(a >> b).transition("late").after("1h").action(gate, name="late"))
     clock = ManualClock(datetime(2030, 1, 1, tzinfo=UTC))
@@ -369,10 +369,10 @@ async def test_a_locked_journal_is_asked_again(clock: ManualClock) -> None:
     locked = [True]
 
     class Locked(MemoryJournal):
-        async def due(self, moment: datetime, *, limit: int = 100) -> Any:
+        async def due(self, moment: datetime, **options: Any) -> Any:
             if locked[0]:
                 raise StorageLocked("somebody else writes")
-            return await super().due(moment, limit=limit)
+            return await super().due(moment, **options)
 
     async with Engine(plain, storage=Locked(), clock=clock) as engine:
         case = await engine.start("plain")

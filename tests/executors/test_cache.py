@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_breaker import BaseExecutor, Engine, Workflow, connect, flow, parameter, states
-from circuit_breaker.errors import ActionError, ParameterInvalid
+from circuit_breaker.errors import ActionError, CircuitBreakerError, ParameterInvalid
 from circuit_breaker.executors import StepExecutor, after_execute
-from circuit_breaker.executors.cache import MemoryOutcomes, cached
+from circuit_breaker.executors.cache import MemoryOutcomes, RecordedOutcomes, cached
+from circuit_breaker.storage.memory import MemoryJournal, MemoryStore
 
 
 @parameter("value", description="Any value")
@@ -127,6 +128,91 @@ def test_what_is_no_json_cannot_be_kept():
     """An executor whose parameters are more than JSON says so, instead of keeping a wrong outcome."""
     with pytest.raises(ActionError, match="StepExecutor cannot be kept"):
         run(cached(StepExecutor, MemoryOutcomes()), steps=[{"executor": Count}])
+
+
+class Rebuilt(Count):
+    """Counts on an image that is built anew while it works."""
+
+    content: ClassVar[list[str]] = ["old", "new", "new", "new"]
+
+    async def fingerprint(self, context):
+        return {**context, "digest": self.content.pop(0)}
+
+
+def test_what_has_changed_meanwhile_is_not_kept():
+    """When what the outcome follows from was another after the work, nobody knows which it was: it is not kept."""
+    rebuilt = cached(Rebuilt, MemoryOutcomes())
+    run(rebuilt)
+    assert "cached" not in run(rebuilt)
+
+
+class Vanishing(Rebuilt):
+    """Counts on an image that is gone afterwards."""
+
+    content: ClassVar[list[str]] = ["old"]
+
+    async def fingerprint(self, context):
+        if not self.content:
+            raise ActionError("there is no image")
+        return await super().fingerprint(context)
+
+
+def test_work_that_is_done_is_done():
+    """When what the outcome follows from cannot be found out any more, the work is not lost."""
+    assert {"value": 1, "status": "completed"} == run(cached(Vanishing, MemoryOutcomes()), value=1)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def storage(request, tmp_path):
+    """Opens the same storage again and again."""
+    shelf = MemoryStore()
+    return lambda: MemoryJournal(shelf) if request.param == "memory" else connect(tmp_path / "work.db")
+
+
+async def test_recorded_outcomes_outlive_the_engine(storage):
+    """In the storage of the cases an outcome is there for whoever opens that next, with all that JSON can hold."""
+    value = {"a": [1, 2.5, None, True, {"ä": []}]}
+    outcomes = []
+    for _ in range(2):
+        async with storage() as journal:
+            executor = cached(Count, RecordedOutcomes(journal.records))(value=value)
+            outcomes.append(await executor.execute())
+
+    assert [None, True] == [outcome.get("cached") for outcome in outcomes]
+    assert [value, value] == [outcome["value"] for outcome in outcomes]
+
+
+async def test_a_recorded_outcome_grows_old(storage):
+    """After max_age it is not given any more, and is deleted when others are kept; younger ones stay."""
+    async with storage() as journal:
+        outcomes = RecordedOutcomes(journal.records, max_age="80ms")
+        await outcomes.put("old", {"n": 1})
+        assert {"n": 1} == await outcomes.get("old")
+        await asyncio.sleep(0.09)
+        assert await outcomes.get("old") is None
+        await outcomes.put("young", {"n": 2})
+
+        assert ["young"] == [record.id for record in await journal.records.find("outcome")]
+        assert {"n": 2} == await outcomes.get("young")
+
+
+async def test_many_outcomes_that_are_old_are_forgotten(storage):
+    """However many have grown old, all of them go; a page does not end it."""
+    async with storage() as journal:
+        old = RecordedOutcomes(journal.records, max_age="10ms")
+        for number in range(230):
+            await RecordedOutcomes(journal.records).put(f"{number}", {})
+        await asyncio.sleep(0.02)
+
+        assert 230 == await old.forget()
+        assert [] == await journal.records.find("outcome")
+
+
+@pytest.mark.parametrize("max_age", ["soon", -1])
+def test_an_age_that_is_none_is_refused(max_age):
+    """How long outcomes are kept is a duration."""
+    with pytest.raises(CircuitBreakerError, match=r"duration|seconds"):
+        RecordedOutcomes(MemoryJournal().records, max_age=max_age)
 
 
 async def test_it_takes_the_place_of_the_executor_in_an_engine():

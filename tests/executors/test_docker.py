@@ -9,8 +9,8 @@ import time
 import pytest
 
 from circuit_breaker import Engine, Workflow, connect, field, flow, states
-from circuit_breaker.errors import ParameterInvalid
-from circuit_breaker.executors import LogLine, StandaloneContext
+from circuit_breaker.errors import ActionError, ImageUnavailable, ParameterInvalid
+from circuit_breaker.executors import LogLine, MemoryOutcomes, StandaloneContext, cached
 from circuit_breaker.executors.docker import DockerExecutor
 from circuit_breaker.executors.secrets import secret
 from tests.services.dockerd import until
@@ -237,3 +237,40 @@ async def test_nothing_is_started_with_wrong_parameters(executor, dockerd):
     with pytest.raises(ParameterInvalid):
         await executor(user="root").execute()
     assert [] == dockerd.names()
+
+
+async def test_the_same_work_on_another_image_is_done_again(executor, dockerd):
+    """An outcome is kept under the digest of the image: what another build has under the same tag does its own work."""
+    name = "circuit-breaker.test/rebuilt:latest"
+    operated = type(executor())
+    remembered = cached(operated, MemoryOutcomes())
+    seen = []
+    for words in ("one", "two"):
+        client = dockerd.client()
+        add_busybox(client, name, f"ENV WORDS {words}")
+        client.close()
+        for _ in range(2):
+            outcome = await remembered(image=name, command="sh -c 'echo $WORDS'").execute()
+            seen.append((outcome["output"], "cached" in outcome))
+
+    assert [("one", False), ("one", True), ("two", False), ("two", True)] == seen
+
+
+@pytest.mark.parametrize("shared", ["artifacts", "volumes"])
+async def test_what_is_not_in_the_outcome_cannot_be_kept(executor, tmp_path, shared):
+    """Artifacts and shared directories are left elsewhere: such a container is not cacheable, and says so."""
+    given = {
+        "artifacts": {"artifacts": ["/out/a"], "artifacts_to": str(tmp_path / "artifacts")},
+        "volumes": {"volumes": [f"{tmp_path}:/data:ro"]},
+    }
+    remembered = cached(type(executor()), MemoryOutcomes())
+    with pytest.raises(ActionError, match=f"with {shared} cannot be kept") as caught:
+        await remembered(image=BUSYBOX, command="touch /out/a", **given[shared]).execute()
+
+    assert "not_cacheable" == caught.value.code
+
+
+async def test_an_image_that_is_not_there_has_no_kept_outcome(executor):
+    """Where the image cannot be had, that is the error, as without a cache."""
+    with pytest.raises(ImageUnavailable):
+        await cached(type(executor()), MemoryOutcomes())(image="circuit-breaker.test/none", pull="never").execute()

@@ -20,12 +20,13 @@ from circuit_breaker.errors import (
     ParameterInvalid,
     ProgramFailed,
 )
-from circuit_breaker.executors import Resources
+from circuit_breaker.executors import Resources, ServerlessExecutor, secret
 from circuit_breaker.executors.programs.permission import ProcessSettings
 from circuit_breaker.executors.secrets import Redaction
 from circuit_breaker.executors.serverless.contract import Invocation
 from circuit_breaker.executors.serverless.local import LocalBackend
-from tests.executors.processes import trace
+from circuit_breaker.testing import ExecutorConformance, ExecutorSubject
+from tests.executors.processes import Trace, trace
 
 __all__ = ["trace"]
 
@@ -299,3 +300,34 @@ async def test_variables_cannot_bring_in_code(add, call):
     add("echo", "def handler(p, c): return 1")
     with pytest.raises(ParameterInvalid, match=r"environment\['LD_PRELOAD'\]"):
         await call("echo", environment={"LD_PRELOAD": "x.so"})
+
+
+class TestLocalFunctions(ExecutorConformance):
+    """B12, B17: a function of this machine."""
+
+    shows = frozenset({"failure", "slowness", "flood", "secret"})
+
+    @pytest.fixture
+    def subject(self, functions, add):
+        left = Trace()
+        add("echo", "def handler(payload, context):\n    return payload")
+        add("fail", "def handler(payload, context):\n    raise LookupError('no such order')")
+        add("slow", "import time\ndef handler(payload, context):\n    time.sleep(60)")
+        add("flood", "def handler(payload, context):\n    return 'x' * 5000")
+        add("leak", LEAK)
+
+        def call(name, **parameters):
+            return {"function_name": name, "environment": left.variables, **parameters}
+
+        return ExecutorSubject(
+            ServerlessExecutor.under(functions=functions, secrets={"KEY": "hunter2-hunter2"}),
+            right=call("echo", payload=[1]),
+            wrong=call("echo", timeout="soon"),
+            failure=call("fail"),
+            slowness=call("slow"),
+            flood=call("flood", max_output=1000),
+            secret=call("leak", payload=True, environment={"KEY": secret("KEY"), **left.variables}),
+            value="hunter2-hunter2",
+            awaits=8,
+            leftovers=left.left,
+        )

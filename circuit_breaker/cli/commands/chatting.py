@@ -205,7 +205,7 @@ def route(output: Output, /, model: str, *, provider: str | None, explain: bool,
 def _request(
     model: str, *, strategy: str | None = None, task: str | None = None, tools: bool = False, text: str = "Hello"
 ) -> ChatCompletionRequest:
-    offered = [ToolDefinition(name="any", description="Any tool.")] if tools else []
+    offered: Any = [ToolDefinition(name="any", description="Any tool.")] if tools else []
     return ChatCompletionRequest(
         model=model,
         messages=(user(text),),

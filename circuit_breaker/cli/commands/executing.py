@@ -123,6 +123,7 @@ def execute(
     parameter takes that, and as text where it does not. Its lines and its progress go to standard error as they come.
 
     What an operator decides, such as which programs may run, is given with --set; given several times, it is a list.
+    The engine of containers is that of DOCKER_HOST, or is found where they usually listen.
 
     \b
     circuit-breaker execute subprocess --set programs=sort -p command='sort -r' -p stdin="$(ls)"
@@ -203,7 +204,8 @@ def _json(text: str) -> Any:
 def _settings(given: Iterable[str], executor: type[BaseExecutor]) -> dict[str, Any]:
     """The settings by name; what is a list of texts may be given as one, or one by one."""
     known = attrs.fields_dict(type(executor.settings))
-    found: dict[str, Any] = {}
+    docker = os.environ.get("DOCKER_HOST") if "base_url" in known else None
+    found: dict[str, Any] = {"base_url": docker} if docker else {}
     for key, text in _pairs(given, "--set"):
         value = _json(text)
         if key in known and isinstance(known[key].default, tuple | frozenset):

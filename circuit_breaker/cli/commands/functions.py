@@ -37,14 +37,29 @@ STYLES = {ExecutionStatus.SUCCESS: "green", ExecutionStatus.FAILED: "red", Execu
 secret_option = click.option(
     "--secret", "secrets", multiple=True, metavar="NAME", help="A secret, from the variable of that name."
 )
+docker_option = click.option(
+    "--docker",
+    metavar="URL",
+    envvar="DOCKER_HOST",
+    show_envvar=True,
+    help="The engine of containers; where they usually listen unless given.",
+)
 
 
 @asynccontextmanager
 async def _open(
-    session: Session, *, secrets: Sequence[str] = (), active: bool = False, poll: float = 5.0, existing: bool = True
+    session: Session,
+    *,
+    secrets: Sequence[str] = (),
+    docker: str | None = None,
+    active: bool = False,
+    poll: float = 5.0,
+    existing: bool = True,
 ) -> AsyncIterator[tuple[Engine, FunctionManager]]:
     """An engine and a manager on the journal that was named."""
-    config = FunctionConfig(execution_config=ExecutionConfig(poll=poll))
+    config = FunctionConfig(
+        docker_config={"base_url": docker} if docker else {}, execution_config=ExecutionConfig(poll=poll)
+    )
     async with (
         session.engine(existing=existing) as engine,
         FunctionManager(
@@ -172,14 +187,23 @@ async def _shown(session: Session, function: str, version: str | None) -> tuple[
 @click.option(
     "--id", "execution", metavar="EXECUTION", help="The id of the execution; made from the time unless given."
 )
+@docker_option
 @secret_option
 @import_option
 @storage_option
 @output_options
 @with_session
-def run(session: Session, *, function: str, text: str | None, execution: str | None, secrets: Sequence[str]) -> None:
+def run(
+    session: Session,
+    *,
+    function: str,
+    text: str | None,
+    execution: str | None,
+    docker: str | None,
+    secrets: Sequence[str],
+) -> None:
     """Run a function once, and print its output as JSON; its logs go to standard error."""
-    result = complete(_run(session, function, _json(text), execution, secrets))
+    result = complete(_run(session, function, _json(text), execution, docker=docker, secrets=secrets))
     output = session.output
     if output.json:
         output.document(result.to_document())
@@ -203,10 +227,8 @@ def _json(text: str | None) -> Any:
         raise click.BadParameter(f"{text[:60]!r} is no JSON: {error}", param_hint="--input") from error
 
 
-async def _run(
-    session: Session, function: str, given: Any, execution: str | None, secrets: Sequence[str]
-) -> FunctionResult:
-    async with _open(session, secrets=secrets) as (_, manager):
+async def _run(session: Session, function: str, given: Any, execution: str | None, **options: Any) -> FunctionResult:
+    async with _open(session, **options) as (_, manager):
         return await manager.execute_function(function, given, id=execution)
 
 
@@ -306,21 +328,22 @@ async def _cancelled(session: Session, execution: str, reason: str, by: str) -> 
     type=Seconds(min=0.01, max=86_400),
     help="The longest time until work of other processes is noticed.",
 )
+@docker_option
 @secret_option
 @import_option
 @storage_option
 @output_options
 @with_session
-def work(session: Session, *, until_idle: bool, poll: float, secrets: Sequence[str]) -> None:
+def work(session: Session, *, until_idle: bool, poll: float, docker: str | None, secrets: Sequence[str]) -> None:
     """Run functions because of events, ends of other functions and times, until it is stopped.
 
     Any number of these may run on one journal: each event makes a function run once.
     """
-    complete(_work(session, until_idle=until_idle, poll=poll, secrets=secrets))
+    complete(_work(session, until_idle=until_idle, poll=poll, docker=docker, secrets=secrets))
 
 
-async def _work(session: Session, *, until_idle: bool, poll: float, secrets: Sequence[str]) -> None:
-    async with _open(session, secrets=secrets, active=True, poll=poll, existing=False) as (engine, manager):
+async def _work(session: Session, *, until_idle: bool, **options: Any) -> None:
+    async with _open(session, active=True, existing=False, **options) as (engine, manager):
 
         async def tell(event: Event) -> None:
             case = await engine.get(event.case)

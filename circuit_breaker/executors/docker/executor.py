@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from circuit_breaker.engine.invocation import threaded
-from circuit_breaker.errors import ParameterInvalid
+from circuit_breaker.errors import ActionError, ParameterInvalid
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.declarations import parameter, validate
 from circuit_breaker.executors.docker.container import Container
@@ -89,10 +89,32 @@ class DockerExecutor(BaseExecutor):
 
     async def execute_internal(self, context: dict[str, Any]) -> dict[str, Any]:
         """The outcome of the container; see the class."""
+        job = await self._job(context)
+        return await job.outcome()
+
+    async def fingerprint(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters, and the id of the image, which is the digest of its content; it is pulled if it is to be.
+
+        Raises:
+            ActionError: It shares directories or gives artifacts: what it reads or leaves there is in no outcome.
+            ImageUnavailable: The image is not here and cannot be had.
+            ServiceUnavailable: There is no engine.
+        """
+        if shared := [name for name in ("volumes", "artifacts") if context[name]]:
+            raise ActionError(
+                f"the outcome of a container with {' and '.join(shared)} cannot be kept for the next time",
+                code="not_cacheable",
+                remedy="use it without cached(...), or hand files over with input, input_file and output_file",
+            )
+        job = await self._job(context)
+        image = await job.image()
+        return {**context, "digest": image.id}
+
+    async def _job(self, context: Mapping[str, Any]) -> Job:
         container = self._read(context)
         environment, redaction = await revealed(container.environment, self.settings.secrets)
         executor = type(self).__name__
-        job = Job(
+        return Job(
             name=name_of(executor, self.execution.idempotency_key, context),
             container=container,
             settings=self.settings,
@@ -101,7 +123,6 @@ class DockerExecutor(BaseExecutor):
             environment=environment,
             redaction=redaction,
         )
-        return await job.outcome()
 
     @classmethod
     async def sweep(cls, *, keep: Collection[str] | None = None, older_than: float = DAY) -> list[str]:

@@ -118,6 +118,17 @@ class Job:
             await to_its_end(self._remove)
         return outcome
 
+    async def image(self) -> Image:
+        """The image that it runs, pulled first if it is to be.
+
+        Raises:
+            ImageUnavailable: It is not here and cannot be had.
+            ServiceUnavailable: There is no engine.
+        """
+        ready = await self._ready(_desk(self.settings))
+        with ready.engine:
+            return ready.image
+
     def _remove(self) -> None:
         with suppress(ServiceUnavailable, ServiceFailed), open_engine(self.settings, self.redaction) as engine:
             engine.remove(self.name)

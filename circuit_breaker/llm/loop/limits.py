@@ -59,7 +59,7 @@ class LoopLimits:
         for name in ("dollars", "seconds"):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value > 0):
-                yield Fault(name, f"{value!r:.40} is no limit", "give a number above 0, or None")
+                yield Fault(name, f"{value!s:.40} is no limit", "give a number above 0, or None")
         for name, least in (("repeats", 1), ("repairs", 0)):
             value = getattr(self, name)
             if not (_is_whole(value) and value >= least):

@@ -117,7 +117,7 @@ class Loop:
 
 async def _read(
     queue: asyncio.Queue[LoopEvent | None], task: asyncio.Task[LoopOutcome | CircuitBreakerError]
-) -> AsyncIterator[Any]:
+) -> AsyncIterator[LoopEvent]:
     while (event := await queue.get()) is not None:
         yield event
     if isinstance(ended := await task, CircuitBreakerError):

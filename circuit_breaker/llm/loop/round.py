@@ -76,9 +76,13 @@ class Round:
             async with turns:
                 return self._told(call) if judgement == "told" else await self._made(at, call)
 
-        async with asyncio.TaskGroup() as group:
-            work = enumerate(zip(self.calls, self._judgements, strict=True))
-            tasks = [group.create_task(in_turn(at, *each)) for at, each in work]
+        try:
+            async with asyncio.TaskGroup() as group:
+                work = enumerate(zip(self.calls, self._judgements, strict=True))
+                tasks = [group.create_task(in_turn(at, *each)) for at, each in work]
+        except ExceptionGroup as errors:
+            # Tools do not fail here: their results say so. It is whoever keeps results that has failed.
+            raise errors.exceptions[0] from errors
         return [task.result() for task in tasks]
 
     def _told(self, call: ToolCall) -> CallRecord:

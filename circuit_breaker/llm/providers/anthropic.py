@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal
 
 from circuit_breaker.llm.keys import Secret
-from circuit_breaker.llm.providers.anthropic_messages import MessagesDialect
 from circuit_breaker.llm.providers.answers import misshapen
+from circuit_breaker.llm.providers.anthropic_messages import MessagesDialect
 from circuit_breaker.llm.providers.base import HEALTH, HTTPProvider
 from circuit_breaker.llm.providers.dialect import Dialect
 from circuit_breaker.llm.request import ChatCompletionRequest

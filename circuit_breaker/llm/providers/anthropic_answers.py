@@ -25,7 +25,6 @@ from circuit_breaker.errors import (
 from circuit_breaker.llm.assembly import Assembly
 from circuit_breaker.llm.encoding import decoded, json_text
 from circuit_breaker.llm.failures import VendorFault, http_failure
-from circuit_breaker.llm.parts import EXTRA
 from circuit_breaker.llm.response import FinishReason
 from circuit_breaker.llm.sse import EventDecoder, ServerEvent
 from circuit_breaker.llm.usage import Usage
@@ -44,8 +43,9 @@ KINDS: Final[Mapping[str, type[LLMError]]] = {
     "content_filter": ContentFiltered,
     "model_not_found": ModelNotFound,
     "context_too_long": ContextTooLong,
-    "refused": RequestRefused,
 }
+_IN_STREAM: Final = {**KINDS, "invalid_request_error": RequestRefused}
+"""Where no number says what kind of fault it is."""
 
 _SAID: Final = {
     "content filtering policy": "content_filter",
@@ -76,7 +76,7 @@ def fault_of(document: Any) -> VendorFault | None:
     message, kind = str(told.get("message") or ""), str(told.get("type") or "")
     code = ""
     if kind == "invalid_request_error":
-        code = next((code for words, code in _SAID.items() if words in message.lower()), "refused")
+        code = next((code for words, code in _SAID.items() if words in message.lower()), "")
     elif kind == "not_found_error" and message.startswith("model"):
         code = "model_not_found"
     return VendorFault(message=message, type=kind, code=code)
@@ -127,8 +127,14 @@ def _begin(at: int | None, block: Mapping[str, Any], assembly: Assembly) -> None
 
 def _begin_text(at: int | None, block: Mapping[str, Any], assembly: Assembly) -> None:
     del at
-    cited = block.get("citations")
-    assembly.text(block.get("text"), extra={"citations": cited} if cited else EXTRA)
+    assembly.text(block.get("text"))
+    _cite(block.get("citations"), assembly)
+
+
+def _cite(citations: Any, assembly: Assembly) -> None:
+    """Notes where a text is from, for all of the answer."""
+    if citations:
+        assembly.extra["citations"] = [*assembly.extra.get("citations", ()), *citations]
 
 
 def _begin_call(at: int | None, block: Mapping[str, Any], assembly: Assembly) -> None:
@@ -227,19 +233,13 @@ class MessageReader:
             case "signature_delta":
                 self._assembly.thinking(None, signature=delta["signature"])
             case "citations_delta":
-                self._cite(at, delta["citation"])
+                _cite([delta["citation"]], self._assembly)
 
     def _input(self, at: int | None, piece: str) -> None:
         if self._blocks.get(at, _CALL)["type"] == "tool_use":
             self._assembly.call(piece, at=at)
         else:
             self._inputs.setdefault(at, []).append(piece)
-
-    def _cite(self, at: int | None, citation: Any) -> None:
-        """Notes where a text is from; it is told with the next block's end, for a text without a piece is none."""
-        block = self._blocks.setdefault(at, {"type": "text"})
-        block["citations"] = [*(block.get("citations") or ()), citation]
-        self._assembly.cite(citation)
 
     def _block_stop(self, document: Any) -> None:
         at = document.get("index")
@@ -263,7 +263,7 @@ class MessageReader:
         self._assembly.close()
 
     def _error(self, document: Any) -> None:
-        raise http_failure(self._assembly.asked, fault_of(document) or VendorFault(), kinds=KINDS)
+        raise http_failure(self._assembly.asked, fault_of(document) or VendorFault(), kinds=_IN_STREAM)
 
 
 _CALL: Final[Mapping[str, Any]] = {"type": "tool_use"}

@@ -25,6 +25,9 @@ from circuit_breaker.llm.structured import instruction
 
 __all__ = ["MessagesDialect"]
 
+MOST_TOKENS: Final = 4096
+"""Of an answer, where neither the request nor the profile says it: the vendor wants a number."""
+
 _SAME: Final = ("max_tokens", "temperature", "top_p", "top_k")
 _CHOICES: Final[Mapping[str, str]] = {"auto": "auto", "none": "none", "required": "any"}
 _TOP: Final = frozenset({"anyOf", "oneOf", "allOf"})
@@ -46,6 +49,7 @@ class MessagesDialect:
         request = draft.request
         output, told = _form(draft)
         body: dict[str, Any] = {
+            "max_tokens": draft.profile.max_output_tokens or MOST_TOKENS,
             **{name: draft.members[name] for name in _SAME if name in draft.members},
             **_system(draft, told),
             **_tools(draft),
@@ -53,8 +57,9 @@ class MessagesDialect:
         }
         if "stop" in draft.members:
             body["stop_sequences"] = list(draft.members["stop"])
-        body |= thinking_members(draft, body, output)
-        body |= request.extra
+        extra = dict(request.extra)
+        body |= thinking_members(draft, body, {**output, **extra.pop("output_config", {})})
+        body |= extra
         return {**body, "model": request.model, "messages": _turns(draft), "stream": draft.stream}
 
     def read(self, document: Any, assembly: Assembly) -> None:

@@ -18,6 +18,7 @@ BUDGETS: Final[Mapping[str, int]] = {"minimal": 1024, "low": 2048, "medium": 819
 """Tokens for thoughts by how much is to be thought, for models that are told so; the least is 1024."""
 
 _LEAST: Final = 1024
+_FORCED: Final = "a model that must call a tool does not think before"
 
 
 def thinking_members(draft: Draft, body: dict[str, Any], output: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,32 +30,46 @@ def thinking_members(draft: Draft, body: dict[str, Any], output: Mapping[str, An
     Args:
         draft: The request.
         body: The document so far.
-        output: What is known of the form of the answer.
+        output: What is asked of the form of the answer, and by the user in the vendor's own words.
     """
-    effort = draft.members.get("effort")
-    asked = draft.members.get("reasoning_effort")
-    members: dict[str, Any] = {}
-    if effort is not None:
-        members["thinking"] = {"type": "disabled" if effort == "none" else "adaptive"}
-        if effort != "none":
-            output = {**output, "effort": "low" if effort == "minimal" else effort}
-    elif asked is not None and asked != "none":
-        members |= _with_budget(draft, body, asked)
+    members = {**_deciding(draft, body), **_with_budget(draft, body)}
+    if members.get("thinking", {}).get("type") == "adaptive":
+        effort = draft.members["effort"]
+        output = {"effort": "low" if effort == "minimal" else effort, **output}
     if output:
-        members["output_config"] = {**output, **draft.request.extra.get("output_config", {})}
+        members["output_config"] = output
     _one_of_two(draft, body)
     if members.get("thinking", {}).get("type") in ("enabled", "adaptive"):
         _warmth(draft, body)
     return members
 
 
-def _with_budget(draft: Draft, body: dict[str, Any], effort: str) -> dict[str, Any]:
-    """The member that says how many tokens to think, unless something else excludes it."""
+def _forced(body: Mapping[str, Any]) -> bool:
+    """Whether a tool must be called."""
+    return body.get("tool_choice", {}).get("type") in ("any", "tool")
+
+
+def _deciding(draft: Draft, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The member for a model that decides by itself how long to think."""
+    effort = draft.members.get("effort")
+    if effort is None:
+        return {}
+    if effort != "none" and _forced(body):
+        draft.lose("reasoning_effort", "dropped", _FORCED)
+        effort = "none"
+    return {"thinking": {"type": "disabled" if effort == "none" else "adaptive"}}
+
+
+def _with_budget(draft: Draft, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The member for a model that is told how many tokens to think, unless something else excludes it."""
+    effort = draft.members.get("reasoning_effort")
+    if effort is None or effort == "none":
+        return {}
     most = body.get("max_tokens", 0)
     budget = min(BUDGETS.get(effort, BUDGETS["medium"]), most // 2)
     excluded = ""
-    if body.get("tool_choice", {}).get("type") in ("any", "tool"):
-        excluded = "a model that must call a tool does not think before"
+    if _forced(body):
+        excluded = _FORCED
     elif _in_the_middle(draft.request.messages):
         excluded = "the conversation is in the middle of calls that were made without a thought of this vendor's"
     elif budget < _LEAST:

@@ -11,42 +11,33 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
+from typing import ClassVar, Literal
 
 import attrs
 
-from circuit_breaker.errors import AuthenticationFailed, LLMError, ProviderOverloaded, RateLimitExceeded, RequestRefused
-from circuit_breaker.lazy import Later
+from circuit_breaker.errors import LLMError, ProviderOverloaded, RateLimitExceeded, RequestRefused
 from circuit_breaker.llm.adapting import Draft, adapted
 from circuit_breaker.llm.assembly import Assembly
 from circuit_breaker.llm.encoding import encoded
 from circuit_breaker.llm.failures import Asked
-from circuit_breaker.llm.keys import Key, Secret
-from circuit_breaker.llm.patience import PATIENCE, SECONDS, Patience, Timeouts, persisted
+from circuit_breaker.llm.keys import Secret
+from circuit_breaker.llm.patience import PATIENCE, Patience, persisted
 from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.profiles import Profiles
 from circuit_breaker.llm.provider import Embeddings, EventStream, ProviderHealth
 from circuit_breaker.llm.providers.answers import finished, read_document, read_into, request_id_of
 from circuit_breaker.llm.providers.dialect import Dialect
+from circuit_breaker.llm.providers.endpoint import HEALTH, Endpoint
 from circuit_breaker.llm.providers.streaming import Opening, Streaming
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import ChatCompletionResponse
 from circuit_breaker.llm.session import Call, Connections
 from circuit_breaker.llm.structured import Plan, reading, repairing
 
-if TYPE_CHECKING:
-    import yarl
-else:
-    yarl = Later("yarl")
-
-__all__ = ["HTTPProvider"]
-
-HEALTH: Final = Timeouts(connect=5.0, first_byte=10.0, idle=10.0, total=10.0)
-_ADDRESSES: Final = 200
-"""Addresses that a provider remembers in read form; there is one for each path, and for some vendors for each model."""
+__all__ = ["HEALTH", "HTTPProvider"]
 
 
-class HTTPProvider:
+class HTTPProvider(Endpoint):
     """A provider over HTTP, an async context manager.
 
     Args:
@@ -66,9 +57,6 @@ class HTTPProvider:
     kind: str = "custom"
     family: ClassVar[str] = "custom"
     """Which profiles are its own."""
-    needs_key: ClassVar[bool] = False
-    """Whether nothing can be asked without one."""
-    fixed_headers: ClassVar[Mapping[str, str]] = {"Content-Type": "application/json", "Accept": "application/json"}
 
     def __init__(
         self,
@@ -82,41 +70,20 @@ class HTTPProvider:
         patience: Patience = PATIENCE,
         model: str = "",
     ) -> None:
-        self.name = name
+        super().__init__(
+            name=name,
+            base_url=base_url,
+            api_key=api_key,
+            headers=headers,
+            connections=connections,
+            timeouts=patience.timeouts,
+        )
         self.model = model
-        self._base = _base_address(base_url, name)
-        self._urls: dict[str, yarl.URL] = {}
-        self._key = Key(api_key)
-        self._headers = {header: Key(value) for header, value in (headers or {}).items()}
-        self._connections = connections or Connections(timeouts=patience.timeouts or SECONDS)
-        self._timeouts = patience.timeouts
         self._own_profiles = tuple(profiles)
         self._retries = patience.retries
         self._repairs = patience.repairs
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, base_url={self._base!r})"
-
-    async def __aenter__(self) -> Self:
-        await self._connections.__aenter__()
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self._connections.__aexit__(*exc)
-
     # What a vendor's class gives.
-
-    def dialect(self, model: str) -> Dialect:
-        """The wire format that the model is asked in."""
-        raise NotImplementedError
-
-    def credentials(self, key: str) -> dict[str, str]:
-        """The headers that let us in."""
-        return {"Authorization": f"Bearer {key}"} if key else {}
-
-    def query(self) -> dict[str, str]:
-        """What every address ends with."""
-        return {}
 
     async def made_ready(self, request: ChatCompletionRequest, asked: Asked) -> ChatCompletionRequest:
         """The request, with what has to be had from elsewhere before it can be sent."""
@@ -206,48 +173,6 @@ class HTTPProvider:
 
     # What the vendors' classes stand on.
 
-    async def asked(self, model: str = "") -> Asked:
-        """Who is asked, with the key that must not be shown.
-
-        Raises:
-            AuthenticationFailed: There is no key, or the function that gives it fails.
-        """
-        asked = Asked(provider=self.name, model=model)
-        if self.needs_key and not self._key:
-            raise asked.error(
-                AuthenticationFailed, "there is no key", remedy=f"give {type(self).__name__}(api_key=...)"
-            )
-        try:
-            secrets = [await key.value() for key in (self._key, *self._headers.values())]
-        except Exception as error:  # whatever the user's function raises, the provider cannot be asked
-            raise asked.error(AuthenticationFailed, f"its key cannot be had: {type(error).__name__}") from error
-        return attrs.evolve(asked, secrets=tuple(secrets))
-
-    async def document(self, path: str, asked: Asked, body: Any = None, timeouts: Timeouts | None = None) -> Any:
-        """The document that the vendor answers: to POST where there is a body, else to GET.
-
-        Raises:
-            LLMError: It answers with an error, or with no document.
-        """
-        call = self._call(path, asked, None if body is None else encoded(body))
-        dialect = self.dialect(asked.model)
-        async with self._connections.exchange(call, asked, timeouts or self._timeouts) as answer:
-            return read_document(await answer.body(), answer, asked, dialect)
-
-    def _call(self, path: str, asked: Asked, body: bytes | None) -> Call:
-        key, *values = asked.secrets
-        own = dict(zip(self._headers, values, strict=True)) if values else {}
-        headers = {**self.fixed_headers, **self.credentials(key), **own}
-        return Call(url=self._url(path), method="GET" if body is None else "POST", headers=headers, body=body)
-
-    def _url(self, path: str) -> yarl.URL:
-        found = self._urls.get(path)
-        if found is None:
-            found = yarl.URL(f"{self._base}/{path}").update_query(self.query())
-            if len(self._urls) < _ADDRESSES:
-                self._urls[path] = found
-        return found
-
     async def _draft(self, request: ChatCompletionRequest, asked: Asked, *, stream: bool) -> Draft:
         """The request as it goes out.
 
@@ -306,19 +231,5 @@ class HTTPProvider:
             names=draft.names,
             losses=draft.losses,
             answer_tool=draft.names.vendor(tool) if tool else "",
+            conversation=draft.request.messages,
         )
-
-
-def _base_address(text: str, name: str) -> str:
-    """The address that an operator has configured, without the slash at its end.
-
-    Raises:
-        ValueError: It is no address of http or https.
-    """
-    url = yarl.URL(text)
-    if url.scheme not in ("http", "https") or not url.host or url.user or url.query_string:
-        raise ValueError(
-            f"the base address of provider '{name}' is an address of http or https without user or query, "
-            "such as 'https://api.openai.com/v1'"
-        )
-    return str(url).rstrip("/")

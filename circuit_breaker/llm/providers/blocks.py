@@ -19,7 +19,7 @@ from circuit_breaker.llm.session import Connections
 
 __all__ = ["blocks_by_turn", "fetched", "in_data", "object_of", "system_texts"]
 
-M = TypeVar("M", Image, File)
+M = TypeVar("M", bound=Image | File)
 
 _SIDES: Final = {"user": "user", "tool": "user", "assistant": "assistant"}
 
@@ -76,6 +76,8 @@ async def fetched(
     async def with_bytes(part: Any) -> Any:
         if not isinstance(part, (Image, File)) or not part.url or not wanted(part):
             return part
+        if part.url.startswith("data:"):
+            return in_data(part)
         data, media_type = await connections.fetch(part.url, asked)
         return attrs.evolve(part, url=None, data=base64.b64encode(data).decode(), media_type=media_type)
 

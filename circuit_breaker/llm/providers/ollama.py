@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
-
-import attrs
 
 from circuit_breaker.errors import LLMError
 from circuit_breaker.llm.adapting import Draft
@@ -18,6 +15,7 @@ from circuit_breaker.llm.parts import File, Image, Thinking, ToolCall
 from circuit_breaker.llm.provider import Embeddings
 from circuit_breaker.llm.providers.answers import misshapen
 from circuit_breaker.llm.providers.base import HEALTH, HTTPProvider
+from circuit_breaker.llm.providers.blocks import fetched
 from circuit_breaker.llm.providers.dialect import Dialect
 from circuit_breaker.llm.providers.openai_chat import fault_of
 from circuit_breaker.llm.request import ChatCompletionRequest
@@ -63,20 +61,8 @@ class OllamaProvider(HTTPProvider):
 
     async def made_ready(self, request: ChatCompletionRequest, asked: Asked) -> ChatCompletionRequest:
         """The request with its images fetched: Ollama takes their bytes only."""
-        parts = (part for message in request.messages for part in message.parts)
-        known = any(isinstance(part, Image) and part.url for part in parts)
-        if not known or not self.profile(request.model).can("images"):
-            return request
-        messages = [await self._with_images(message, asked) for message in request.messages]
-        return attrs.evolve(request, messages=tuple(messages))
-
-    async def _with_images(self, message: ChatMessage, asked: Asked) -> ChatMessage:
-        parts = [await self._image(p, asked) if isinstance(p, Image) and p.url else p for p in message.parts]
-        return attrs.evolve(message, parts=tuple(parts))
-
-    async def _image(self, image: Image, asked: Asked) -> Image:
-        data, media_type = await self._connections.fetch(image.url or "", asked)
-        return Image(data=base64.b64encode(data).decode(), media_type=media_type, detail=image.detail)
+        able = self.profile(request.model).can("images")
+        return await fetched(request, asked, self._connections, lambda media: able and isinstance(media, Image))
 
     async def models(self) -> tuple[str, ...]:
         """The names of the models that it has, in order."""

@@ -5,7 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/chat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from circuit_breaker.errors import (
@@ -22,15 +22,12 @@ from circuit_breaker.llm.adapting import Draft
 from circuit_breaker.llm.assembly import Assembly
 from circuit_breaker.llm.encoding import decoded
 from circuit_breaker.llm.failures import VendorFault, http_failure
-from circuit_breaker.llm.messages import ChatMessage
-from circuit_breaker.llm.parts import File, Image, Text, ToolCall
-from circuit_breaker.llm.request import ToolDefinition
+from circuit_breaker.llm.providers.openai_messages import choice_of, form_of, messages_of, tool_of
 from circuit_breaker.llm.response import FinishReason
 from circuit_breaker.llm.sse import EventDecoder, ServerEvent
-from circuit_breaker.llm.strict_schema import strict
 from circuit_breaker.llm.usage import Usage
 
-__all__ = ["KINDS", "ChatDialect", "content_of", "fault_of", "usage_of"]
+__all__ = ["KINDS", "ChatDialect", "fault_of", "usage_of"]
 
 KINDS: Final[Mapping[str, type[LLMError]]] = {
     "context_length_exceeded": ContextTooLong,
@@ -81,13 +78,13 @@ class ChatDialect:
         request, members = draft.request, dict(draft.members)
         body: dict[str, Any] = {
             **members,
-            "messages": [one for message in request.messages for one in _messages(message, draft)],
+            "messages": [one for message in request.messages for one in messages_of(message, draft)],
         }
         if request.tools:
-            body["tools"] = [_tool(tool, draft) for tool in request.tools]
-            body |= _choice(draft)
+            body["tools"] = [tool_of(tool, draft) for tool in request.tools]
+            body |= choice_of(draft)
         if draft.plan.how == "native":
-            body["response_format"] = _form(draft)
+            body["response_format"] = form_of(draft)
         body = {**body, **request.extra, "model": request.model, "messages": body["messages"], "stream": draft.stream}
         if draft.stream and "stream_options" not in draft.profile.refused:
             body.setdefault("stream_options", {"include_usage": True})
@@ -227,86 +224,3 @@ def fault_of(document: Any) -> VendorFault | None:
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def _form(draft: Draft) -> dict[str, Any]:
-    """The form of the answer."""
-    form, plan = draft.plan.form, draft.plan
-    if form is None or form.kind == "json_object":
-        return {"type": "json_object"}
-    schema, is_strict = plan.sent or {}, form.strict
-    if is_strict and draft.profile.schema_dialect == "openai_strict":
-        schema, is_strict = strict(schema, draft.lose, "response_format.schema")
-    name = draft.names.vendor(form.name)
-    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": is_strict}}
-
-
-def _tool(tool: ToolDefinition, draft: Draft) -> dict[str, Any]:
-    function: dict[str, Any] = {"name": draft.names.vendor(tool.name), "parameters": tool.parameters}
-    if tool.description:
-        function["description"] = tool.description
-    if tool.strict and draft.profile.schema_dialect == "openai_strict":
-        function["parameters"], function["strict"] = strict(
-            tool.parameters, draft.lose, f"tools.{tool.name}", optional=False
-        )
-    elif tool.strict is not None:
-        function["strict"] = tool.strict
-    return {"type": "function", "function": function}
-
-
-def _choice(draft: Draft) -> dict[str, Any]:
-    choice = draft.request.tool_choice
-    if choice == "auto":
-        return {}
-    if choice in ("none", "required"):
-        return {"tool_choice": choice}
-    return {"tool_choice": {"type": "function", "function": {"name": draft.names.vendor(choice)}}}
-
-
-def _messages(message: ChatMessage, draft: Draft) -> list[dict[str, Any]]:
-    """The vendor's messages that say what one of ours says: each result of a tool has one of its own."""
-    found: list[dict[str, Any]] = [
-        {"role": "tool", "tool_call_id": result.call_id, "content": result.content} for result in message.tool_results
-    ]
-    rest = [part for part in message.parts if isinstance(part, (Text, Image, File))]
-    calls = [_call(call, draft) for call in message.tool_calls]
-    if rest or calls or not found:
-        one: dict[str, Any] = {**message.extra, "role": message.role if message.role != "tool" else "user"}
-        one["content"] = content_of(rest) if rest else (None if calls else "")
-        if message.name:
-            one["name"] = message.name
-        if calls:
-            one["tool_calls"] = calls
-        found.append(one)
-    return found
-
-
-def _call(call: ToolCall, draft: Draft) -> dict[str, Any]:
-    function = {"name": draft.names.vendor(call.name), "arguments": call.arguments or "{}"}
-    return {**call.extra, "id": call.id, "type": "function", "function": function}
-
-
-def content_of(parts: Sequence[Text | Image | File]) -> str | list[dict[str, Any]]:
-    """The content: a text where there is nothing else."""
-    texts = [part.text for part in parts if isinstance(part, Text)]
-    if len(texts) == len(parts):
-        return "".join(texts)
-    return [_part(part) for part in parts]
-
-
-def _part(part: Text | Image | File) -> dict[str, Any]:
-    match part:
-        case Text():
-            return {"type": "text", "text": part.text}
-        case Image():
-            image = {"url": part.url or f"data:{part.media_type};base64,{part.data}"}
-            return {"type": "image_url", "image_url": image | ({"detail": part.detail} if part.detail else {})}
-        case File():
-            return {"type": "file", "file": file_of(part)}
-
-
-def file_of(file: File) -> dict[str, Any]:
-    """A file as OpenAI takes it."""
-    if file.file_id:
-        return {"file_id": file.file_id}
-    return {"filename": file.name or "file", "file_data": f"data:{file.media_type};base64,{file.data or ''}"}

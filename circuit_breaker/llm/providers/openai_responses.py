@@ -14,7 +14,8 @@ from circuit_breaker.llm.encoding import decoded, json_text
 from circuit_breaker.llm.failures import VendorFault, http_failure
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.parts import File, Image, Part, Text, Thinking, ToolCall, ToolResult
-from circuit_breaker.llm.providers.openai_chat import KINDS, fault_of, file_of
+from circuit_breaker.llm.providers.openai_chat import KINDS, fault_of
+from circuit_breaker.llm.providers.openai_messages import file_of
 from circuit_breaker.llm.request import ToolDefinition
 from circuit_breaker.llm.response import FinishReason
 from circuit_breaker.llm.sse import EventDecoder, ServerEvent

@@ -7,6 +7,7 @@ import attrs
 from circuit_breaker.errors import Fault
 from circuit_breaker.llm.provider import Provider
 from circuit_breaker.llm.router.naming import matches
+from circuit_breaker.llm.several import texts_of
 
 __all__ = ["Access"]
 
@@ -30,7 +31,7 @@ class Access:
     key: str = attrs.field(kw_only=True, default="")
     weight: float = attrs.field(kw_only=True, default=1.0)
     priority: int = attrs.field(kw_only=True, default=0)
-    models: tuple[str, ...] = attrs.field(kw_only=True, default=(), converter=tuple)
+    models: tuple[str, ...] = attrs.field(kw_only=True, default=(), converter=texts_of)
     max_concurrent: int | None = attrs.field(kw_only=True, default=None)
 
     @property

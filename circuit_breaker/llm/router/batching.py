@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
 import attrs
@@ -132,9 +133,12 @@ class Batcher:
 
     async def _gather(self) -> None:
         try:
-            await asyncio.wait_for(self._full.wait(), self._policy.wait)
-        except TimeoutError:
-            pass
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), self._policy.wait)
+        except asyncio.CancelledError:
+            for order in self._waiting:
+                order.ready.cancel()
+            raise
         finally:
             self._full.clear()
             self._gathering = False
@@ -142,7 +146,8 @@ class Batcher:
         await self._serve([order for order in orders if not order.ready.done()])
 
     async def _serve(self, orders: list[_Order]) -> None:
-        """Embeds the texts of several orders; an order without texts is served as well."""
+        if not orders:
+            return
         texts = [text for order in orders for text in order.texts]
         try:
             found = await self._embed(texts)

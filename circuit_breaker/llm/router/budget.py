@@ -14,6 +14,7 @@ from typing import Final, Literal, Protocol, get_args
 import attrs
 
 from circuit_breaker.errors import Fault
+from circuit_breaker.llm.several import texts_of
 
 __all__ = ["Budget", "Claim", "Ledger", "MemoryLedger", "Period", "Standing"]
 
@@ -54,7 +55,7 @@ class Budget:
     dollars: Decimal | None = attrs.field(default=None, kw_only=True, converter=_decimal)
     tokens: int | None = attrs.field(default=None, kw_only=True)
     period: Period = attrs.field(default="month", kw_only=True)
-    per: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=tuple)
+    per: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=texts_of)
     tenant: str | None = attrs.field(default=None, kw_only=True)
     key: str | None = attrs.field(default=None, kw_only=True)
     unpriced: Literal["refuse", "allow"] = attrs.field(default="refuse", kw_only=True)

@@ -15,6 +15,7 @@ from circuit_breaker.llm.router.budget import Budget
 from circuit_breaker.llm.router.circuit import CircuitPolicy
 from circuit_breaker.llm.router.strategy import STRATEGIES
 from circuit_breaker.llm.router.virtual import VirtualModel
+from circuit_breaker.llm.several import texts_of
 
 __all__ = ["Batching", "CachePolicy", "Failover", "Hedging", "LLMConfig", "LoadBalancing", "Probing"]
 
@@ -50,7 +51,7 @@ class Failover:
             and this one not before the time is over.
     """
 
-    order: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    order: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
     models: Mapping[str, Iterable[str]] = _NONE
     max_attempts: int = 4
     cooldown: float = 5.0
@@ -122,6 +123,14 @@ def _accesses(providers: Iterable[Access | Provider]) -> tuple[Access, ...]:
     return tuple(provider if isinstance(provider, Access) else Access(provider) for provider in providers)
 
 
+def _models(models: Iterable[VirtualModel]) -> tuple[VirtualModel, ...]:
+    return tuple(models)
+
+
+def _budgets(budgets: Iterable[Budget]) -> tuple[Budget, ...]:
+    return tuple(budgets)
+
+
 def _balancing(value: LoadBalancing | str | None) -> LoadBalancing:
     return value if isinstance(value, LoadBalancing) else LoadBalancing(value or "priority")
 
@@ -157,12 +166,12 @@ class LLMConfig:
     load_balancing: LoadBalancing = attrs.field(default=None, converter=_balancing)
     failover: Failover = attrs.field(default=None, converter=_failover)
     aliases: Mapping[str, str] = _NONE
-    virtual_models: tuple[VirtualModel, ...] = attrs.field(default=(), converter=tuple)
+    virtual_models: tuple[VirtualModel, ...] = attrs.field(default=(), converter=_models)
     tenants: Mapping[str, Iterable[VirtualModel]] = _NONE
     circuit: CircuitPolicy = CircuitPolicy()
     hedging: Hedging | None = None
     cache: CachePolicy | None = None
-    budgets: tuple[Budget, ...] = attrs.field(default=(), converter=tuple)
+    budgets: tuple[Budget, ...] = attrs.field(default=(), converter=_budgets)
     batching: Batching | None = None
     probing: Probing | None = None
 

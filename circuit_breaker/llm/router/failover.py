@@ -8,6 +8,7 @@ from circuit_breaker.errors import (
     AuthenticationFailed,
     BudgetExceeded,
     LLMError,
+    ModelNotFound,
     NoProviderAvailable,
     QuotaExhausted,
     RateLimitExceeded,
@@ -17,6 +18,9 @@ from circuit_breaker.llm.router.planning import Plan
 from circuit_breaker.llm.router.route import Route
 
 __all__ = ["Tour"]
+
+MISSING = 600.0
+"""Seconds for which a model that a provider does not have comes last."""
 
 
 class Tour:
@@ -90,6 +94,10 @@ class Tour:
         if not (error.again or error.elsewhere):
             self._final = error
             return
+        if isinstance(error, ModelNotFound):
+            self._asked -= 1  # it costs nothing, and the next may have it
+            route.lane.rest(route.model, MISSING)
+            return
         if isinstance(error, (AuthenticationFailed, QuotaExhausted)):  # nothing else with this key will do better
             self._left = deque(other for other in self._left if other.lane is not route.lane)
         route.lane.rest(route.model, self._policy.cooldown)
@@ -113,7 +121,8 @@ class Tour:
             return self._final
         if not self.errors:
             return self._plan.nobody()
-        if len(self.errors) == 1 or all(isinstance(error, BudgetExceeded) for error in self.errors):
+        asked = {(error.provider, error.model) for error in self.errors}
+        if len(asked) == 1 or all(isinstance(error, BudgetExceeded) for error in self.errors):
             return self.errors[-1]
         told = "".join(f"\n  {number}. {_told(error)}" for number, error in enumerate(self.errors, 1))
         return NoProviderAvailable(

@@ -122,6 +122,11 @@ class Lane:
         own = (self.access.own_model,) if self.access.own_model else ()
         return tuple(dict.fromkeys((*declared, *own, *self.found)))
 
+    @property
+    def tells(self) -> bool:
+        """Whether anything is known of what it serves, so that the rest is not expected of it."""
+        return bool(self.access.models or self.found)
+
     def serves(self, model: str) -> bool:
         """Whether the model is known to be served."""
         return self.access.serves(model) or model in self.found

@@ -10,6 +10,7 @@ import attrs
 
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.parts import File, Image, Text, Thinking, ToolCall, ToolResult
+from circuit_breaker.llm.patience import PATIENCE
 from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.request import ChatCompletionRequest
 
@@ -20,6 +21,8 @@ IMAGE_TOKENS = 5_000
 """More than any vendor takes for an image that it has scaled down."""
 MESSAGE_TOKENS = 8
 """What the marks around a message take at most."""
+COMPLAINT_TOKENS = 2_000
+"""What telling a model of the faults of its answer takes at most."""
 ANSWER_TOKENS = 1_000
 """What an answer takes where nobody says, for comparing prices."""
 
@@ -34,6 +37,7 @@ class Needs:
         images: How many images.
         messages: How many messages.
         answer: The most tokens of all answers together, or None where the request does not say.
+        formed: Whether the answer must have a form; a provider may then ask for it again until it has.
     """
 
     capabilities: frozenset[str] = frozenset()
@@ -41,6 +45,7 @@ class Needs:
     images: int = 0
     messages: int = 0
     answer: int | None = None
+    formed: bool = False
 
     @property
     def likely_tokens(self) -> int:
@@ -51,6 +56,17 @@ class Needs:
     def most_tokens(self) -> int:
         """The most tokens that it can take: no vocabulary makes more than one of a byte."""
         return self.size + self.messages * MESSAGE_TOKENS + self.images * IMAGE_TOKENS
+
+    def worst(self, answer: int) -> tuple[int, int]:
+        """The most tokens of input and of output that a call can take, whose answers have at most so many.
+
+        An answer that has not the form that was asked for is shown to the model with what is wrong about it.
+        """
+        if not self.formed:
+            return self.most_tokens, answer
+        rounds = 1 + PATIENCE.repairs
+        shown = PATIENCE.repairs * rounds // 2 * (answer + COMPLAINT_TOKENS)
+        return rounds * self.most_tokens + shown, rounds * answer
 
     def missing(self, profile: ModelProfile) -> str:
         """Why a model cannot do it, in words; empty when it can."""
@@ -76,6 +92,7 @@ def needs_of(request: ChatCompletionRequest) -> Needs:
         images=sum(isinstance(part, Image) for message in request.messages for part in message.parts),
         messages=len(sizes),
         answer=None if request.max_tokens is None else request.max_tokens * request.n,
+        formed=form is not None and form.kind != "text",
     )
 
 

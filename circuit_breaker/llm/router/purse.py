@@ -116,10 +116,11 @@ class Purse:
         Raises:
             BudgetExceeded: A budget has not enough left; nothing is held.
         """
-        dollars = self._most(budgets, route, needs, answer)
+        read, written = needs.worst(answer)
+        dollars = self._most(budgets, route, read, written)
         at = self._wall()
         claims = [(_account(budget, caller, route, at), budget.dollars, budget.tokens) for budget in budgets]
-        lease, tokens = uuid.uuid4().hex, needs.most_tokens + answer
+        lease, tokens = uuid.uuid4().hex, read + written
         now = at.timestamp()
         lacking = await self._ledger.reserve(
             lease, claims, dollars=dollars, tokens=tokens, now=now, expires=now + self._lease
@@ -129,9 +130,9 @@ class Purse:
         self._held.add(lease)
         return Reservation(self, lease)
 
-    def _most(self, budgets: Sequence[Budget], route: Route, needs: Needs, answer: int) -> Decimal:
+    def _most(self, budgets: Sequence[Budget], route: Route, read: int, written: int) -> Decimal:
         if (price := route.profile.price) is not None:
-            return worst_case(needs.most_tokens, answer, price)
+            return worst_case(read, written, price)
         strict = next((found for found in budgets if found.dollars is not None and found.unpriced == "refuse"), None)
         if strict is not None:
             raise BudgetExceeded(
@@ -149,7 +150,10 @@ class Purse:
         _, most, most_tokens = next(claim for claim in claims if claim[0] == account)
         told = []
         if most is not None:
-            told.append(f"${spent:f} of ${most:f} spent and ${held:f} reserved, the call could cost ${dollars:f}")
+            told.append(
+                f"{_money(spent)} of {_money(most)} spent and {_money(held)} reserved, "
+                f"the call could cost {_money(dollars)}"
+            )
         if most_tokens is not None:
             told.append(
                 f"{used:,} of {most_tokens:,} tokens used and {held_tokens:,} reserved, the call could take {tokens:,}"
@@ -201,3 +205,7 @@ class Purse:
 
 def _account(budget: Budget, caller: Caller, route: Route, at: datetime) -> str:
     return budget.account(at, tenant=caller.tenant, key=caller.key, provider=route.lane.name, model=route.model)
+
+
+def _money(dollars: Decimal) -> str:
+    return f"${dollars.normalize():f}"

@@ -164,7 +164,8 @@ class Relay:
         await self._close()
         partial = event.partial if self._before is None else _joined(self._before, event.partial, self._losses)
         partial = attrs.evolve(partial, attempts=tuple(self._call.attempts))
-        going_on = await self._continued(event.error, partial, source) if self._continuable(partial) else None
+        may = source is not None and not source.trial.calls_tools and self._continuable(partial)
+        going_on = await self._continued(event.error, partial, source) if may else None
         return going_on or StreamFailed(event.error, partial)
 
     async def _close(self) -> None:
@@ -177,9 +178,7 @@ class Relay:
         request = self._call.request
         plain = request.response_format is None or request.response_format.kind == "text"
         texts = [part for part in partial.message.parts if isinstance(part, Text)]
-        return (
-            request.circuit_breaker.continuation and plain and request.n == 1 and bool(texts) and not partial.tool_calls
-        )
+        return request.circuit_breaker.continuation and plain and request.n == 1 and bool(texts)
 
     async def _continued(
         self, error: CircuitBreakerError, partial: ChatCompletionResponse, source: Upstream | Pump | None

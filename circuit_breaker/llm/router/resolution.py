@@ -111,7 +111,7 @@ class Resolver:
             served = [route for lane in self._lanes for model in lane.models for route in _routes([lane], model, why)]
             served.sort(key=lambda route: -len(route.profile.tags & virtual.tags))
             for route in served:
-                if not route.profile.can("embeddings"):
+                if route.profile.can("streaming") or not route.profile.can("embeddings"):
                     yield attrs.evolve(route, tier=tier, group=group, weight=candidate.weight)
             return
         lanes, model, _ = self._serving(self._alias(candidate.model), strict=True)
@@ -122,7 +122,7 @@ class Resolver:
 
         Args:
             name: As it is asked for.
-            strict: Whether the default provider does not count.
+            strict: Whether the default provider does not count, nor those that tell what they serve.
         """
         provider, slash, rest = name.partition("/")
         if slash and rest and (named := self.of(provider)):
@@ -132,7 +132,10 @@ class Resolver:
         if slash:
             raise self._no_provider(provider, name)
         if (kind := kind_of(name)) is not None:
-            if kindred := [lane for lane in self._lanes if kind in {lane.provider.kind, lane.name}]:
+            kindred = [lane for lane in self._lanes if kind in {lane.provider.kind, lane.name}]
+            if kindred and strict and not (kindred := [lane for lane in kindred if not lane.tells]):
+                raise NoProviderAvailable(f"no provider of {kind} is known to serve it", model=name)
+            if kindred:
                 return kindred, name, f"such names are of {kind}"
             if strict:
                 raise NoProviderAvailable(f"no provider is of {kind}", model=name)

@@ -15,7 +15,7 @@ from circuit_breaker.llm.pricing import cost_of, dollars_of
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import ChatCompletionResponse, Loss
 from circuit_breaker.llm.router.circuit import counts
-from circuit_breaker.llm.router.needs import BYTES_A_TOKEN, Needs
+from circuit_breaker.llm.router.needs import BYTES_A_TOKEN, needs_of
 from circuit_breaker.llm.router.planning import Plan
 from circuit_breaker.llm.router.purse import Caller, Purse, Reservation
 from circuit_breaker.llm.router.route import Attempt, Route
@@ -70,7 +70,7 @@ def at_provider(route: Route, attempt: int) -> Iterator[None]:
         error.provider, error.model = route.lane.name, error.model or route.model
         error.attempt = attempt
         raise
-    except CircuitBreakerError:
+    except (CircuitBreakerError, AssertionError):  # a failed assertion is for whoever wrote it
         raise
     except Exception as error:
         # What it says may hold anything, a key as well, so only its type is told.
@@ -97,7 +97,9 @@ class Trial:
         self.route = route
         self.number = call.count()
         self.delivered = 0
+        self.calls_tools = False
         self.losses: tuple[Loss, ...] = ()
+        self.needs = call.plan.needs if request is None or request is call.request else needs_of(request)
         self.request = self._request(request or call.request)
         self._permit = 0
         self._reservation: Reservation | None = None
@@ -123,11 +125,6 @@ class Trial:
         most = min(most, self.route.profile.max_output_tokens or most)
         self.losses = (Loss("max_tokens", "changed", f"set to {most:,}, because a budget needs a bound"),)
         return most
-
-    @property
-    def needs(self) -> Needs:
-        """What the request needs."""
-        return self.call.plan.needs
 
     async def __aenter__(self) -> Self:
         lane = self.route.lane

@@ -18,6 +18,7 @@ from circuit_breaker.llm.stream import (
     StreamStarted,
     TextDelta,
     ThinkingDelta,
+    ToolCallDelta,
 )
 
 __all__ = ["Upstream"]
@@ -87,6 +88,9 @@ class Upstream:
                 event = self._failure(error)
         if isinstance(event, _WITH_TEXT):
             self.trial.delivered += len(event.text)
+        elif isinstance(event, ToolCallDelta):
+            self.trial.delivered += len(event.arguments)
+            self.trial.calls_tools = True
         elif isinstance(event, StreamEnded):
             self._over = True
             return StreamEnded(self.trial.answered(event.response))

@@ -11,6 +11,7 @@ import attrs
 from circuit_breaker.errors import DefinitionError, Fault, nearest
 from circuit_breaker.llm.profile import CAPABILITIES
 from circuit_breaker.llm.router.strategy import STRATEGIES
+from circuit_breaker.llm.several import names_of
 
 __all__ = ["BUILT_IN", "Candidate", "VirtualModel", "VirtualModels"]
 
@@ -33,10 +34,6 @@ def _candidates(models: Iterable[str | Candidate]) -> tuple[Candidate, ...]:
     return tuple(model if isinstance(model, Candidate) else Candidate(model) for model in models)
 
 
-def _names(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(names)
-
-
 @attrs.frozen
 class VirtualModel:
     """A name, and what stands for it.
@@ -52,9 +49,9 @@ class VirtualModel:
 
     name: str
     candidates: tuple[Candidate, ...] = attrs.field(converter=_candidates)
-    requires: frozenset[str] = attrs.field(default=frozenset(), converter=_names, kw_only=True)
+    requires: frozenset[str] = attrs.field(default=frozenset(), converter=names_of, kw_only=True)
     strategy: str | None = attrs.field(default=None, kw_only=True)
-    tags: frozenset[str] = attrs.field(default=frozenset(), converter=_names, kw_only=True)
+    tags: frozenset[str] = attrs.field(default=frozenset(), converter=names_of, kw_only=True)
     description: str = attrs.field(default="", kw_only=True)
 
     def faults(self, *, names: Iterable[str], providers: Iterable[str]) -> list[Fault]:
@@ -87,9 +84,21 @@ def _faults_of(candidate: Candidate, place: str, names: set[str], providers: lis
         yield Fault(place, f"its weight {candidate.weight!r} is not above 0", "give a share, such as 1")
 
 
-_SMART = ("claude-sonnet-4-5", "gpt-5", "gemini-2.5-pro", "claude-3-5-sonnet", "gpt-4o", "gpt-4", "gemini-pro")
-_DEEP = ("gpt-5", "o3", "claude-opus-4-1", "gemini-2.5-pro", "claude-3-opus", "gpt-4-turbo", "gpt-4")
-_QUICK = ("gpt-4o-mini", "gemini-2.5-flash", "claude-3-5-haiku", "claude-3-haiku", "gpt-3.5-turbo", "gemini-pro")
+_SMART = (
+    "claude-sonnet-4-5", "gpt-6.1-sol", "gemini-2.5-pro", "gpt-5", "gpt-4o", "claude-3-5-sonnet", "gpt-4", "gemini-pro",
+)  # fmt: skip
+_DEEP = (
+    "gpt-6.1-sol", "claude-opus-4-6", "gemini-2.5-pro", "gpt-5", "o3", "claude-opus-4-1", "claude-3-opus",
+    "gpt-4-turbo", "gpt-4",
+)  # fmt: skip
+_QUICK = (
+    "gpt-6-luna", "claude-haiku-4-5", "gemini-2.5-flash", "gpt-4o-mini", "claude-3-5-haiku", "claude-3-haiku",
+    "gpt-3.5-turbo", "gemini-pro",
+)  # fmt: skip
+_CODING = (
+    "claude-sonnet-4-5", "gpt-6.1-sol", "gemini-2.5-pro", "gpt-5", "claude-3-5-sonnet", "gpt-4o", "codellama",
+)  # fmt: skip
+_CREATIVE = ("claude-opus-4-6", "gpt-4o", "claude-opus-4-1", "claude-3-opus", "gemini-2.5-pro", "gpt-4")
 _LOCAL = ("llama3.1", "mistral", "llama2")
 
 
@@ -113,14 +122,14 @@ def _built_in() -> Iterable[VirtualModel]:
     )
     yield VirtualModel(
         "cb:coding",
-        ("claude-sonnet-4-5", "gpt-5", "gemini-2.5-pro", "claude-3-5-sonnet", "gpt-4o", "codellama", "*"),
+        (*_CODING, "*"),
         tags={"coding"},
         description="Writing and reading programs",
     )
     yield VirtualModel("cb:analysis", (*deep, *local, "*"), tags={"analysis", "smart"}, description="Analysis of data")
     yield VirtualModel(
         "cb:creative",
-        ("claude-opus-4-1", "gpt-4o", "claude-3-opus", "gemini-2.5-pro", "gpt-4", *local, "*"),
+        (*_CREATIVE, *local, "*"),
         tags={"creative", "chat"},
         description="Writing",
     )

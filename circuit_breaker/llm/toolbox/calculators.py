@@ -184,5 +184,7 @@ def _payback(cost: Decimal, flows: list[Decimal]) -> float | None:
 
 
 def _spelled(number: Decimal) -> str:
-    plain = f"{number:f}" if -20 < number.adjusted() < 34 else str(number)
-    return plain.rstrip("0").rstrip(".") if "." in plain and "E" not in plain else plain
+    """The number with all its digits and without zeros at its end."""
+    plain = f"{number:f}" if -20 < number.adjusted() < 34 else f"{number:E}"
+    digits, exponent, power = plain.partition("E")
+    return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}{exponent}{power}"

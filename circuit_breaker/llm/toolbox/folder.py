@@ -17,6 +17,9 @@ ENDINGS: Final = frozenset(
 )
 """The endings of files that are read as text."""
 
+# Not every system has these.
+_GUARDED: Final[int] = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
 
 @attrs.frozen(kw_only=True)
 class Folder:
@@ -62,7 +65,7 @@ class Folder:
         It is opened without following a link, so that a file that has since become one is not read.
         """
         try:
-            handle = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = os.open(self.path / name, os.O_RDONLY | _GUARDED)
         except OSError:
             return ""
         with open(handle, "rb") as file:  # noqa: PTH123 - it is open already

@@ -72,7 +72,7 @@ class Table:
         try:
             rows = [dict(row) for row in reader]
         except csv.Error as error:
-            raise ValueError(f"the CSV cannot be read: line {reader.line_num}: {error}") from error
+            raise ValueError(f"the CSV cannot be read: line {reader.reader.line_num}: {error}") from error
         names = reader.fieldnames or []
         if len(set(names)) < len(names):
             raise ValueError("the CSV has a column twice")

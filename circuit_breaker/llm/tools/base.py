@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from circuit_breaker.errors import Fault, RuleInvalid, ToolInvalid
@@ -69,7 +69,8 @@ class Tool:
     def execute(self, *_: Any, **arguments: Any) -> Any | Awaitable[Any]:
         """The result for the model: best a mapping. May be async; a plain one is called in a thread.
 
-        It is given the arguments by name.
+        It is given the arguments by name. An async generator gives the result in pieces: each is told as progress when
+        it comes, and together they are the result, as one text or as a list.
 
         One that has a parameter ``context`` is given the :class:`ToolContext` of the call.
         """
@@ -83,7 +84,7 @@ class Tool:
     @property
     def is_async(self) -> bool:
         """Whether the work is done in the event loop."""
-        return inspect.iscoroutinefunction(self.execute)
+        return in_the_loop(self.execute)
 
     @property
     def _wants_context(self) -> bool:
@@ -147,6 +148,11 @@ class ChainableTool(Tool):
     def can_handle(self, result: Any) -> bool:
         """Whether the result of another tool fits the input of this one."""
         return fitting(self.parameters)(result)
+
+
+def in_the_loop(function: Callable[..., Any]) -> bool:
+    """Whether the function is async, and gives its result at once or in pieces."""
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _as_schema(parameters: Mapping[str, Any] | None) -> Mapping[str, Any]:

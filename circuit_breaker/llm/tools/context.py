@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["ToolContext", "ToolLimits", "ToolProgress"]
 
 
+def _positive(_: Any, field: attrs.Attribute[Any], value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{field.name} is {value!r}, and must be more than 0")
+
+
 @attrs.frozen(kw_only=True)
 class ToolLimits:
     """What a call of a tool may take.
@@ -24,12 +29,15 @@ class ToolLimits:
         output: The most characters of a result that the model is shown.
         at_once: How many calls run at the same time.
         chained: How many tools one call may go on to.
+
+    Raises:
+        ValueError: One of them is not positive.
     """
 
-    seconds: float = 60.0
-    output: int = 50_000
-    at_once: int = 8
-    chained: int = 8
+    seconds: float = attrs.field(default=60.0, validator=_positive)
+    output: int = attrs.field(default=50_000, validator=_positive)
+    at_once: int = attrs.field(default=8, validator=_positive)
+    chained: int = attrs.field(default=8, validator=_positive)
 
 
 @attrs.frozen(kw_only=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, overload
 
-from circuit_breaker.llm.tools.base import Tool
+from circuit_breaker.llm.tools.base import Tool, in_the_loop
 from circuit_breaker.llm.tools.context import ToolContext
 from circuit_breaker.llm.tools.docstring import Docstring
 from circuit_breaker.llm.tools.signature import Arguments
@@ -54,7 +53,7 @@ class FunctionTool(Tool):
     @property
     def is_async(self) -> bool:
         """Whether the function is async."""
-        return inspect.iscoroutinefunction(self._function)
+        return in_the_loop(self._function)
 
 
 @overload

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from circuit_breaker.errors import CircuitBreakerError, ResponseInvalid, words_of
@@ -139,11 +139,22 @@ async def _performed(tool: Tool, name: str, arguments: dict[str, Any], context: 
     call = inline if tool.is_async else threaded
     try:
         async with asyncio.timeout(seconds) as limit:
-            return await call(tool.perform, arguments, context)
+            return await _whole(await call(tool.perform, arguments, context), context)
     except TimeoutError as error:
         if limit.expired():
             raise ToolRefused({"error": f"the tool '{name}' took longer than {seconds:g} seconds"}) from error
         raise
+
+
+async def _whole(given: Any, context: ToolContext) -> Any:
+    """What a tool gives in the end: of one that gives its result in pieces, each is told as progress when it comes."""
+    if not isinstance(given, AsyncIterator):
+        return given
+    pieces = []
+    async for piece in given:
+        pieces.append(piece)
+        context.progress(piece if isinstance(piece, str) else "")
+    return "".join(pieces) if all(isinstance(piece, str) for piece in pieces) else pieces
 
 
 def _said(error: Exception) -> str:

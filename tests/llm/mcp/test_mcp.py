@@ -1,0 +1,284 @@
+"""MCP servers as toolsets: a real server of the official SDK, as a program and over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from circuit_breaker.errors import AddressRefused, ExtraMissing, ServiceUnavailable, ToolNotFound
+from circuit_breaker.llm.mcp import Access, MCPToolset
+from circuit_breaker.llm.mcp_result import text_of
+from circuit_breaker.llm.parts import ToolCall
+from circuit_breaker.llm.tools import ToolContext, ToolLimits, run_tool_call, run_tool_calls
+from circuit_breaker.outgoing import Perimeter
+
+pytest.importorskip("mcp")
+
+from mcp import Client
+from mcp.server.mcpserver import MCPServer
+from mcp_types import (
+    AudioContent,
+    BlobResourceContents,
+    CallToolResult,
+    EmbeddedResource,
+    ResourceLink,
+    TextResourceContents,
+)
+
+SERVER = str(Path(__file__).parent / "server.py")
+COMMAND = [sys.executable, SERVER, "stdio"]
+HERE = Perimeter(["127.0.0.1"])
+
+
+def call(name, call_id="1", /, **arguments):
+    return ToolCall(id=call_id, name=name, arguments=json.dumps(arguments))
+
+
+@contextmanager
+def serving(port):
+    """A server on that port, which is there when the block begins."""
+    process = subprocess.Popen(
+        [sys.executable, SERVER, str(port)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture(params=["stdio", "http"])
+def server(request):
+    """A toolset over each way to a server, not yet connected."""
+    if request.param == "stdio":
+        yield lambda **options: MCPToolset.stdio(COMMAND, **options)
+        return
+    port = request.getfixturevalue("port")
+    with serving(port):
+        yield lambda **options: MCPToolset.http(f"http://127.0.0.1:{port}/mcp", perimeter=HERE, **options)
+
+
+async def test_tools_are_discovered_and_called(server):
+    """K10: the tools of a server, with their schemas, are tools like any other; failures are results."""
+    async with server() as mcp:
+        calls = [call("add", "a", a=1, b=2), call("add", "b", a="x"), call("broken", "c"), call("picture", "d")]
+        results = await run_tool_calls(calls, mcp.tools)
+
+    assert {"type": "integer"}.items() <= mcp.tools["add"].parameters["properties"]["a"].items()
+    assert "Adds two numbers." == mcp.tools["add"].description
+    assert [False, True, True, False] == [result.is_error for result in results]
+    assert ("3", "see:\n[image image/png, 5 bytes]") == (results[0].content, results[3].content)
+    assert "broken" in results[2].content
+
+
+async def test_names_permissions_and_approval_are_the_operators(server):
+    """K10: a prefix, a choice of tools, approval and roles are said where the server is named."""
+    options = {"prefix": "ops_", "only": ["add", "d*"], "approval": ["die"], "roles": {"add": "admin"}}
+    async with server(**options) as mcp:
+        assert ("ops_add", "ops_die", "ops_die_once") == mcp.tools.names
+        assert (call("ops_die"),) == mcp.tools.needing_approval([call("ops_die"), call("ops_add")])
+        assert "there is no tool" in (await run_tool_call(call("ops_add", a=1, b=2), mcp.tools)).content
+        assert "3" == (await run_tool_call(call("ops_add", a=1, b=2), mcp.tools, ToolContext(roles={"admin"}))).content
+
+
+async def test_progress_comes_while_the_tool_works(server):
+    """K11: what the server says on the way reaches whoever listens."""
+    seen = []
+    async with server() as mcp:
+        await run_tool_call(call("slow", seconds=0), mcp.tools, ToolContext(report=seen.append))
+
+    assert [("half", 0.5)] == [(each.message, each.fraction) for each in seen]
+
+
+async def test_a_call_ends_after_its_time_and_is_cancelled_at_the_server(server, tmp_path):
+    """A slow tool holds up neither us nor the server, and the connection serves the next call."""
+    mark = tmp_path / "cancelled"
+    async with server() as mcp:
+        limits = ToolContext(limits=ToolLimits(seconds=0.5))
+        slow = await run_tool_call(call("slow", seconds=60, mark=str(mark)), mcp.tools, limits)
+        again = await run_tool_call(call("add", a=1, b=2), mcp.tools)
+        for _ in range(100):
+            if mark.exists():
+                break
+            await asyncio.sleep(0.02)
+
+    assert "longer than 0.5 seconds" in slow.content
+    assert "3" == again.content
+    assert mark.exists()
+
+
+async def test_new_tools_are_found_by_a_refresh(server):
+    """K10: tools are loaded anew while the server runs."""
+    async with server() as mcp:
+        assert "grown" not in mcp.tools
+        await run_tool_call(call("grow"), mcp.tools)
+        assert "new" == (await run_tool_call(call("grown"), await mcp.refresh())).content
+
+
+async def test_a_lost_server_is_started_again(tmp_path):
+    """The call that was under way is told as unknown, the next one works."""
+    async with MCPToolset.stdio(COMMAND) as mcp:
+        lost = await run_tool_call(call("die"), mcp.tools)
+        again = await run_tool_call(call("add", a=1, b=2), mcp.tools)
+
+    assert "may have done its work or not" in lost.content
+    assert "3" == again.content
+
+
+async def test_a_call_that_does_no_harm_is_repeated(tmp_path):
+    """A tool that only reads is called again when the connection was lost."""
+    async with MCPToolset.stdio(COMMAND) as mcp:
+        result = await run_tool_call(call("die_once", mark=str(tmp_path / "died")), mcp.tools)
+
+    assert ("alive", False) == (result.content, result.is_error)
+
+
+async def test_a_server_that_is_restarted_is_connected_to_again(port):
+    """Over HTTP as well, a server that comes back is used again."""
+    with serving(port):
+        mcp = await MCPToolset.http(f"http://127.0.0.1:{port}/mcp", perimeter=HERE).__aenter__()
+    assert (await run_tool_call(call("add", a=1, b=2), mcp.tools)).is_error
+    with serving(port):
+        results = [await run_tool_call(call("add", a=1, b=2), mcp.tools) for _ in range(2)]
+        await mcp.__aexit__(None, None, None)
+
+    assert "3" == results[-1].content
+
+
+async def test_it_may_be_closed_by_another_task(server):
+    """The cancel scopes of the SDK are entered and left by one task, whoever opens and closes the toolset."""
+    mcp = server()
+    async with asyncio.TaskGroup() as group:
+        await group.create_task(mcp.__aenter__())
+        assert 1 == (await group.create_task(run_tool_call(call("add", a=0, b=1), mcp.tools))).content.count("1")
+        await group.create_task(mcp.__aexit__(None, None, None))
+
+    with pytest.raises(RuntimeError, match="async with"):
+        await mcp.refresh()
+
+
+async def test_calls_after_the_end_are_results():
+    """A tool that outlives its server says so."""
+    async with MCPToolset.stdio(COMMAND) as mcp:
+        tools = mcp.tools
+
+    assert "is closed" in (await run_tool_call(call("add", a=1, b=2), tools)).content
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (["/no/such/program"], "No such file"),
+        ([sys.executable, "-c", "pass"], "cannot be used"),
+        ([sys.executable, "-c", "import time; time.sleep(60)"], "took too long to begin"),
+    ],
+)
+async def test_a_program_that_is_no_server_is_told(command, reason):
+    """A command that is wrong, ends at once or never answers is one clear error."""
+    with pytest.raises(ServiceUnavailable, match=reason):
+        async with MCPToolset.stdio(command, connecting=1.5):
+            raise AssertionError("it is no server")
+
+
+async def test_a_private_address_is_not_called(port):
+    """A server on this machine or its network is called only where the operator allows it."""
+    with serving(port), pytest.raises(AddressRefused, match="loopback"):
+        async with MCPToolset.http(f"http://localhost:{port}/mcp"):
+            raise AssertionError("it was called")
+
+
+async def test_a_server_that_is_not_there_is_told(port):
+    """Nobody listening is an error that names the address and no header."""
+    with pytest.raises(ServiceUnavailable, match=f"127.0.0.1:{port}") as wrong:
+        async with MCPToolset.http(
+            f"http://127.0.0.1:{port}/mcp?key=hush", perimeter=HERE, headers={"Authorization": "Bearer hush"}
+        ):
+            raise AssertionError("nobody is there")
+    assert "hush" not in str(wrong.value)
+
+
+async def test_a_choice_of_tools_that_are_not_there_is_told(server):
+    """A misspelt name in ``only`` is found when the server is connected."""
+    with pytest.raises(ToolNotFound, match="did you mean 'add'"):
+        async with server(only=["adds"]):
+            raise AssertionError("there is no such tool")
+
+
+async def test_the_environment_is_not_handed_on(monkeypatch):
+    """A server sees what it is given, and not our keys."""
+    monkeypatch.setenv("OPENAI_API_KEY", "hush")
+    async with MCPToolset.stdio(COMMAND, env={"GIVEN": "1"}) as mcp:
+        seen = (await run_tool_call(call("environment"), mcp.tools)).content.split()
+
+    assert "GIVEN" in seen
+    assert "OPENAI_API_KEY" not in seen
+
+
+async def test_a_tool_that_cannot_be_offered_is_left_out():
+    """A schema that is none, and a name that another tool has, do no harm to the other tools."""
+    server = MCPServer("odd")
+    server.add_tool(lambda: "ok", name="good", description="Is good")
+    server.add_tool(lambda: "odd", name="strange name!", description="Has a strange name")
+    server.add_tool(lambda: "bad", name="bad", description="Is bad")
+    server._tool_manager.get_tool("bad").parameters = {"type": "object", "properties": {"a": {"type": "nonsense"}}}
+    access = {"seconds": 5.0, "connecting": 5.0}
+    async with MCPToolset("odd", lambda: Client(server), Access(), **access) as mcp:
+        assert {"good", "strange_name_"} == set(mcp.tools.names)
+        assert ["bad"] == list(mcp.left_out)
+        assert "odd" == (await run_tool_call(call("strange_name_"), mcp.tools)).content
+        assert "ok" == await mcp.tools["good"].execute()
+
+
+def test_what_is_no_text_is_told_of():
+    """A model learns that there was a picture, a sound or a file; structured content stands in for missing text."""
+    text = TextResourceContents(uri="file:///a", text="inside")
+    blob = BlobResourceContents(uri="file:///b", blob="aGVsbG8=", mime_type="image/png")
+    blocks = [
+        EmbeddedResource(resource=text),
+        EmbeddedResource(resource=blob),
+        ResourceLink(uri="file:///c", name="c"),
+        AudioContent(data="aGVsbG8=", mime_type="audio/wav"),
+    ]
+
+    assert [
+        "inside", "[resource file:///b, image/png]", "[resource file:///c: c]", "[audio audio/wav, 5 bytes]"
+    ] == text_of(CallToolResult(content=blocks)).splitlines()  # fmt: skip
+    assert '{"a": 1}' == text_of(CallToolResult(content=[], structured_content={"a": 1}))
+
+
+def test_a_command_is_a_list():
+    """No shell reads a text, and an unknown option is named."""
+    with pytest.raises(ValueError, match="as a list"):
+        MCPToolset.stdio("python server.py")
+    with pytest.raises(TypeError, match="no option prefx"):
+        MCPToolset.stdio(COMMAND, prefx="x")
+    assert "MCPToolset('x', tools=[])" == repr(MCPToolset.stdio(COMMAND, name="x"))
+
+
+def test_it_needs_the_extra(monkeypatch):
+    """Without the SDK the message says what to install."""
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    with pytest.raises(ExtraMissing, match=r"circuit-breaker-sdk\[mcp\]"):
+        MCPToolset.stdio(COMMAND)

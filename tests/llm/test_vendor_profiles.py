@@ -1,0 +1,61 @@
+"""What is known of the models of Anthropic and Google."""
+
+from __future__ import annotations
+
+import pytest
+
+from circuit_breaker.llm.profile import CAPABILITIES
+from circuit_breaker.llm.profiles import Profiles
+from circuit_breaker.llm.request import ChatCompletionRequest
+
+FAMILIES = pytest.mark.parametrize("family", ["anthropic", "google"])
+
+
+@pytest.mark.parametrize(
+    ("family", "model", "tokens"),
+    [
+        ("anthropic", "claude-3-opus-20240229", 200_000),
+        ("anthropic", "claude-3-sonnet-20240229", 200_000),
+        ("anthropic", "claude-3-haiku", 200_000),
+        ("google", "gemini-pro", 30_720),
+        ("google", "gemini-1.5-pro-002", 2_097_152),
+    ],
+)
+def test_the_models_of_the_documents_have_their_limits(family, model, tokens):
+    """G15, G16, G20: how long a conversation may be, and what it costs."""
+    profile = Profiles.of_family(family).of(model)
+
+    assert tokens == profile.context_tokens
+    assert profile.price.output > profile.price.input > 0
+    assert profile.price.source
+
+
+def test_a_model_with_images_is_known_by_its_name():
+    """G16: gemini-pro-vision sees, gemini-pro does not."""
+    google = Profiles.of_family("google")
+
+    assert google.of("gemini-pro-vision").can("images")
+    assert not google.of("gemini-pro").can("images")
+
+
+@FAMILIES
+def test_a_model_that_is_newer_than_all_is_taken_to_be_able(family):
+    """An unknown model has everything that its family has, and no price."""
+    profile = Profiles.of_family(family).of(f"{family}-of-tomorrow")
+
+    assert profile.can("tools", "json_schema", "images", "thinking")
+    assert profile.price is None
+
+
+@FAMILIES
+def test_the_data_uses_words_that_there_are(family):
+    """Capabilities and members are known ones, and no pattern stands twice."""
+    words = {name for name in dir(ChatCompletionRequest(model="m", messages=())) if not name.startswith("_")}
+    profiles = Profiles.of_family(family)
+    for profile in (*profiles.known, profiles.other):
+        assert profile.capabilities <= CAPABILITIES
+        assert {word for name in profile.refused for word in name.split("+")} <= words | {"prefill"}
+        assert {*profile.renamed, *profile.ranges} <= words
+
+    patterns = [profile.pattern for profile in profiles.known]
+    assert len(set(patterns)) == len(patterns)
