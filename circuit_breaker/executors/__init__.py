@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from circuit_breaker.executors.execution import ExecutionContext, LogLine, Progress, StandaloneContext
     from circuit_breaker.executors.function import FunctionExecutor
     from circuit_breaker.executors.http import HttpExecutor
-    from circuit_breaker.executors.model_settings import ModelSettings
+    from circuit_breaker.executors.models.settings import ModelSettings
     from circuit_breaker.executors.nats import NatsExecutor
     from circuit_breaker.executors.parameters import REQUIRED, Parameter
     from circuit_breaker.executors.plan import result
@@ -113,7 +113,7 @@ __getattr__ = lazily(
         "execution": ("ExecutionContext", "LogLine", "Progress", "StandaloneContext"),
         "function": ("FunctionExecutor",),
         "http": ("HttpExecutor",),
-        "model_settings": ("ModelSettings",),
+        "models.settings": ("ModelSettings",),
         "nats": ("NatsExecutor",),
         "parameters": ("REQUIRED", "Parameter"),
         "programs.permission": ("ProgramSettings",),

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from circuit_breaker.executors.declarations import parameter
-from circuit_breaker.executors.model_executor import ModelExecutor
-from circuit_breaker.executors.model_progress import LoopProgress
+from circuit_breaker.executors.models.executor import ModelExecutor
+from circuit_breaker.executors.models.progress import LoopProgress
 from circuit_breaker.llm.loop.outcome import LoopOutcome
 
 __all__ = ["AgentExecutor"]

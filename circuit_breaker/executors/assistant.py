@@ -7,7 +7,7 @@ from typing import Any
 
 from circuit_breaker.errors import Fault, ParameterInvalid
 from circuit_breaker.executors.declarations import parameter, validate
-from circuit_breaker.executors.model_executor import ModelExecutor
+from circuit_breaker.executors.models.executor import ModelExecutor
 
 __all__ = ["AssistantExecutor"]
 

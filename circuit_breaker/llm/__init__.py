@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from circuit_breaker.llm.arguments import arguments_of
     from circuit_breaker.llm.chunks import ChatCompletionChunk
     from circuit_breaker.llm.documents import from_document, messages_from_document, to_document
+    from circuit_breaker.llm.loop import Loop, LoopLimits, LoopOptions, LoopOutcome, LoopState
     from circuit_breaker.llm.mcp import MCPToolset
     from circuit_breaker.llm.memory import ConversationMemory, MemoryUsage
     from circuit_breaker.llm.messages import ChatMessage, assistant, system, tool_result, user
@@ -128,6 +129,11 @@ __all__ = [
     "LLMConfig",
     "LLMRouter",
     "LoadBalancing",
+    "Loop",
+    "LoopLimits",
+    "LoopOptions",
+    "LoopOutcome",
+    "LoopState",
     "Loss",
     "MCPToolset",
     "MemoryLedger",
@@ -200,6 +206,13 @@ __getattr__ = lazily(
             "from_document",
             "messages_from_document",
             "to_document",
+        ),
+        "loop": (
+            "Loop",
+            "LoopLimits",
+            "LoopOptions",
+            "LoopOutcome",
+            "LoopState",
         ),
         "mcp": ("MCPToolset",),
         "memory": (

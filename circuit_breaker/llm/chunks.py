@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from circuit_breaker.llm.compatible import usage_document
+from circuit_breaker.llm.compatible_usage import usage_document
 from circuit_breaker.llm.response import ChatCompletionResponse
 from circuit_breaker.llm.stream import (
     StreamContinued,

@@ -28,11 +28,11 @@ from circuit_breaker.errors import (
 )
 from circuit_breaker.llm.assembly import Assembly
 from circuit_breaker.llm.compatible_messages import message_document
+from circuit_breaker.llm.compatible_usage import usage_document
 from circuit_breaker.llm.failures import Asked
 from circuit_breaker.llm.providers.openai_chat import ChatDialect
 from circuit_breaker.llm.request import ChatCompletionRequest, ResponseFormat, RoutingOptions, ToolDefinition
 from circuit_breaker.llm.response import ChatCompletionResponse, Choice
-from circuit_breaker.llm.usage import Usage
 
 __all__ = [
     "error_document",
@@ -40,7 +40,6 @@ __all__ = [
     "response_document",
     "response_from",
     "status_of",
-    "usage_document",
 ]
 
 _SAME: Final = (
@@ -145,20 +144,6 @@ def _told(response: ChatCompletionResponse) -> dict[str, Any]:
 def _attempt(attempt: Any) -> dict[str, Any]:
     told = attrs.asdict(attempt)
     return told | {"dollars": None if told["dollars"] is None else f"{told['dollars']:f}"}
-
-
-def usage_document(usage: Usage) -> dict[str, Any]:
-    """Tokens as OpenAI tells them."""
-    return {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": {
-            "cached_tokens": usage.cached_tokens,
-            "cache_write_tokens": usage.cache_write_tokens,
-        },
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-    }
 
 
 def response_from(document: Mapping[str, Any]) -> ChatCompletionResponse:

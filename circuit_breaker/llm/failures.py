@@ -30,6 +30,9 @@ __all__ = ["Asked", "VendorFault", "http_failure", "request_id_in", "wait_of"]
 LONGEST: Final = 500
 """Characters that a message repeats of what a vendor says."""
 
+SHORTEST: Final = 6
+"""Characters of the shortest text that is taken for a secret: a header such as ``X-Team: red`` is none."""
+
 _UNSEEN: Final = re.compile(r"(?:\x1b\[[0-9;]*[A-Za-z]|[\x00-\x1f\x7f-\x9f])+")
 _CONTEXT: Final = re.compile(
     r"maximum context length|context[ _](?:length|size|window)|prompt is too long|input token count", re.IGNORECASE
@@ -85,7 +88,8 @@ class Asked:
     def clean(self, text: str, most: int = LONGEST) -> str:
         """The text in one line, without keys, and not too long."""
         for secret in self.secrets:
-            text = text.replace(secret, HIDDEN)
+            if len(secret) >= SHORTEST:
+                text = text.replace(secret, HIDDEN)
         seen = without_keys(_UNSEEN.sub(" ", text)).strip()
         return seen if len(seen) <= most else f"{seen[:most]}…"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
@@ -170,6 +172,13 @@ def test_an_error_repeats_no_key(said):
     assert 700 > len(str(error))
 
 
+def test_no_key_hides_nothing():
+    """An empty key, or a short header, takes nothing out of a message."""
+    asked = Asked(provider="p", secrets=("", "red"))
+
+    assert "a red fox" == asked.clean("a red fox")
+
+
 def test_an_error_in_the_middle_may_be_tried_again():
     """A stream that breaks off without a code is the vendor's affair."""
     error = http_failure(Asked(provider="p"), VendorFault())
@@ -212,3 +221,14 @@ def test_a_whole_object_is_known():
     """Neither a part of one nor two of them."""
     assert whole_object(' {"a": {}} ')
     assert not any(map(whole_object, ["", "{", "1", "{}{}", "[]", '{"a": }']))
+
+
+def test_providers_load_no_connections_until_they_are_opened():
+    """Making a provider is light: what talks to the network is loaded when it is entered."""
+    code = (
+        "import sys; from circuit_breaker.llm.providers import OpenAIProvider, OllamaProvider;"
+        "OpenAIProvider(api_key='x'); OllamaProvider(); print('aiohttp' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "False" == done.stdout.strip()

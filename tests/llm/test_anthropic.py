@@ -179,9 +179,12 @@ def test_arguments_that_were_no_object_stand_in_one():
 
 def test_blanks_at_the_end_of_what_the_model_goes_on_with_are_cut_off():
     """The vendor refuses them."""
-    body, _ = sent(user("?"), assistant("Once upon \n"))
+    body, _ = sent(user("?"), assistant("Once upon \n"), model="claude-3-haiku")
 
     assert "Once upon" == body["messages"][-1]["content"][0]["text"]
+    hidden = Thinking(redacted="xyz", provider="anthropic")
+    body, _ = sent(user("?"), assistant("Once upon ", hidden), model="claude-3-haiku")
+    assert "Once upon " == body["messages"][-1]["content"][0]["text"]
 
 
 def test_who_is_behind_it_is_told_and_the_rest_of_the_metadata_lost():
@@ -230,6 +233,7 @@ def test_newer_models_are_told_how_hard_to_try():
     ("messages", "options"),
     [
         ((user("?"), assistant(CALL), tool_result(CALL, "1")), {"tools": (WEATHER,)}),
+        ((user("?"), assistant("I look.", CALL), tool_result(CALL, "1"), user("And?")), {"tools": (WEATHER,)}),
         ((user("?"),), {"tools": (WEATHER,), "tool_choice": "required"}),
         ((user("?"),), {"max_tokens": 1500}),
     ],

@@ -14,6 +14,7 @@ from circuit_breaker.llm.parts import File, Image, Thinking, ToolCall
 from circuit_breaker.llm.request import ResponseFormat, ToolDefinition
 from circuit_breaker.llm.session import Connections
 from circuit_breaker.llm.stream import StreamFailed
+from tests.llm import exchanges
 from tests.llm.faces import QUICK, OllamaFace, Said, dumped
 from tests.llm.faulty import Reply, faulty
 from tests.llm.provider_contract import asks, streamed
@@ -22,11 +23,9 @@ from tests.services.web import site
 FACE = OllamaFace()
 
 
-async def sent(request, *, said=None, **options):
-    """What goes to the vendor, and what comes back."""
-    async with faulty(Reply(body=FACE.whole(said or Said()))) as server, FACE.provider(server.url, **options) as it:
-        response = await it.complete(request)
-    return server.seen[0], response
+async def sent(request, **options):
+    """What goes to Ollama, and what comes back."""
+    return await exchanges.sent(request, face=FACE, **options)
 
 
 async def test_how_to_answer_goes_under_options():

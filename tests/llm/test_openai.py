@@ -1,56 +1,27 @@
-"""What is OpenAI's own: renamed members, strict schemas, Azure, errors by code, and servers that imitate it badly."""
+"""What is OpenAI's own: renamed members, strict schemas, Azure, vectors and money."""
 
 from __future__ import annotations
 
 import base64
-import json
 import struct
 from decimal import Decimal
 
-import attrs
 import pytest
 
 from circuit_breaker.errors import (
-    AuthenticationFailed,
-    ContentFiltered,
-    ContextTooLong,
-    ModelNotFound,
-    QuotaExhausted,
-    RateLimitExceeded,
     ResponseInvalid,
 )
 from circuit_breaker.llm.messages import assistant, tool_result, user
-from circuit_breaker.llm.parts import File, Image, Thinking, ToolCall
+from circuit_breaker.llm.parts import File, Image, ToolCall
 from circuit_breaker.llm.providers import CustomProvider, OpenAIProvider
 from circuit_breaker.llm.request import ChatCompletionRequest, ResponseFormat, ToolDefinition
-from circuit_breaker.llm.stream import StreamEnded, StreamFailed, TextDelta
-from tests.llm.faces import KEY, QUICK, ChatFace, CustomFace, ResponsesFace, Said, dumped
+from tests.llm.exchanges import sent
+from tests.llm.faces import KEY, ChatFace, CustomFace, ResponsesFace, Said, dumped
 from tests.llm.faulty import Reply, faulty
-from tests.llm.provider_contract import asks, streamed
+from tests.llm.provider_contract import asks
 
 FACE = ChatFace()
 RESPONSES = ResponsesFace()
-
-
-async def sent(request, *, face=FACE, said=None, **options):
-    """What goes to the vendor, and what comes back."""
-    async with faulty(Reply(body=face.whole(said or Said()))) as server, face.provider(server.url, **options) as it:
-        response = await it.complete(request)
-    return server.seen[0], response
-
-
-async def told(events, *, face=FACE, request=None, **reply):
-    """The events of a stream of these bytes."""
-    headers = {"Content-Type": "text/event-stream"}
-    async with (
-        faulty(Reply(body=b"".join(events), headers=headers, **reply)) as server,
-        face.provider(server.url) as provider,
-    ):
-        return await streamed(provider, request or asks(face))
-
-
-def text_of(events):
-    return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
 # how to answer
@@ -207,157 +178,6 @@ async def test_a_refusal_is_filtered_content():
     assert 1 == len(server.seen)
 
 
-# streams of servers that imitate it
-
-
-async def test_comments_and_returns_do_not_matter():
-    """Keep-alive comments, CR and CRLF, and a mark at the beginning are no part of the answer."""
-    events = [b": ping\n\n", *FACE.events(Said())]
-    for end in (b"\r", b"\r\n"):
-        body = b"\xef\xbb\xbf" + b"".join(events).replace(b"\n", end)
-        assert Said().text == text_of(await told([body], cuts=1))
-
-
-async def test_an_answer_may_end_without_done():
-    """An end of the bytes after the reason is an end."""
-    assert isinstance((await told(FACE.events(Said())[:-1]))[-1], StreamEnded)
-
-
-async def test_done_without_a_reason_is_a_stop():
-    """A server that never says why it ended has stopped."""
-    *before, _, _, done = FACE.events(Said())
-    last = (await told([*before, done]))[-1]
-
-    assert "stop" == last.response.finish_reason
-
-
-async def test_nothing_but_done_has_failed():
-    """A stream that holds no answer is none."""
-    last = (await told([FACE.chunk({}, choices=[]), b"data: [DONE]\n\n"]))[-1]
-
-    assert isinstance(last, StreamFailed)
-    assert isinstance(last.error, ResponseInvalid)
-
-
-async def test_usage_is_counted_once():
-    """Pains 34: usage that comes twice, or in every chunk, is that of the last."""
-    usage = [{"prompt_tokens": n, "completion_tokens": n} for n in (1, 2, 3)]
-    events = [FACE.chunk({"content": "a"}, usage=one) for one in usage]
-    done = FACE.chunk({}, "stop", usage={"prompt_tokens": 5, "completion_tokens": 6})
-    last = (await told([*events, done, done]))[-1]
-
-    assert (5, 6) == (last.response.usage.input_tokens, last.response.usage.output_tokens)
-
-
-async def test_missing_usage_is_estimated():
-    """A vendor that says nothing of tokens is not taken to have used none."""
-    last = (await told([FACE.chunk({"content": "word " * 100}), FACE.chunk({}, "stop")]))[-1]
-
-    assert last.response.usage.estimated
-    assert 50 < last.response.usage.output_tokens < 200
-
-
-async def test_a_last_delta_repeats_nothing():
-    """Pains 34: null content, no delta at all and empty choices add nothing."""
-    events = [
-        FACE.chunk({"role": "assistant", "content": None}),
-        FACE.chunk({"content": "a"}),
-        FACE.chunk(None),
-        FACE.chunk({"content": ""}, "stop"),
-        FACE.chunk({}, choices=[]),
-        FACE.chunk({}, choices=None),
-    ]
-
-    assert "a" == text_of(await told(events))
-
-
-async def test_several_answers_are_kept_apart():
-    """Deltas of two answers come in any order; each answer is whole."""
-
-    def choice(index, delta, reason=None):
-        return FACE.chunk({}, choices=[{"index": index, "delta": delta, "finish_reason": reason}])
-
-    events = [choice(0, {"content": "a"}), choice(1, {"content": "x"}), choice(1, {"content": "y"}, "stop"),
-              choice(0, {"content": "b"}, "length")]  # fmt: skip
-    last = (await told(events, request=asks(FACE, n=2)))[-1]
-
-    assert ["ab", "xy"] == [one.message.content for one in last.response.choices]
-    assert ["length", "stop"] == [one.finish_reason for one in last.response.choices]
-
-
-async def test_a_whole_answer_in_place_of_a_stream_is_streamed():
-    """A server that cannot stream gives the same events at once."""
-    events = await told([FACE.whole(Said())], cuts=0)
-    async with faulty(Reply(body=FACE.whole(Said()))) as server, FACE.provider(server.url) as provider:
-        events = await streamed(provider, asks(FACE))
-
-    assert Said().text == text_of(events)
-    assert isinstance(events[-1], StreamEnded)
-
-
-async def test_members_that_we_do_not_know_come_back():
-    """ZB5: what the vendor says beyond what we know is kept."""
-    body = json.loads(FACE.whole(Said())) | {"service_tier": "flex"}
-    async with faulty(Reply(body=dumped(body))) as server, FACE.provider(server.url) as provider:
-        response = await provider.complete(asks(FACE))
-
-    assert {"service_tier": "flex"} == response.extra
-
-
-# errors by code
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "expected"),
-    [
-        (400, "context_length_exceeded", ContextTooLong),
-        (400, "content_filter", ContentFiltered),
-        (429, "insufficient_quota", QuotaExhausted),
-        (429, "rate_limit_exceeded", RateLimitExceeded),
-        (404, "model_not_found", ModelNotFound),
-        (404, "DeploymentNotFound", ModelNotFound),
-        (401, "invalid_api_key", AuthenticationFailed),
-    ],
-)
-async def test_the_code_says_which_error_it_is(status, code, expected):
-    """Codes say more than the number."""
-    body = dumped({"error": {"message": "no", "type": "t", "code": code}})
-    patience = attrs.evolve(QUICK, retries=attrs.evolve(QUICK.retries, most=0))
-    async with (
-        faulty(Reply(status=status, body=body)) as server,
-        FACE.provider(server.url, patience=patience) as provider,
-    ):
-        with pytest.raises(expected) as caught:
-            await provider.complete(asks(FACE))
-
-    assert expected is type(caught.value)
-
-
-async def test_an_account_that_is_used_up_is_not_asked_again():
-    """Waiting does not fill an account."""
-    body = dumped({"error": {"message": "no", "type": "insufficient_quota", "code": "insufficient_quota"}})
-    async with faulty(Reply(status=429, body=body)) as server, FACE.provider(server.url) as provider:
-        with pytest.raises(QuotaExhausted):
-            await provider.complete(asks(FACE))
-
-    assert 1 == len(server.seen)
-
-
-async def test_the_message_of_a_server_tells_that_it_is_too_long():
-    """It has no code with vLLM."""
-    body = dumped({"object": "error", "message": "This model's maximum context length is 4096 tokens.", "code": 400})
-    async with faulty(Reply(status=400, body=body)) as server, FACE.provider(server.url) as provider:
-        with pytest.raises(ContextTooLong):
-            await provider.complete(asks(FACE))
-
-
-async def test_a_key_is_needed():
-    """ZA16: without a key nothing is asked, and the error says what to give."""
-    async with OpenAIProvider(base_url="http://127.0.0.1:1") as provider:
-        with pytest.raises(AuthenticationFailed, match="api_key"):
-            await provider.complete(asks(FACE))
-
-
 # other addresses
 
 
@@ -447,59 +267,12 @@ async def test_a_model_without_a_price_is_unpriced():
     assert response.cost.dollars is None
 
 
-# responses
+async def test_mended_answers_cost_what_all_of_them_cost():
+    """H7: each answer that did not fit has its price too."""
+    form = ResponseFormat(kind="json_object")
+    replies = [Reply(body=FACE.whole(Said(pieces=(text,)))) for text in ("no", "{}")]
+    async with faulty(*replies) as server, FACE.provider(server.url) as provider:
+        response = await provider.complete(asks(FACE, response_format=form))
 
-
-async def test_responses_are_asked_as_they_want():
-    """Input items, a tool without a function inside, nothing kept at the vendor's, and thoughts that come encrypted."""
-    tool = ToolDefinition(name="a.b", description="x")
-    thought = Thinking(text="hm", signature='{"type": "reasoning", "id": "rs"}', provider="openai")
-    call = ToolCall(id="c1", name="a.b")
-    messages = user("?", Image(data="aaaa")), assistant(thought, "I call", call), tool_result(call, "42")
-    request = asks(RESPONSES, *messages, tools=(tool,), tool_choice="a.b", max_tokens=5, reasoning_effort="low", n=2)
-    seen, response = await sent(request, face=RESPONSES)
-
-    kinds = [item.get("type") or item["role"] for item in seen.body["input"]]
-    assert ["user", "reasoning", "assistant", "function_call", "function_call_output"] == kinds
-    assert {"type": "function", "name": "a_b"} == seen.body["tool_choice"]
-    assert (5, False, "low") == (seen.body["max_output_tokens"], seen.body["store"], seen.body["reasoning"]["effort"])
-    assert ["reasoning.encrypted_content"] == seen.body["include"]
-    assert ("n", "dropped") in [(loss.what, loss.how) for loss in response.losses]
-    assert "POST /v1/responses" == seen.line
-
-
-async def test_thoughts_of_a_response_go_back():
-    """What came encrypted goes back as it came."""
-    said = Said(thinking=("hm",))
-    _, response = await sent(asks(RESPONSES), face=RESPONSES, said=said)
-    seen, _ = await sent(asks(RESPONSES, user("?"), response.message, user("!")), face=RESPONSES)
-
-    back = next(item for item in seen.body["input"] if item.get("type") == "reasoning")
-    assert ("rs_1", "xyz") == (back["id"], back["encrypted_content"])
-
-
-async def test_a_response_of_a_form_is_asked_for():
-    """A schema stands under text.format."""
-    form = ResponseFormat(kind="json_schema", schema={"type": "object", "properties": {"a": {"type": "integer"}}})
-    seen, response = await sent(asks(RESPONSES, response_format=form), face=RESPONSES, said=Said(pieces=('{"a": 1}',)))
-
-    assert seen.body["text"]["format"]["strict"]
-    assert {"a": 1} == response.parsed
-
-
-async def test_a_response_that_failed_says_why():
-    """A response may fail after it has begun."""
-    body = {"status": "failed", "output": [], "error": {"code": "server_error", "message": "overheated"}}
-    events = [RESPONSES._event("response.failed", 1, {"response": body})]
-    last = (await told(events, face=RESPONSES))[-1]
-
-    assert isinstance(last, StreamFailed)
-    assert "overheated" in str(last.error)
-
-
-async def test_the_profile_says_how_a_model_is_asked():
-    """Models that think are asked by responses; all others by chat completions; unless one says otherwise."""
-    provider = OpenAIProvider(api_key=KEY)
-
-    assert ["responses", "chat/completions"] == [provider.dialect(m).path(None) for m in ("gpt-5.1", "gpt-4o")]
-    assert "chat/completions" == OpenAIProvider(api_key=KEY, api="chat").dialect("gpt-5.1").path(None)
+    assert Decimal("0.0001875") == response.cost.dollars.normalize()
+    assert 14 == response.usage.output_tokens

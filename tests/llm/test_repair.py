@@ -288,6 +288,14 @@ def test_thoughts_alone_are_no_message(kind):
     assert "?!" == "".join(message.content for message in found)
 
 
+def test_members_of_messages_that_nobody_knows_stay_with_vendors_that_have_them():
+    """OpenAI's messages may have more members; Anthropic refuses any that it does not know."""
+    said = attrs.evolve(assistant("No."), extra={"refusal": "No."})
+
+    assert {"refusal": "No."} == mended("openai", user("?"), said)[0][1].extra
+    assert {} == mended("anthropic", user("?"), said)[0][1].extra
+
+
 def test_the_same_loss_at_many_places_is_told_once():
     """A long conversation does not drown the response in losses."""
     many = [message for n in range(20) for message in (user(f"{n}?"), assistant(Thinking(text="hm"), "Yes."))]

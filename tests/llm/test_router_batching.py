@@ -16,15 +16,16 @@ from tests.llm.routing import CHEAP, Provider, asked, asking, routed
 class Embedder(Provider):
     """Embeds a text as its length, and notes what came together."""
 
-    def __init__(self, *, short=False, error=None, **options):
+    def __init__(self, *, short=False, error=None, slow=0.005, **options):
         super().__init__(name="a", **options)
+        self.slow = slow
         self.batches = []
         self.short = short
         self.error = error
 
     async def embed(self, texts, *, model):
         self.batches.append(list(texts))
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(self.slow)
         if self.error:
             raise self.error
         vectors = tuple((float(len(text)),) for text in texts)
@@ -115,6 +116,16 @@ async def test_closing_the_router_ends_those_who_wait():
     async with routed(Embedder(), batching=Batching(wait=30.0)) as router, asyncio.TaskGroup() as group:
         waiting = group.create_task(router.embed(["a"], model="m"))
         await asyncio.sleep(0.001)
+        await router.__aexit__(None, None, None)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+
+async def test_closing_the_router_ends_a_batch_under_way():
+    """G26: those whose batch is with the provider when the router is closed are not left waiting either."""
+    async with routed(Embedder(slow=30.0), batching=Batching(wait=0.0)) as router, asyncio.TaskGroup() as group:
+        waiting = group.create_task(router.embed(["a"], model="m"))
+        await asyncio.sleep(0.01)
         await router.__aexit__(None, None, None)
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -222,7 +233,7 @@ async def test_a_batch_that_is_given_up_is_settled():
 
 async def test_requests_that_nobody_serves_are_errors_in_their_places():
     """G26: one request for an unknown provider does not disturb the others."""
-    async with routed(Together("one", name="a")) as router:
+    async with routed(Access(Together("one", name="a"), models=("m",))) as router:
         found = await router.chat_completions([asking("m"), asking("q/m")])
 
     assert ["ChatCompletionResponse", "ProviderNotFound"] == [type(one).__name__ for one in found]

@@ -43,7 +43,10 @@ async def test_the_weight_is_a_share():
     runs = []
     for _ in range(2):
         async with routed(*two(a={"weight": 3.0}), load_balancing=balancing) as router:
+            router.explain(asking())
             runs.append(await answered(router, 400))
+            router.explain(asking())
+            assert router.explain(asking()) == router.explain(asking())
 
     assert runs[0] == runs[1]
     assert 270 <= Counter(runs[0])["a"] <= 330

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import attrs
 import pytest
 
@@ -12,6 +14,7 @@ from circuit_breaker.llm.profile import ModelProfile, Price
 from circuit_breaker.llm.request import ResponseFormat, ToolDefinition
 from circuit_breaker.llm.router import BUILT_IN, Access, Candidate, LLMConfig, LLMRouter, VirtualModel
 from circuit_breaker.llm.router.needs import needs_of
+from circuit_breaker.wire import structure, unstructure
 from tests.llm.routing import CHEAP, DEAR, Provider, asking
 
 
@@ -96,6 +99,17 @@ def test_what_a_provider_tells_of_itself_is_believed():
     assert "gpt-4o: no provider of openai is known to serve it" in str(told)
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("ollama", ["installed"]), ("openai", [])])
+async def test_only_what_was_chosen_is_chosen_from(kind, expected):
+    """H3: of all models that were found those are used unnamed that the user installed, and no vendor's whole list."""
+    provider = Provider(name="a", kind=kind, models=("installed",))
+    async with LLMRouter(LLMConfig(providers=[provider])) as found:
+        await found.find_models()
+        told = found.explain(asking("auto"))
+
+    assert expected == [way.model for way in told.candidates]
+
+
 async def test_a_model_that_is_named_is_never_left_out_for_what_it_lacks():
     """H4: who names a model gets it; the loss is the provider's to report."""
     provider = Provider("yes", name="p", profile=ModelProfile())
@@ -151,6 +165,16 @@ def test_mappings_change_while_it_runs():
 
     assert ["huge"] == order(changing)
     assert "w" not in changing.virtual_models()
+
+
+def test_mappings_can_be_carried_elsewhere():
+    """H8: a mapping is a plain document and comes back the same, so that a client can keep it and resolve names."""
+    own = VirtualModel("v", ["small", Candidate("large", weight=2.0)], requires={"tools"}, tags={"fast"})
+    document = json.loads(json.dumps(unstructure(own)))
+
+    assert own == structure(document, VirtualModel)
+    assert own == router(own).virtual_models()["v"]
+    assert VirtualModel("v", ["small"]) == VirtualModel("v", "small")
 
 
 def test_a_wrong_change_changes_nothing_and_tells_all():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any, Final, Protocol
 
 import attrs
@@ -18,10 +19,21 @@ from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.providers.dialect import Dialect
 from circuit_breaker.llm.response import ChatCompletionResponse
 from circuit_breaker.llm.structured import Reading
+from circuit_breaker.llm.usage import Usage
 
-__all__ = ["Headed", "finished", "misshapen", "read_document", "read_into", "refuse", "request_id_of"]
+__all__ = [
+    "MISSHAPEN",
+    "Headed",
+    "finished",
+    "misshaped",
+    "misshapen",
+    "read_document",
+    "read_into",
+    "refuse",
+    "request_id_of",
+]
 
-_MISSHAPEN: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+MISSHAPEN: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What reading a document raises that is JSON, but of another form than the vendor's."""
 
 _TAGS: Final = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
@@ -94,9 +106,14 @@ def misshapen(asked: Asked) -> Iterator[None]:
         yield
     except LLMError:
         raise
-    except _MISSHAPEN as error:
-        what = f"what it answered has not the form that it should have: {type(error).__name__}: {error}"
-        raise asked.error(ResponseInvalid, what, remedy="check the base address and the kind of provider") from error
+    except MISSHAPEN as error:
+        raise misshaped(asked, error) from error
+
+
+def misshaped(asked: Asked, error: Exception) -> LLMError:
+    """What to tell of such an error."""
+    what = f"what it answered has not the form that it should have: {type(error).__name__}: {error}"
+    return asked.error(ResponseInvalid, what, remedy="check the base address and the kind of provider")
 
 
 def read_into(assembly: Assembly, document: Any, dialect: Dialect) -> None:
@@ -110,9 +127,14 @@ def read_into(assembly: Assembly, document: Any, dialect: Dialect) -> None:
 
 
 def finished(
-    response: ChatCompletionResponse, found: Reading, asked: Asked, profile: ModelProfile
+    response: ChatCompletionResponse,
+    found: Reading,
+    asked: Asked,
+    profile: ModelProfile,
+    *,
+    before: Sequence[Usage] = (),
 ) -> ChatCompletionResponse:
-    """The response with its value and what it cost.
+    """The response with its value, and with the tokens and the cost of it and of those before that did not fit.
 
     Raises:
         ResponseInvalid: It does not fit the form that was asked for.
@@ -123,4 +145,10 @@ def finished(
         raise asked.error(
             ResponseInvalid, f"the answer does not fit the form that was asked for: {told}", remedy=remedy
         )
-    return attrs.evolve(response, parsed=found.value, cost=cost_of(response.usage, profile))
+    cost = cost_of(response.usage, profile)
+    usage = sum(before, response.usage)
+    if before and cost.dollars is not None:
+        # Each answer has a price of its own: that of a long input may be dearer.
+        costs = (cost_of(one, profile).dollars or Decimal(0) for one in before)
+        cost = attrs.evolve(cost, dollars=sum(costs, cost.dollars))
+    return attrs.evolve(response, parsed=found.value, usage=usage, cost=cost)

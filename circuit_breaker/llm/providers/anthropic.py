@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal
+from urllib.parse import quote
 
 from circuit_breaker.llm.keys import Secret
 from circuit_breaker.llm.providers.answers import misshapen
@@ -16,6 +17,9 @@ __all__ = ["AnthropicProvider"]
 
 ADDRESS: Final = "https://api.anthropic.com"
 VERSION: Final = "2023-06-01"
+
+MOST_PAGES: Final = 50
+"""Pages of models that are asked for, whatever the server says."""
 
 _COUNTED: Final = ("model", "messages", "system", "tools", "tool_choice", "thinking")
 
@@ -69,14 +73,15 @@ class AnthropicProvider(HTTPProvider):
         asked = await self.asked()
         found: list[str] = []
         after = ""
-        while True:
+        for _ in range(MOST_PAGES):
             document = await self.document(f"v1/models?limit=1000{after}", asked)
             with misshapen(asked):
                 page = [one["id"] for one in document["data"]]
                 found.extend(page)
                 if not document.get("has_more") or not page:
-                    return tuple(sorted(found))
-                after = f"&after_id={page[-1]}"
+                    break
+                after = f"&after_id={quote(page[-1], safe='')}"
+        return tuple(sorted(set(found)))
 
     async def ping(self) -> None:
         """Asks for one of its models."""

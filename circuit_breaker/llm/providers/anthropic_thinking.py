@@ -81,14 +81,9 @@ def _with_budget(draft: Draft, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_the_middle(messages: tuple[ChatMessage, ...]) -> bool:
-    """Whether the model is to go on after results of calls that no thought stands before, which the vendor refuses."""
-    for message in reversed(messages):
-        if message.role == "user":
-            return False
-        if message.role == "assistant":
-            first = message.parts[0] if message.parts else None
-            return any(isinstance(part, ToolCall) for part in message.parts) and not isinstance(first, Thinking)
-    return False
+    """Whether the model spoke last in calls that no thought stands before: the vendor refuses to think after these."""
+    last = next((message.parts for message in reversed(messages) if message.role == "assistant"), ())
+    return any(isinstance(part, ToolCall) for part in last) and not isinstance(last[0], Thinking)
 
 
 def _warmth(draft: Draft, body: dict[str, Any]) -> None:

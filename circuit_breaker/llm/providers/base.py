@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import ClassVar, Literal
 
-import attrs
-
 from circuit_breaker.errors import LLMError, ProviderOverloaded, RateLimitExceeded, RequestRefused
 from circuit_breaker.llm.adapting import Draft, adapted
 from circuit_breaker.llm.assembly import Assembly
@@ -33,6 +31,7 @@ from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import ChatCompletionResponse
 from circuit_breaker.llm.session import Call, Connections
 from circuit_breaker.llm.structured import Plan, reading, repairing
+from circuit_breaker.llm.usage import Usage
 
 __all__ = ["HEALTH", "HTTPProvider"]
 
@@ -109,15 +108,15 @@ class HTTPProvider(Endpoint):
         asked = await self.asked(request.model)
         plan, response = await self._completed(request, asked)
         found = reading(plan, response)
+        before: tuple[Usage, ...] = ()
         for _ in range(self._repairs):
             if not found.faults or response.finish_reason == "length":
                 break
-            before = response.usage
+            before = (*before, response.usage)
             request = repairing(request, response, found.faults)
             plan, response = await self._completed(request, asked)
-            response = attrs.evolve(response, usage=before + response.usage)
             found = reading(plan, response)
-        return finished(response, found, asked, self.profile(request.model))
+        return finished(response, found, asked, self.profile(request.model), before=before)
 
     def stream(self, request: ChatCompletionRequest) -> AbstractAsyncContextManager[EventStream]:
         """The answer as it comes; what is wrong before the first byte is raised on entering.

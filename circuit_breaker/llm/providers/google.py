@@ -22,6 +22,9 @@ __all__ = ["GoogleProvider"]
 
 ADDRESS: Final = "https://generativelanguage.googleapis.com"
 
+MOST_PAGES: Final = 50
+"""Pages of models that are asked for, whatever the server says."""
+
 MOST_TEXTS: Final = 100
 """Texts that it makes vectors of at once."""
 
@@ -79,13 +82,14 @@ class GoogleProvider(HTTPProvider):
         asked = await self.asked()
         found: list[str] = []
         page = ""
-        while True:
+        for _ in range(MOST_PAGES):
             document = await self.document(f"{self._version}/models?pageSize=1000{page}", asked)
             with misshapen(asked):
                 found.extend(one["name"].removeprefix("models/") for one in document["models"])
                 if not document.get("nextPageToken"):
-                    return tuple(sorted(found))
+                    break
                 page = f"&pageToken={quote(document['nextPageToken'], safe='')}"
+        return tuple(sorted(set(found)))
 
     async def ping(self) -> None:
         """Asks for one of its models."""

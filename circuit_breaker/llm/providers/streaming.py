@@ -13,8 +13,17 @@ import attrs
 from circuit_breaker.errors import LLMError, ResponseInvalid
 from circuit_breaker.llm.assembly import Assembly
 from circuit_breaker.llm.profile import ModelProfile
-from circuit_breaker.llm.providers.answers import finished, misshapen, read_document, read_into, refuse, request_id_of
+from circuit_breaker.llm.providers.answers import (
+    MISSHAPEN,
+    finished,
+    misshaped,
+    read_document,
+    read_into,
+    refuse,
+    request_id_of,
+)
 from circuit_breaker.llm.providers.dialect import Dialect, Reader
+from circuit_breaker.llm.response import ChatCompletionResponse
 from circuit_breaker.llm.session import Answer, Exchange
 from circuit_breaker.llm.sse import ServerEvent, StreamTooLong
 from circuit_breaker.llm.stream import StreamEvent
@@ -86,7 +95,9 @@ class Events:
         self._assembly = opening.assembly
         self._reader: Reader = opening.dialect.reader(opening.assembly)
         self._answer = answer
+        self._pending: deque[ServerEvent] = deque()
         self._ready: deque[StreamEvent] = deque()
+        self._ended = False
         self._over = False
 
     def __aiter__(self) -> Self:
@@ -101,7 +112,11 @@ class Events:
         while not self._ready:
             if self._over:
                 raise StopAsyncIteration
-            await self._advance()
+            if self._pending:
+                self._take(self._pending.popleft())
+            else:
+                await self._advance()
+            self._ready.extend(self._assembly.take())
         return self._ready.popleft()
 
     def whole(self, data: bytes) -> None:
@@ -112,7 +127,8 @@ class Events:
         """
         document = read_document(data, self._answer, self._assembly.asked, self._opening.dialect)
         read_into(self._assembly, document, self._opening.dialect)
-        self._finish()
+        self._assembly.end(self._response())
+        self._over = True
         self._ready.extend(self._assembly.take())
 
     async def drained(self) -> None:
@@ -125,32 +141,35 @@ class Events:
                     pass
 
     async def _advance(self) -> None:
-        """Makes events of the next piece of the body."""
+        """Reads the next piece of the body. What it holds is taken one by one, so that the first need not wait."""
         try:
             piece = await self._answer.more()
         except LLMError as error:
             self._broken(error)
         else:
             self._read(piece)
-        self._ready.extend(self._assembly.take())
 
     def _read(self, piece: bytes) -> None:
         decoder = self._reader.decoder
         try:
-            self._take(decoder.feed(piece) if piece else decoder.end())
-            if self._reader.over or not piece:
-                self._finish()
+            self._pending.extend(decoder.feed(piece) if piece else decoder.end())
         except StreamTooLong as error:
             self._fail(self._assembly.asked.error(ResponseInvalid, f"its stream cannot be read: {error}"))
+            return
+        self._ended = not piece
+        if self._ended and not self._pending:
+            self._finish()
+
+    def _take(self, event: ServerEvent) -> None:
+        try:
+            self._reader.take(event)
         except LLMError as error:
             self._fail(error)
-
-    def _take(self, events: list[ServerEvent]) -> None:
-        with misshapen(self._assembly.asked):
-            for event in events:
-                self._reader.take(event)
-                if self._reader.over:
-                    return
+        except MISSHAPEN as error:
+            self._fail(misshaped(self._assembly.asked, error))
+        else:
+            if self._reader.over or (self._ended and not self._pending):
+                self._finish()
 
     def _broken(self, error: LLMError) -> None:
         """The connection broke: that matters only if the answer was not complete."""
@@ -160,10 +179,21 @@ class Events:
             self._fail(error)
 
     def _finish(self) -> None:
+        try:
+            self._assembly.end(self._response())
+        except LLMError as error:
+            self._fail(error)
+        self._over = True
+
+    def _response(self) -> ChatCompletionResponse:
+        """The whole answer, as it leaves the provider.
+
+        Raises:
+            LLMError: It is not complete, or does not fit the form that was asked for.
+        """
         response = self._assembly.response()
         found = reading(self._opening.plan, response)
-        self._assembly.end(finished(response, found, self._assembly.asked, self._opening.profile))
-        self._over = True
+        return finished(response, found, self._assembly.asked, self._opening.profile)
 
     def _fail(self, error: LLMError) -> None:
         self._assembly.fail(error)

@@ -131,18 +131,19 @@ class Batcher:
             self._full.set()
         return await order.ready
 
+    def close(self) -> None:
+        """Ends the waiting of those who still wait for others."""
+        for order in self._waiting:
+            order.ready.cancel()
+
     async def _gather(self) -> None:
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), self._policy.wait)
-        except asyncio.CancelledError:
-            for order in self._waiting:
-                order.ready.cancel()
-            raise
         finally:
             self._full.clear()
             self._gathering = False
-            orders, self._waiting = self._waiting, []
+        orders, self._waiting = self._waiting, []
         await self._serve([order for order in orders if not order.ready.done()])
 
     async def _serve(self, orders: list[_Order]) -> None:

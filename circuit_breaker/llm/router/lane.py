@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
+from typing import Final
 
 import attrs
 
@@ -14,6 +15,9 @@ from circuit_breaker.llm.router.circuit import Circuit, CircuitChanged, CircuitP
 from circuit_breaker.llm.router.latency import Latency
 
 __all__ = ["CircuitStatus", "Lane"]
+
+INSTALLED: Final = frozenset({"ollama", "custom"})
+"""Kinds of providers that serve what their user has installed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -118,9 +122,21 @@ class Lane:
     @property
     def models(self) -> tuple[str, ...]:
         """The names of models that it is known to serve: those declared, then those found."""
+        return tuple(dict.fromkeys((*self._declared, *self.found)))
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The models that may be chosen without being named: those declared, or those that the user has installed.
+
+        A vendor's whole list is no offer, for it holds models that draw or listen, and dear ones.
+        """
+        return self._declared or (self.found if self.provider.kind in INSTALLED else ())
+
+    @property
+    def _declared(self) -> tuple[str, ...]:
         declared = (name for name in self.access.models if not name.endswith("*"))
         own = (self.access.own_model,) if self.access.own_model else ()
-        return tuple(dict.fromkeys((*declared, *own, *self.found)))
+        return tuple(dict.fromkeys((*declared, *own)))
 
     @property
     def tells(self) -> bool:

@@ -138,6 +138,19 @@ class Planner:
             order.sort(key=_last)
         return Plan(request, asked.name, strategy, tuple(order), tuple(left_out), needs)
 
+    def explain(self, request: ChatCompletionRequest, *, tenant: str = "") -> Explanation:
+        """The plan in plain values; it takes nobody's turn, and no throw of the dice.
+
+        Raises:
+            LLMError: As :meth:`plan` does.
+        """
+        chance = self._rotation.chance
+        before = chance.getstate()
+        try:
+            return self.plan(request, tenant=tenant).explained()
+        finally:
+            chance.setstate(before)
+
     def _all(self, request: ChatCompletionRequest, asked: Resolved, tenant: str) -> Resolved:
         """What was asked for and what is fallen back on, each route once."""
         fallbacks = self._fallbacks(request, asked)

@@ -122,9 +122,13 @@ class Purse:
         claims = [(_account(budget, caller, route, at), budget.dollars, budget.tokens) for budget in budgets]
         lease, tokens = uuid.uuid4().hex, read + written
         now = at.timestamp()
-        lacking = await self._ledger.reserve(
-            lease, claims, dollars=dollars, tokens=tokens, now=now, expires=now + self._lease
-        )
+        try:
+            lacking = await self._ledger.reserve(
+                lease, claims, dollars=dollars, tokens=tokens, now=now, expires=now + self._lease
+            )
+        except asyncio.CancelledError:  # it may have been made all the same
+            await self.settle(lease, dollars=Decimal(0), tokens=0)
+            raise
         if lacking is not None:
             raise await self._exceeded(lacking, claims, route, dollars, tokens)
         self._held.add(lease)

@@ -108,7 +108,7 @@ class Resolver:
     def _candidate(self, candidate: Candidate, virtual: VirtualModel, tier: int, group: int) -> Iterator[Route]:
         why = f"candidate {tier + 1} of {virtual.name}"
         if candidate.model == "*":
-            served = [route for lane in self._lanes for model in lane.models for route in _routes([lane], model, why)]
+            served = [route for lane in self._lanes for model in lane.offered for route in _routes([lane], model, why)]
             served.sort(key=lambda route: -len(route.profile.tags & virtual.tags))
             for route in served:
                 if route.profile.can("streaming") or not route.profile.can("embeddings"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -98,6 +98,8 @@ class LLMRouter:
 
     async def __aexit__(self, *exc: object) -> None:
         self._group = None
+        for batcher in self._batchers.values():
+            batcher.close()
         self._batchers.clear()
         await self._stack.aclose()
 
@@ -185,7 +187,7 @@ class LLMRouter:
         Raises:
             LLMError: The request is wrong, or nobody is known to serve its model.
         """
-        return self._planner.plan(request, tenant=tenant).explained()
+        return self._planner.explain(request, tenant=tenant)
 
     # Requests
 
@@ -233,7 +235,7 @@ class LLMRouter:
 
     async def chat_completion_stream(
         self, request: ChatCompletionRequest, *, tenant: str = "", key: str = ""
-    ) -> AsyncIterator[ChatCompletionChunk]:
+    ) -> AsyncGenerator[ChatCompletionChunk, None]:
         """The answer in chunks of OpenAI's shape: ``choices[0].delta.content`` is the next piece of text.
 
         Use :func:`contextlib.aclosing` around it where you may stop early, so that the provider stops at once.

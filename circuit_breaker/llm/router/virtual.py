@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -21,8 +21,8 @@ class Candidate:
     """A model that may stand for a virtual one.
 
     Attributes:
-        model: Its name, with the provider before a slash where that matters; ``*`` is every model that a provider is
-            known to serve.
+        model: Its name, with the provider before a slash where that matters; ``*`` is every model that an
+            :class:`Access` declares, or that is installed with an own provider and was found there.
         weight: Its share of the work, for the strategy ``weighted``.
     """
 
@@ -30,8 +30,14 @@ class Candidate:
     weight: float = attrs.field(default=1.0, kw_only=True)
 
 
-def _candidates(models: Iterable[str | Candidate]) -> tuple[Candidate, ...]:
-    return tuple(model if isinstance(model, Candidate) else Candidate(model) for model in models)
+def _candidate(model: str | Candidate | Mapping[str, Any]) -> Candidate:
+    if isinstance(model, Mapping):
+        return Candidate(**model)
+    return model if isinstance(model, Candidate) else Candidate(model)
+
+
+def _candidates(models: Iterable[str | Candidate | Mapping[str, Any]]) -> tuple[Candidate, ...]:
+    return tuple(_candidate(model) for model in ([models] if isinstance(models, str) else models))
 
 
 @attrs.frozen

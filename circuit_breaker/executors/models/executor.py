@@ -1,4 +1,4 @@
-"""What assistants and agents have in common: a model with tools at work, as an executor."""
+"""The base of assistants and agents: a model with tools at work, as an executor."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import attrs
 from circuit_breaker.errors import ActionError, CircuitBreakerError, DefinitionError, Fault, LLMError, ParameterInvalid
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.declarations import parameter, validate
-from circuit_breaker.executors.model_progress import LoopProgress
-from circuit_breaker.executors.model_settings import LOCAL_OLLAMA, ModelSettings, UnknownProvider
-from circuit_breaker.executors.model_tools import gathered_tools, tool_faults
-from circuit_breaker.executors.model_window import Window
-from circuit_breaker.executors.sampling import form_of, sampling_faults
+from circuit_breaker.executors.models.progress import LoopProgress
+from circuit_breaker.executors.models.sampling import form_of, sampling_faults
+from circuit_breaker.executors.models.settings import LOCAL_OLLAMA, ModelSettings, UnknownProvider
+from circuit_breaker.executors.models.tools import gathered_tools, tool_faults
+from circuit_breaker.executors.models.window import Window
 from circuit_breaker.llm.loop.events import LoopEvent
 from circuit_breaker.llm.loop.limits import LoopLimits
 from circuit_breaker.llm.loop.loop import Loop
