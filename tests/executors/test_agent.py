@@ -7,7 +7,7 @@ import json
 import pytest
 
 from circuit_breaker import Engine, Workflow, connect, field, flow, states
-from circuit_breaker.executors import AgentExecutor, StandaloneContext
+from circuit_breaker.executors import AgentExecutor, AssistantExecutor, StandaloneContext
 from circuit_breaker.llm.toolbox import AgentTools, CitationTool, ReportGeneratorTool, SearchTool, SummarizeTool
 from circuit_breaker.llm.tools import ToolContext, tool
 from circuit_breaker.testing.model_turns import ModelTurn
@@ -81,6 +81,16 @@ async def test_it_is_built_step_by_step(tmp_path):
 
     await agent.with_tools([SearchTool(tmp_path), SummarizeTool(), CitationTool()]).with_memory_size(5).execute()
     assert ["search", "summarize", "citations"] == [offered.name for offered in model.requests[1].tools]
+
+
+async def test_there_is_one_loop():
+    """ZA32: an agent and an assistant that are given the same do the same, and tell the same of it."""
+    kind, _ = under(SUM, "5")
+    model = ScriptedProvider(SUM, "5", name="openai")
+    agent = await kind(task="2+3?", tools=["calculator"]).execute()
+    assistant = await AssistantExecutor.under(providers=[model])(input="2+3?", tools=["calculator"]).execute()
+
+    assert {**assistant, "report": "5"} == agent
 
 
 async def test_progress_is_told():

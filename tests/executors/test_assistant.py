@@ -16,7 +16,7 @@ from circuit_breaker.errors import (
     ToolNotFound,
 )
 from circuit_breaker.executors import AssistantExecutor, ModelSettings, StepExecutor
-from circuit_breaker.executors.model_settings import UnknownProvider
+from circuit_breaker.executors.models.settings import UnknownProvider
 from circuit_breaker.llm.loop import AnswerDelta, LoopLimits
 from circuit_breaker.llm.memory import ConversationMemory
 from circuit_breaker.llm.patience import Retries
@@ -338,7 +338,7 @@ async def test_what_failed_is_not_remembered():
 
 
 async def test_the_memory_is_limited():
-    """J3: with_memory_size limits what the model is shown; what is to be done is always shown."""
+    """J3, ZA33: messages and tokens limit what the model is shown; what is to be done is always shown."""
     turns = [ModelTurn(calls=(("calculator", {"expression": f"1+{n}"}),)) for n in range(4)]
     kind, model = under(*turns, "done", "again")
     assistant = kind(input="Add up.", system_prompt="S", tools=["calculator"]).with_memory_size(3)
@@ -347,7 +347,7 @@ async def test_the_memory_is_limited():
 
     assert ["S", "Add up."] == [message.content for message in shown[:2]]
     assert len(shown) <= 1 + 1 + 3
-    assert 2 == assistant.with_memory_size(2).memory.max_messages
+    assert (2, 4000) == (assistant.with_memory_size(2).memory.max_messages, assistant.memory.max_tokens)
 
 
 async def test_a_memory_can_be_given():

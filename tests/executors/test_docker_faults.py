@@ -72,6 +72,17 @@ async def test_a_port_where_nobody_listens_is_said_plainly():
     assert "there is no container engine at tcp://127.0.0.1:1 (Connection refused)" in error.message
 
 
+async def test_an_engine_that_goes_when_it_is_asked_is_let_go():
+    """Where somebody listens and hangs up, the error says so, and no connection stays open."""
+
+    async def hang_up(_, writer):
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        await failure(ServiceUnavailable, DockerExecutor.under(base_url=f"tcp://127.0.0.1:{port}")(image="a"))
+
+
 @pytest.mark.parametrize("pull", ["missing", "always", "never"])
 async def test_an_image_that_cannot_be_had(executor, pull):
     """No image of that name, and no registry that gives it: the error names the image and the reason."""

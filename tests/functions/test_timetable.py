@@ -18,7 +18,9 @@ from circuit_breaker.functions import (
     ScheduledTime,
     TemplateMapping,
 )
+from circuit_breaker.functions.requests import Later, Request
 from circuit_breaker.functions.schedule import schedule
+from circuit_breaker.functions.timetable import PAGE, Delays
 from tests.functions.conftest import settled
 
 QUICK = FunctionConfig(execution_config=ExecutionConfig(poll=0.02))
@@ -112,6 +114,45 @@ async def test_a_changed_schedule_begins_anew(opened, clock):
         await moved(clock, "10m", "10m")
 
         assert ["00:10", "00:30"] == await times(functions, 2)
+
+
+async def test_a_schedule_that_is_changed_and_changed_back_begins_with_that_in_every_process(opened, clock):
+    """ZB3: no process goes on with the times that a schedule had before it was changed twice."""
+    async with opened(config=QUICK) as (_, one), opened(config=QUICK) as (_, two):
+        for text in ("every 10m", "every 1h", "every 10m"):
+            await one.create_function(function(ScheduledTime(text)))
+            await moved(clock, "4m")
+        await moved(clock, *["4m"] * 4)
+
+        assert ["00:18"] == await times(two, 1)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("every 10m", 3), ("*/10 * * * *", 3)])
+async def test_a_schedule_goes_on_when_a_clock_that_was_wrong_is_put_right(opened, clock, text, expected):
+    """ZB3: what was dealt with in a future that the clock has left again does not keep a function from running."""
+    async with opened(config=QUICK) as (_, functions):
+        await functions.create_function(function(ScheduledTime(text)))
+        await moved(clock, "10m", "1500d")
+        wrong = len(await settled(functions, 2))
+        clock._now -= timedelta(days=1500)
+        await asyncio.sleep(0.1)
+        await moved(clock, "10m")
+
+        assert (2, expected) == (wrong, len(await settled(functions, expected)))
+        assert "00:20" in await times(functions, expected)
+
+
+async def test_delays_of_unknown_functions_keep_none_of_the_others_waiting(opened, engine, clock):
+    """F14: however many requests wait for functions that only others know, the rest come when it is their time."""
+    delays, now = Delays(engine.storage, []), clock.now()
+    for number in range(PAGE + 1):
+        await delays.add(Later(Request(function="gone", execution=f"x{number}"), now))
+    await delays.add(Later(Request(function="tick", execution="mine"), now + timedelta(minutes=1)))
+    async with opened(config=QUICK) as (_, functions):
+        await functions.create_function(function())
+        await moved(clock, "1m")
+
+        assert ["mine"] == [result.id for result in await settled(functions, 1)]
 
 
 async def test_a_scheduled_time_has_a_condition_and_a_mapping(opened, clock):

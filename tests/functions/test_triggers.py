@@ -641,3 +641,17 @@ async def test_a_chain_to_a_function_that_is_not_known_here_is_left_to_others(op
         found = await settled(able, 4, function="next")
 
     assert [1, 1, 2, 2] == sorted(result.input["result"] for result in found)
+
+
+async def test_work_ends_when_nothing_is_left_to_do(engine, functions):
+    """F18: whoever waits for functions to be idle finds what events have started ended, chains included."""
+    await functions.create_function(function("second"))
+    await functions.create_function(function("first", ResourceState("pending"), chains=[FunctionChain("second")]))
+    await ran(engine, 1)
+    async with asyncio.timeout(10):
+        await functions.work(until_idle=True)
+
+    assert {"first", "second"} == {result.function_id for result in await functions.executions()}
+    assert all(result.ended for result in await functions.executions())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(functions.work(), 0.05)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
 from circuit_breaker import BaseExecutor, Workflow, flow, parameter, states
 from circuit_breaker.errors import ActionError
 from circuit_breaker.testing import ManualClock
@@ -55,3 +58,14 @@ def test_the_clock_stands_still(cb_clock):
     """The clock of the test is the one that engines go by, and it does not move by itself."""
     assert isinstance(cb_clock, ManualClock)
     assert cb_clock.now() == cb_clock.now()
+
+
+async def test_a_moment_that_is_past_is_not_waited_for(cb_clock):
+    """Who sleeps until now wakes at once; who sleeps until later wakes when the clock is moved there."""
+    await cb_clock.sleep_until(cb_clock.now())
+    later = cb_clock.now() + timedelta(hours=2)
+    async with asyncio.TaskGroup() as group:
+        sleeper = group.create_task(cb_clock.sleep_until(later))
+        await cb_clock.advance("1h")
+        assert not sleeper.done()
+        await cb_clock.advance("1h")
