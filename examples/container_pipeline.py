@@ -24,7 +24,7 @@ from circuit_breaker import Case, Engine, Workflow, connect, field, flow, states
 from circuit_breaker.executors import DockerExecutor
 
 IMAGE = "circuit-breaker.example/busybox:latest"
-PROGRAMS = ("awk", "grep", "head", "sh", "sha256sum", "sort", "tr", "uniq")
+PROGRAMS = ("awk", "grep", "head", "sed", "sh", "sha256sum", "sort", "tr", "uniq", "wc")
 
 COUNT = """
 text=$(cat); [ "$text" != '""' ] || { echo 'there is no text' >&2; exit 3; }

@@ -1,19 +1,20 @@
 """Container functions: an order is processed when it reaches a state, and somebody is notified; a text is judged.
 
-Where a Docker engine runs and has the images, the functions run in containers. Without one the same definitions run in
-a stand-in that does in Python what the containers would, so that the example works everywhere.
+The functions run in containers, of an image that is made here from the busybox of this machine. Where there is no
+engine or no busybox, the same programs run as they are, so that the example works everywhere.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import sys
+import os
 from typing import Any
 
+from container_pipeline import IMAGE, prepared
+
 from circuit_breaker import Engine, FunctionExecutor, Workflow, connect, flow, states
-from circuit_breaker.executors import ExecutionContext
+from circuit_breaker.executors import DockerExecutor, ExecutionContext
 from circuit_breaker.functions import (
     ON_SUCCESS,
     ContainerConfig,
@@ -38,15 +39,31 @@ ticket = Workflow(
     flow(analyzing >> responding).transition("generate_response").manual(),
 )
 
+ORDER_ID = """sed -n 's/.*"orderId": *"\\([^"]*\\)".*/\\1/p'"""
+PROCESS_ORDER = f"""
+order=$(cat)
+id=$(echo "$order" | {ORDER_ID})
+quotes=$(echo "$order" | sed 's/.*"items": *\\[\\([^]]*\\)\\].*/\\1/' | tr -cd '"' | wc -c)
+echo "processing $id" >&2
+echo '{{"result": {{"orderId": "'$id'", "pieces": '$((quotes / 2))'}}}}'
+"""
+SEND_NOTIFICATION = f"""
+order=$(cat)
+id=$(echo "$order" | {ORDER_ID})
+pieces=$(echo "$order" | sed -n 's/.*"pieces": *\\([0-9]*\\).*/\\1/p')
+if [ -n "$id" ]; then echo '{{"sent": "order '$id' has '$pieces' pieces"}}'; else echo '{{"sent": "sorry"}}'; fi
+"""
+SENTIMENT = """echo '{"sentiment": "positive", "confidence": 0.85}'"""
+
 notification_sender = FunctionDefinition(
     id="notification-sender",
     name="Notification Sender",
-    container=ContainerConfig("node:18-alpine", ["node", "send-notification.js"], working_dir="/app"),
+    container=ContainerConfig(IMAGE, ["sh", "-c", SEND_NOTIFICATION], working_dir="/app"),
 )
 order_processor = FunctionDefinition(
     id="order-processor",
     name="Order Data Processor",
-    container=ContainerConfig("node:18-alpine", ["node", "process-order.js"], working_dir="/app"),
+    container=ContainerConfig(IMAGE, ["sh", "-c", PROCESS_ORDER], working_dir="/app"),
     triggers=[ResourceState(condition="state == 'processing'", input_mapping=FullData())],
     chains=[FunctionChain("notification-sender", input_mapping=FieldMapping({"result": "data"}), delay="200ms")],
     input_schema={
@@ -55,11 +72,10 @@ order_processor = FunctionDefinition(
         "required": ["orderId", "items"],
     },
 )
-SENTIMENT = "import json; print(json.dumps({'sentiment': 'positive', 'confidence': 0.85}))"
 sentiment_analysis = FunctionDefinition(
     id="sentiment-analysis",
     name="Customer Sentiment Analysis",
-    container=ContainerConfig("python:3.11-slim", ["python", "-c", SENTIMENT]),
+    container=ContainerConfig(IMAGE, ["sh", "-c", SENTIMENT]),
     triggers=[ResourceState(condition="state == 'analyzing'", input_mapping=FullData())],
     output_schema={"type": "object", "required": ["sentiment", "confidence"]},
 )
@@ -73,28 +89,27 @@ async def stand_in(
     input: Any = None,  # noqa: A002 - the word of the parameter
     working_dir: str = "/",
 ) -> dict[str, Any]:
-    """Does what the container would do."""
-    context.log(f"{image}: {' '.join(command)[:40]} in {working_dir}")
-    if command[-1] == "process-order.js":
-        return {"output": {"result": {"orderId": input["orderId"], "pieces": len(input["items"])}}}
-    if command[-1] == "send-notification.js":
-        done = (input or {}).get("data")  # nothing, where the order could not be processed
-        return {"output": {"sent": f"order {done['orderId']} has {done['pieces']} pieces" if done else "sorry"}}
-    return {"output": json.loads(await printed(command[1:]))}
+    """Runs the program of the container, without the container."""
+    context.log(f"what {image} would do in {working_dir}")
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
+    said, _ = await child.communicate(json.dumps(input).encode())
+    return {"output": json.loads(said)}
 
 
-async def printed(arguments: list[str]) -> str:
-    """What Python prints with these arguments."""
-    python = shutil.which("python3") or sys.executable
-    child = await asyncio.create_subprocess_exec(python, *arguments, stdout=asyncio.subprocess.PIPE)
-    text, _ = await child.communicate()
-    return text.decode()
+def executor() -> Any:
+    """What runs the functions: containers, or where there are none the stand-in."""
+    address = os.environ.get("DOCKER_HOST")
+    if missing := prepared(address):
+        print(f"{missing}. The programs run without containers.")
+        return stand_in
+    return DockerExecutor.under(base_url=address)
 
 
 async def main() -> None:
     async with (
         Engine(order, ticket, storage=connect("memory://")) as engine,
-        FunctionManager(engine, executor=stand_in) as functions,  # leave executor out to use Docker
+        FunctionManager(engine, executor=executor()) as functions,
     ):
         for definition in (notification_sender, order_processor, sentiment_analysis):
             await functions.create_function(definition)

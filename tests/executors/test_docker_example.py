@@ -14,6 +14,7 @@ from tests.services.images import add_busybox
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "container_pipeline.py"
+FUNCTIONS = ROOT / "examples" / "functions_order_chain.py"
 
 
 def run(program=EXAMPLE, **environment):
@@ -33,6 +34,19 @@ def test_the_pipeline_runs_its_containers(dockerd):
     assert "the report: ['to,3', 'be,3'," in done.stdout
     assert "'' is unclear\n  because the container of" in done.stdout
     assert "ended with exit code 3: there is no text" in done.stdout
+    assert [] == dockerd.names()
+
+
+@pytest.mark.service("dockerd")
+def test_the_functions_run_in_containers(dockerd):
+    """F17, F9, F18: orders are processed and notified, and a text is judged, in containers of an image made here."""
+    done = run(FUNCTIONS, DOCKER_HOST=dockerd.address)
+
+    assert 0 == done.returncode, done.stderr
+    assert "without containers" not in done.stdout
+    assert '"sent": "order A-7 has 2 pieces"' in done.stdout
+    assert '"sentiment": "positive", "confidence": 0.85' in done.stdout
+    assert 'on demand: {"sent": "order B-9 has 0 pieces"}' in done.stdout
     assert [] == dockerd.names()
 
 
