@@ -40,12 +40,20 @@ ONCE = RetryPolicy(max_attempts=1)
 HOPELESS = frozenset(
     {
         "address_refused",
+        "authentication_failed",
+        "budget_exceeded",
+        "content_filtered",
+        "context_too_long",
+        "default_provider_not_found",
         "invalid_data",
         "invalid_executor",
         "invalid_outcome",
         "invalid_output",
         "invalid_parameters",
+        "model_not_found",
         "output_too_large",
+        "provider_not_found",
+        "request_refused",
         "secret_not_found",
     }
 )
@@ -86,6 +94,7 @@ class ActionContext:
         transition: The name of the transition.
         idempotency_key: The same for every attempt of this action, also after a crash: give it to whatever has effects.
         attempt: 1 for the first attempt since this process took it up.
+        executors: What the engine runs under each name, and in place of each class.
     """
 
     case_id: str
@@ -97,6 +106,7 @@ class ActionContext:
     _loop: asyncio.AbstractEventLoop = attrs.field(repr=False)
     _taken: set[str] = attrs.field(factory=set, repr=False)
     _prefix: str = attrs.field(default="", repr=False)
+    executors: Mapping[Any, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
 
     def part(self, number: int) -> ActionContext:
         """The same for one of several parts of the action, whose steps and effects are its own."""
@@ -195,7 +205,9 @@ async def perform(
     async def attempt(number: int) -> Change:
         if number > 1:
             await recorder.check()
-        context = ActionContext(case_id, transition.name, pending.key, number, recorder, done, loop)
+        context = ActionContext(
+            case_id, transition.name, pending.key, number, recorder, done, loop, executors=executors
+        )
         try:
             return await _timed(transition, _all_steps(transition.steps, token, context, executors))
         except asyncio.CancelledError as error:

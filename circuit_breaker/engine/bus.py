@@ -77,9 +77,14 @@ class Subscription:
         self._queue.append(notice)
         self._arrived.set()
 
+    @property
+    def waiting(self) -> int:
+        """How many events were not taken yet."""
+        return len(self._queue)
+
     def _miss(self) -> None:
         self.missed += 1
-        if self.missed == 1:
+        if self.missed == 1 and self._queue.maxlen != 1:  # a queue of one is for who only wants to know the newest
             structlog.get_logger("circuit_breaker.bus").warning(
                 "subscriber too slow: events are dropped", subscriber=self._name, size=self._queue.maxlen
             )

@@ -131,7 +131,7 @@ class Engine:
         Args:
             case: Only events of this case.
             types: Only these classes of events, such as ``(TransitionFired,)``.
-            size: How many events may wait.
+            size: How many events may wait; with 1 only the newest does, and nothing is logged.
 
         Raises:
             DataInvalid: One of the types is no class of events, or the size no number from 1.
@@ -278,8 +278,9 @@ class Engine:
             VersionConflict: ``expect`` is another number.
         """
         resident = self.held(_id(case)) or await self.resident(case)
+        by = by if by == "" else label(by, "by")
         held_roles = choosing.NO_ROLES if roles == () else role_labels(roles)
-        attempt = FireRequest(self, resident, label(name, "name"), label(by, "by"), data, held_roles, expect)
+        attempt = FireRequest(self, resident, name, by, data, held_roles, expect)
         now = await self.decide(resident, attempt.decide)
         if attempt.refusal is not None and not attempt.refusal.produced:
             reasons = firing.verdict_of(attempt.workflow, attempt.choice, attempt.roles)

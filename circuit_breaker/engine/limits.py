@@ -73,6 +73,8 @@ class Limits:
             LimitReached: A token would carry too much.
         """
         entering = _size(given)
+        if entering > self.data:  # what is refused is quoted in the journal, so it is limited as well
+            raise _too_heavy(after, entering, self.data)
         if resident.carried is None or resident.carried + entering > self.data:
             resident.carried = self._weighed(after)
         else:
@@ -110,11 +112,15 @@ class Limits:
         weighed = case.marking if tokens is None else tokens
         heaviest = max((_size((t.data, t.metadata, t.results)) for t in weighed), default=0)
         if heaviest + waiting > self.data:
-            raise LimitReached(
-                f"a token of case '{case.id}' would carry {heaviest + waiting:,} bytes, and {self.data:,} are the most",
-                remedy="keep large things outside and their address on the token, or give the engine Limits(data=...)",
-            )
+            raise _too_heavy(case, heaviest + waiting, self.data)
         return heaviest + waiting
+
+
+def _too_heavy(case: Case, size: int, most: int) -> LimitReached:
+    return LimitReached(
+        f"a token of case '{case.id}' would carry {size:,} bytes, and {most:,} are the most",
+        remedy="keep large things outside and their address on the token, or give the engine Limits(data=...)",
+    )
 
 
 def _size(value: Any) -> int:

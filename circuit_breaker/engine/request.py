@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from circuit_breaker.engine.labels import label
 from circuit_breaker.errors import NotEnabled, VersionConflict
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case
@@ -57,6 +58,8 @@ class FireRequest(msgspec.Struct, gc=False, eq=False):
             raise NotEnabled(f"case '{now.id}' is being cancelled, and begins nothing more", remedy="wait for its end")
         engine = self.engine
         self.workflow = workflow = engine.workflow(now)
+        if type(self.name) is not str:
+            self.name = label(self.name, "name")
         at = engine.clock.now()
         self.begun = self.refusal = None
         choice = firing.at_once(workflow, now, self.name) if self.data is None else None
@@ -66,6 +69,8 @@ class FireRequest(msgspec.Struct, gc=False, eq=False):
             self.choice = choice
             event = self._event(now, at)
         after = choosing.settle(workflow, evolve(now, event))
+        if choice is not None and choice.transition.target is not None:
+            return after  # one token that moves, and nothing else: it cannot weigh more than before
         if self.data is not None:
             engine.limits.entered(self.resident, after, self.choice.data)
         return engine.limits.moved(self.resident, after, event)

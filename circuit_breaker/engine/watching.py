@@ -35,7 +35,7 @@ class Watchers:
         self._plugins = list(plugins)
         self._exit = AsyncExitStack()
         self._tasks: asyncio.TaskGroup | None = None
-        self._listening: set[asyncio.Task[None]] = set()
+        self._listening: dict[asyncio.Task[None], Subscription] = {}
 
     async def __aenter__(self) -> Self:
         self._tasks = await self._exit.enter_async_context(asyncio.TaskGroup())
@@ -47,6 +47,7 @@ class Watchers:
         if self._listening:
             _, late = await asyncio.wait(self._listening, timeout=PATIENCE)
             for task in late:
+                _log("listener had not heard all when the engine closed", task, events=self._listening[task].waiting)
                 task.cancel()
         await self._exit.aclose()
 
@@ -105,8 +106,8 @@ class Watchers:
         subscription = self._exit.enter_context(self.bus.subscribe(types=types, size=size, name=name))
         listening: Coroutine[Any, Any, None] = _listen(subscription, call, name=name)
         task = owner.create_task(listening, name=name)
-        self._listening.add(task)
-        task.add_done_callback(self._listening.discard)
+        self._listening[task] = subscription
+        task.add_done_callback(self._listening.pop)
         return subscription
 
     def publish(self, case: Case, events: Sequence[Event], before: Case | None) -> None:
@@ -115,6 +116,10 @@ class Watchers:
             states = before.states if before is not None else ()
             for event in events:
                 self.bus.publish(Notice(event, case, states))
+
+
+def _log(what: str, task: asyncio.Task[None], **facts: Any) -> None:
+    structlog.get_logger("circuit_breaker.bus").warning(what, listener=task.get_name(), **facts)
 
 
 async def _listen(subscription: Subscription, call: Callable[[Notice], Awaitable[None]], *, name: str) -> None:

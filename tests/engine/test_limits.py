@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuit_breaker import Case, Engine, Limits, Workflow, connect, flow, states
-from circuit_breaker.errors import LimitReached
+from circuit_breaker import Case, Engine, Limits, Workflow, connect, field, flow, states
+from circuit_breaker.errors import LimitReached, NotEnabled, Refused, StorageFull
+from circuit_breaker.storage.memory import MemoryJournal, MemoryStore
+from circuit_breaker.workflow.events import ActionFailed
 
 draft, review, done = states("draft", "review", "done")
 KILO = "x" * 1000
@@ -161,3 +163,141 @@ async def test_no_token_ever_carries_more_than_the_limit(steps: list[tuple[str, 
                 assert weight <= 600
                 carried = wanted
             assert carried == case.data
+
+
+def joining(**limits: int) -> Engine:
+    """An engine whose workflow joins what two actions have added."""
+    return engine_of(
+        flow(draft >> (left, right)).transition("split"),
+        flow(left >> left_done).transition("one").action(lambda _: {"one": KILO}, name="one"),
+        flow(right >> right_done).transition("two").action(lambda _: {"two": KILO}, name="two"),
+        flow((left_done, right_done) >> done).transition("join"),
+        flow(done >> done).transition("note").manual(),
+        **limits,
+    )
+
+
+left, right, left_done, right_done = states("left", "right", "left_done", "right_done")
+
+
+async def test_a_join_that_would_be_too_heavy_has_failed() -> None:
+    """What several tokens carry together is weighed: the failure is recorded once, and the tokens stay as they are."""
+    async with joining(data=1500) as engine:
+        case = await engine.run(await engine.run(await engine.start("w")))
+        failures = case.history.by_type(ActionFailed)
+        with pytest.raises(LimitReached, match=r"would carry 2,0\d\d bytes, and 1,500 are the most"):
+            await engine.fire(case, "join")
+
+    assert ("failed", {"left_done", "right_done"}) == (case.status, set(case.states))
+    assert [("join", "limit_reached")] == [(event.transition, event.error["code"]) for event in failures]
+
+
+async def test_a_join_by_hand_that_would_be_too_heavy_is_refused() -> None:
+    """Nothing is written of it."""
+    flows = (flow((draft, draft) >> done).transition("join").manual(), add)
+    async with engine_of(*flows, data=1500) as engine:
+        case = await engine.add_token(await engine.start("w", data={"one": KILO}), {"two": KILO})
+        with pytest.raises(LimitReached):
+            await engine.fire(case, "join")
+        assert case == await engine.get(case)
+
+
+@pytest.mark.parametrize("limit", [1500, 2500])
+async def test_a_join_on_a_signal_is_weighed(limit: int) -> None:
+    """One that a signal would fire fails once, and keeps the signal."""
+    bell = flow((draft * 2) >> done).transition("join").on_signal("bell").merge(lambda tokens: {"all": KILO * 2})
+    async with engine_of(bell, data=limit) as engine:
+        case = await engine.add_token(await engine.start("w"))
+        case = await engine.run(await engine.run(await engine.signal(case, "bell")))
+
+    assert (1, 1) == (len(case.history.by_type(ActionFailed)), signals(case)) if limit < 2000 else (0, 0)
+
+
+async def test_an_action_on_a_join_is_weighed() -> None:
+    """The tokens that an action takes together count with its outcome; where they lead on failure, too."""
+    acting = flow((draft, review) >> done).transition("join").manual().action(lambda _: {"more": 1}, name="more")
+    for flows in (acting, acting.on_failure(done)):
+        async with engine_of(flows, flow(draft >> review).transition("on").manual(), data=1500) as engine:
+            case = await engine.start("w", data={"one": KILO})
+            case = await engine.add_token(case, {"two": KILO}, state=review)
+            with pytest.raises(LimitReached):
+                await engine.fire(case, "join")
+            case = await engine.get(case)
+        assert ({"draft", "review"}, "limit_reached") == (set(case.states), case.history[-1].error["code"])
+
+
+@given(limit=st.integers(400, 4000), sizes=st.lists(st.integers(0, 700), min_size=1, max_size=6))
+@settings(max_examples=40)
+async def test_a_limit_does_not_depend_on_memory(limit: int, sizes: list[int]) -> None:
+    """An engine that has just read the case says the same as one that has had it in memory all the time."""
+    stamped = done.stamps("done_at")
+    flows = [
+        flow(draft >> (left, right)).transition("split"),
+        flow(left >> left_done).transition("one").action(lambda _: {"one": "x" * sizes[0]}, name="one"),
+        flow(right >> right_done).transition("two").action(lambda _: {"two": "x" * sizes[-1]}, name="two"),
+        flow((left_done, right_done) >> stamped).transition("join"),
+        flow(stamped >> stamped).transition("note").manual(),
+    ]
+    outcomes = []
+    for resident in (1000, 0):
+        told: list[str] = []
+        async with Engine(
+            Workflow("w", *flows), storage=connect("memory://"), limits=Limits(data=limit), resident=resident
+        ) as engine:
+            case = await engine.run(await engine.start("w", id="c"))
+            for number, size in enumerate(sizes):
+                try:
+                    case = await engine.fire("c", "note", data={f"key{number}": "y" * size})
+                except (LimitReached, NotEnabled) as error:
+                    told.append(error.code)
+            outcomes.append((case.state, case.sequence, told))
+    assert outcomes[0] == outcomes[1]
+
+
+async def test_two_engines_weigh_the_same_case() -> None:
+    """What another process has added counts, though it was not read before."""
+    store, limits = MemoryStore(), Limits(data=1500)
+    workflow = Workflow("w", add)
+    engines = [Engine(workflow, storage=MemoryJournal(store), limits=limits) for _ in range(2)]
+    async with engines[0] as here, engines[1] as there:
+        await here.start("w", id="c")
+        await here.fire("c", "add", data={"z": 1})
+        await there.fire("c", "add", data={"z": 2})
+        await here.fire("c", "add", data={"one": KILO})
+        await there.get("c")
+        with pytest.raises(LimitReached):
+            await there.fire("c", "add", data={"two": KILO})
+
+
+async def test_what_was_not_written_was_not_weighed() -> None:
+    """A change that the journal had no room for does not make a heavy case look light."""
+
+    class Full(MemoryJournal):
+        full = False
+
+        async def append(self, *arguments: Any, **options: Any) -> None:
+            if self.full:
+                raise StorageFull("no room")
+            await super().append(*arguments, **options)
+
+    journal = Full()
+    async with Engine(Workflow("w", add), storage=journal, limits=Limits(data=3000)) as engine:
+        case = await engine.start("w", data={"text": KILO * 2})
+        journal.full = True
+        with pytest.raises(StorageFull):
+            await engine.fire(case, "add", data={"text": ""})
+        journal.full = False
+        with pytest.raises(LimitReached):
+            await engine.fire(case, "add", data={"more": KILO})
+
+
+async def test_what_is_refused_is_limited_too() -> None:
+    """Data that a guard refuses is quoted in the journal, so that it may not be more than a token carries."""
+    guarded = flow(draft >> done).transition("pass").manual().guard(field("text") == "ok")
+    async with engine_of(guarded, data=1500) as engine:
+        case = await engine.start("w")
+        with pytest.raises(LimitReached):
+            await engine.fire(case, "pass", data={"text": KILO * 2})
+        with pytest.raises(Refused):
+            await engine.fire(case, "pass", data={"text": KILO})
+        assert 2 == (await engine.get(case)).sequence

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from circuit_breaker import SyncEngine, Workflow, connect, flow, states
+from circuit_breaker import Engine, SyncEngine, Workflow, connect, flow, states
 from circuit_breaker.engine.sync import _Calls
-from circuit_breaker.errors import ActionError, StorageClosed, StorageError
+from circuit_breaker.errors import ActionError, CaseNotFound, DataInvalid, StorageClosed, StorageError
+from circuit_breaker.workflow.events import TransitionFired
 
 a, b = states("a", "b")
 
@@ -173,3 +174,74 @@ async def test_a_call_that_arrives_while_it_closes_is_told() -> None:
         answer = calls.begin(asyncio.sleep(0))
         await asyncio.sleep(0)
     assert isinstance(answer.exception(1), StorageClosed)
+
+
+door = Workflow("door", flow(a >> b).transition("go"))
+
+
+def test_a_script_is_told_what_happens() -> None:
+    """subscribe() gives an iterator that waits for the next event, of the classes that were asked for."""
+    with SyncEngine(door, storage=connect("memory://")) as engine, engine.subscribe(types=(TransitionFired,)) as events:
+        case = engine.run(engine.start("door"))
+        first = next(iter(events))
+        assert ("go", case.id, 0) == (first.transition, first.case, events.missed)
+
+
+def test_the_events_of_a_script_end_with_the_engine() -> None:
+    """Whoever waits for the next event when the engine is closed goes on; so does whoever leaves the block later."""
+    engine = SyncEngine(door, storage=connect("memory://")).open()
+    with ThreadPoolExecutor(1) as pool, engine.subscribe() as events:
+        heard = pool.submit(list, events)
+        engine.run(engine.start("door"))
+        engine.close()
+        kinds = [event.type for event in heard.result(10)]
+    assert ["CaseStarted", "TransitionFired", "CaseCompleted"][: len(kinds)] == kinds
+
+
+def test_a_listener_of_a_script() -> None:
+    """on() calls a plain function in a thread, and refuses at once what is no class of events."""
+    told: list[str] = []
+    heard = threading.Event()
+
+    def listen(event: Any) -> None:
+        told.append(f"{event.type} {threading.current_thread() is threading.main_thread()}")
+        heard.set()
+
+    with SyncEngine(door, storage=connect("memory://")) as engine:
+        assert 0 == engine.on(listen, TransitionFired).missed
+        with pytest.raises(DataInvalid, match="is no class of events"):
+            engine.on(listen, "TransitionFired")
+        engine.run(engine.start("door"))
+        assert heard.wait(10)
+    assert ["TransitionFired False"] == told
+
+
+def test_a_script_knows_its_workflows_and_explains_by_id() -> None:
+    """What the engine tells without waiting is there as well, and explain() reads the case of an id."""
+    with SyncEngine(door, storage=connect("memory://")) as engine:
+        case = engine.start("door", id="one")
+        assert ({"door": door}, door, door) == (engine.workflows, engine.workflow("door"), engine.workflow(case))
+        assert str(engine.explain(case)) == str(engine.explain("one"))
+        with pytest.raises(CaseNotFound):
+            engine.explain("two")
+
+
+def test_a_script_winds_down() -> None:
+    """work() in another thread returns when wind_down() was called, from a thread or from a listener on the loop."""
+    with SyncEngine(door, storage=connect("memory://")) as engine, ThreadPoolExecutor(1) as pool:
+
+        async def listen(event: Any) -> None:
+            engine.wind_down()
+
+        working = pool.submit(engine.work)
+        engine.on(listen)
+        engine.start("door")
+        assert None is working.result(10)
+        engine.wind_down()
+
+
+def test_everything_that_an_engine_can_do_a_script_can() -> None:
+    """Every public method is there, but for the bus, which belongs to the loop."""
+    shared = {"bus", "decide", "resident", "versions"}
+    missing = {name for name in vars(Engine) if not name.startswith("_") and not hasattr(SyncEngine, name)}
+    assert missing <= shared

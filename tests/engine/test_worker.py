@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
-from circuit_breaker import Engine, Workflow, connect, flow, states
+from circuit_breaker import Engine, SystemClock, Workflow, connect, flow, states
 from circuit_breaker.engine.slots import Slots
 from circuit_breaker.engine.worker import AT_ONCE
-from circuit_breaker.errors import StorageFull, StorageLocked
+from circuit_breaker.errors import StorageCorrupt, StorageFull, StorageLocked
 from circuit_breaker.storage.memory import MemoryJournal, MemoryStore
 from circuit_breaker.testing import ManualClock
 from circuit_breaker.workflow.case import Case
@@ -425,3 +426,90 @@ def test_slots_are_given_in_the_order_of_asking(most: int, asked: list[tuple[str
             taken -= 1
         assert (line[: most - taken], taken <= most) == (slots.first(), True)
         assert (name in line) == (name in slots)
+
+
+class Shifted:
+    """The clock of the machine, which somebody sets."""
+
+    def __init__(self) -> None:
+        self.off = timedelta(0)
+        self._machine = SystemClock()
+
+    def now(self) -> datetime:
+        return self._machine.now() + self.off
+
+    async def sleep_until(self, moment: datetime) -> None:
+        await self._machine.sleep_until(moment - self.off)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_clock_that_is_set_does_not_stop_the_worker(hours: int) -> None:
+    """Set back or ahead while the worker rests, it still asks for work of others, and fires the timers of that time."""
+    store, shifted = MemoryStore(), Shifted()
+    quick = Workflow("quick", flow(a >> b).transition("late").after(0.05))
+    engines = [Engine(plain, quick, storage=MemoryJournal(store), clock=shifted) for _ in range(2)]
+    async with engines[0] as here, engines[1] as there, working(here, poll=0.05):
+        await asyncio.sleep(0.02)
+        shifted.off = timedelta(hours=hours)
+        await there.start("plain", id="p")
+        await there.start("quick", id="q")
+        await until(lambda: all(kept.case.closed for kept in store.cases[""].values()))
+
+
+async def test_a_rest_is_never_longer_than_a_poll() -> None:
+    """Whatever a clock says about how long to sleep, the worker looks again."""
+    store = MemoryStore()
+
+    class Asleep(SystemClock):
+        async def sleep_until(self, moment: datetime) -> None:
+            await asyncio.Event().wait()
+
+    engines = [Engine(plain, storage=MemoryJournal(store), clock=Asleep()) for _ in range(2)]
+    async with engines[0] as here, engines[1] as there, working(here, poll=0.05):
+        await asyncio.sleep(0.02)
+        await there.start("plain", id="p")
+        await until(lambda: store.cases[""]["p"].case.closed)
+
+
+async def test_overdue_cases_of_others_cost_nothing(clock: ManualClock) -> None:
+    """Timers and cases of workflows that the engine does not know are not read, however many there are."""
+    reading = Reading()
+    strange = Workflow("strange", flow(a >> b).transition("late").after("1m"))
+    async with Engine(timed, strange, plain, storage=reading, clock=clock) as engine:
+        await begun(engine, "strange", 3 * AT_ONCE, "s")
+        await begun(engine, "plain", 3 * AT_ONCE, "p")
+        await engine.start("timed", id="t")
+    async with Engine(timed, storage=reading, clock=clock) as engine:
+        await clock.advance("59m")
+        async with working(engine, poll=1e6):
+            await asyncio.sleep(0.05)
+            await clock.advance("1m")
+            await until(lambda: reading.store.cases[""]["t"].case.closed)
+        assert [] == await engine.recover()
+    assert ["t"] == reading.loaded
+
+
+class Reading(MemoryJournal):
+    """A journal that knows which cases were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+
+    async def load(self, case_id: str) -> Case | None:
+        self.loaded.append(case_id)
+        return await super().load(case_id)
+
+
+async def test_a_case_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
+    """recover() passes over it, and says so in the log; everything else is taken up."""
+    url = f"sqlite:///{tmp_path}/work.db"
+    async with Engine(plain, storage=connect(url)) as engine:
+        await engine.start("plain", id="good")
+        spoiled = plain.start("bad", at=datetime(2030, 1, 1, tzinfo=UTC), by=5)  # type: ignore[arg-type]
+        await engine.storage.append(spoiled, spoiled.history[0:])
+        with capture_logs() as logs:
+            assert ["good"] == [case.id for case in await engine.recover()]
+        with pytest.raises(StorageCorrupt):
+            await engine.get("bad")
+    assert [("bad", "case cannot be read")] == [(entry["case"], entry["event"]) for entry in logs]

@@ -324,6 +324,13 @@ class JournalContract:
         await journal.append(closed, last(closed), due=NOON)
         assert ["a"] == [s.id for s in await journal.due(NOON + timedelta(hours=3))]
         assert NOON + timedelta(hours=3) == await journal.next_due()
+        known = {(await journal.load("a")).definition}
+        assert ["a"] == [s.id for s in await journal.due(NOON + timedelta(hours=3), definitions=known)]
+        assert NOON + timedelta(hours=3) == await journal.next_due(definitions=known)
+        assert ([], None) == (
+            await journal.due(NOON + timedelta(hours=3), definitions=["other"]),
+            await journal.next_due(definitions=()),
+        )
 
     async def test_without_a_timer_nothing_is_due(self, journal):
         """There is no next time where no case waits for one."""

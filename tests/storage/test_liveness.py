@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -98,3 +102,50 @@ async def test_a_directory_that_cannot_be_written_is_an_error(file, monkeypatch)
         Presence(file)
     async with connect("memory://"):
         pass
+
+
+FORKING = """
+import os, sys, time
+from pathlib import Path
+from circuit_breaker.storage.liveness import Presence
+
+presence = Presence(Path(sys.argv[1]))
+child = os.fork()
+if not child:
+    presence.leave()
+    time.sleep(60)
+    os._exit(0)
+print(presence.worker, child, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_forked_process_does_not_keep_its_parent_alive(file):
+    """A process of its pool that outlives a killed program holds nothing of it, and gives nothing up before."""
+    presence = Presence(file)
+    program = subprocess.Popen([sys.executable, "-c", FORKING, str(file)], stdout=subprocess.PIPE, text=True)
+    worker, child = program.stdout.readline().split()
+    orphan = os.pidfd_open(int(child))
+    try:
+        select.select([], [], [], 0.2)  # long enough for the child to leave, if that did anything
+        assert presence.alive(worker)
+        program.kill()
+        program.wait()
+        assert not select.select([orphan], [], [], 0)[0]
+        assert not presence.alive(worker)
+    finally:
+        signal.pidfd_send_signal(orphan, signal.SIGKILL)
+        os.close(orphan)
+        program.kill()
+        program.wait()
+        program.stdout.close()
+        presence.leave()
+
+
+def test_leaving_twice_gives_up_nothing_of_others(file):
+    """A number that the system has given to another file meanwhile is not closed."""
+    presence = Presence(file)
+    presence.leave()
+    other = os.open(file.with_name("other"), os.O_CREAT)
+    presence.leave()
+    os.close(other)

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from circuit_breaker.errors import StorageClosed, StorageError, StorageForeign
-from circuit_breaker.llm.router import MemoryLedger
+from circuit_breaker.llm.router import Budget, MemoryLedger
+from circuit_breaker.llm.router.needs import Needs
+from circuit_breaker.llm.router.purse import Caller, Purse
 from circuit_breaker.storage import connect
 from circuit_breaker.storage.sqlite_budgets import SqliteBudgets
+from tests.llm.routing import Provider, Time, asking, routed
 
 ONE = Decimal(1)
 
@@ -141,6 +144,20 @@ async def test_a_cancelled_reservation_is_carried_out(tmp_path):
             kept = group.create_task(ledger.standing("a", now=0))
         assert (0, 0, 1, 5) == kept.result()
         assert (0, 0, 0, 0) == await ledger.standing("a", now=60)
+
+
+async def test_a_cancelled_call_gives_its_reservation_back(tmp_path):
+    """Pain 71: a call that is given up while it reserves holds nothing afterwards."""
+    async with SqliteBudgets(tmp_path / "work.db") as ledger:
+        purse = Purse([Budget("all", tokens=100)], ledger, wall=Time().wall)
+        route = routed(Provider(name="a"))._planner.plan(asking()).routes[0]
+        async with asyncio.TaskGroup() as group:
+            gone = group.create_task(purse.reserve(purse.budgets, Caller(), route, needs=Needs(size=5), answer=5))
+            await asyncio.sleep(0)
+            gone.cancel()
+        (standing,) = await purse.standings(Caller())
+
+    assert (0, 0) == (standing.tokens, standing.reserved_tokens)
 
 
 async def test_one_fault_is_told_to_all_who_share_the_transaction(tmp_path):
