@@ -12,8 +12,8 @@ from circuit_breaker.errors import TooManyChoices
 from circuit_breaker.net import missing
 from circuit_breaker.rules import Verdict
 from circuit_breaker.workflow import choosing
-from circuit_breaker.workflow.case import Case, Pending, Status
-from circuit_breaker.workflow.timing import Automatic, Manual, OnSignal
+from circuit_breaker.workflow.case import Block, Case, Pending, Status
+from circuit_breaker.workflow.timing import Automatic, Every, Manual, OnSignal
 from circuit_breaker.workflow.transition import Transition
 
 if TYPE_CHECKING:
@@ -231,8 +231,8 @@ def _judged(
     trigger = _trigger(transition)
     waiting = list(_waiting(case, choice, at, roles))
     verdict = choosing.verdict(workflow, choice)
-    if trigger != "manual" and choosing.blocked(case, choice):
-        waiting.append(_block(case, transition))
+    if trigger != "manual" and choosing.blocked(case, choice) and (block := choosing.block_of(case, choice)):
+        waiting.append(_spent(block))
     remedies = _remedies(workflow, choice) if advised and not verdict.passed else ()
     possible = verdict.passed and not waiting
     return Reason(
@@ -244,14 +244,14 @@ def _waiting(case: Case, choice: choosing.Choice, at: datetime | None, roles: It
     transition = choice.transition
     if transition.signal and not any(signal.name == transition.signal for signal in case.signals):
         yield f"it waits for the signal '{transition.signal}'"
-    if transition.delay is not None and at is not None and choosing.due(choice, case) > at:
-        yield f"it is due at {choosing.due(choice, case).isoformat(timespec='seconds')}"
+    if transition.delay is not None and at is not None and (due := choosing.due(choice, case)) > at:
+        block = choosing.block_of(case, choice) if isinstance(transition.trigger, Every) else None
+        yield f"it is due at {due.isoformat(timespec='seconds')}" + (f"; {_spent(block)}" if block else "")
     if roles is not None and (verdict := choosing.role_verdict(transition, roles)) is not None and not verdict.passed:
         yield f"it needs the role {verdict.wanted}"
 
 
-def _block(case: Case, transition: Transition) -> str:
-    block = next(block for block in case.blocked if block.transition == transition.id)
+def _spent(block: Block) -> str:
     return f"it {'failed' if block.kind == 'failed' else 'was refused'} with these tokens: {block.reason}"
 
 

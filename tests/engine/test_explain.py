@@ -130,7 +130,26 @@ async def test_a_timer_whose_action_failed_says_so():
         reason = engine.explain(case)["print"]
 
     assert not reason.enabled
-    assert any("failed with these tokens: no paper" in line or "signal" in line for line in reason.missing)
+    assert any("failed with these tokens: no paper" in line for line in reason.missing)
+
+
+async def test_a_period_says_why_the_last_one_did_nothing():
+    """What fires again and again tells when it is due, and why it did nothing the last time."""
+
+    def fail(token):
+        raise ValueError("no paper")
+
+    here, there = states("here", "there")
+    workflow = Workflow("w", flow(here >> there).transition("print").every("1h").action(fail))
+    clock = ManualClock()
+    async with Engine(workflow, storage=connect("memory://"), clock=clock) as engine:
+        case = await engine.start("w")
+        await clock.advance("1h")
+        reason = engine.explain(await engine.run(case))["print"]
+
+    assert 1 == len(reason.missing)
+    assert reason.missing[0].startswith("it is due at 2030-01-01T02:00:00")
+    assert "no paper" in reason.missing[0]
 
 
 async def test_a_role_that_is_needed_is_named_with_the_other_reasons():
