@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Final
 
@@ -15,6 +16,7 @@ __all__ = ["in_commands", "remedy_of"]
 CALLS: Final[Mapping[str, tuple[str, ...]]] = {
     "engine.cases()": ("cases",),
     "engine.explain(case)": ("explain", "CASE"),
+    "engine.resolve(...)": ("resolve", "CASE"),
     "engine.signal(...)": ("signal", "CASE", "SIGNAL"),
     "engine.work()": ("work",),
     "await engine.history(case)": ("history", "CASE"),
@@ -26,6 +28,7 @@ WORDS: Final[Mapping[str, str]] = {
     ),
     "give one of outcome=..., failed='why' and again=True": "say one of --outcome JSON, --failed REASON and --again",
     "say which by key=... or token=...": "say which by --key KEY or --token ID",
+    "give it await engine.get(id)": "name a case",
     "cancel without compensate": "cancel without --compensate",
     "give it with actions={...}": "name its module with --import",
     "give it with executors={...}": "name its module with --import",
@@ -34,17 +37,19 @@ WORDS: Final[Mapping[str, str]] = {
     "use .on_signal(name)": "its definition waits for no signal",
     "give a dict with text keys": """give a JSON object, such as '{"title": "Plan"}'""",
 }
+_SETTING: Final = re.compile(r"(?:with |use |as )?\w*\.under\((\w+)=([^()]*)\)(, or (?=\1=))?")
 _CALL: Final = re.compile("|".join(f"`?{re.escape(call)}`?" for call in CALLS))
 _SIGNAL: Final = re.compile(r"the signal '([^']+)'")
 
 
-def remedy_of(error: CircuitBreakerError, onward: Onward, *, case: str = "") -> str:
+def remedy_of(error: CircuitBreakerError, onward: Onward, *, case: str = "", setting: str = "") -> str:
     """What to do about an error, in the words of the command line.
 
     Args:
         error: The error.
         onward: What the recommended command has to name.
         case: The case that the command was about.
+        setting: With what an option begins that sets something of an executor; empty where the command has none.
     """
     signal = _SIGNAL.search(error.message)
     known = {"CASE": case or "CASE", "SIGNAL": signal[1] if signal else "NAME"}
@@ -53,11 +58,24 @@ def remedy_of(error: CircuitBreakerError, onward: Onward, *, case: str = "") -> 
         name, *words = CALLS[found[0].strip("`")]
         return f"`{onward.command(name, *(known[word] for word in words))}`"
 
-    return _CALL.sub(command, in_commands(error.remedy))
+    return _CALL.sub(command, in_commands(error.remedy, setting=setting))
 
 
-def in_commands(text: str) -> str:
-    """The text with options of the command line instead of arguments in Python."""
+def in_commands(text: str, *, setting: str = "") -> str:
+    """The text with options of the command line instead of arguments in Python.
+
+    Args:
+        text: What is to be done, in the words of Python.
+        setting: With what an option begins that sets something of an executor, such as ``--set``.
+    """
     for phrase, words in WORDS.items():
         text = text.replace(phrase, words)
-    return text
+    return _SETTING.sub(lambda found: _setting(found, setting), text) if setting else text
+
+
+def _setting(found: re.Match[str], option: str) -> str:
+    """The option that decides what ``under(name=value)`` does."""
+    name, value, other = found.groups()
+    item = value.strip("[]'\"")
+    shown = "VALUE" if item in ("", "...") else shlex.quote(item)
+    return f"give {option}{name}={shown}" + (f", or {option}" if other else "")
