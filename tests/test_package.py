@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import sys
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -80,3 +83,34 @@ def test_contributors_are_told_what_an_executor_needs():
 
     for word in ("@parameter", "@validate", "tests", "fails", "documentation"):
         assert word in chapter
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The names of what is in a wheel that is built of a copy of the package."""
+    place = tmp_path_factory.mktemp("wheel")
+    source = place / "source"
+    shutil.copytree(ROOT / "circuit_breaker", source / "circuit_breaker", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = "from setuptools import build_meta; import sys; build_meta.build_wheel(sys.argv[1])"
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", build, str(place)],
+        cwd=source,
+        check=True,
+        capture_output=True,
+        timeout=100,
+    )
+    with zipfile.ZipFile(next(place.glob("*.whl"))) as archive:
+        return set(archive.namelist())
+
+
+def test_a_wheel_has_every_file_of_the_package(wheel):
+    """AK1: what is installed has every module and every data file: schemas, profiles of models, workers and pages."""
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "circuit_breaker").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert files > {"circuit_breaker/llm/data/openai.toml", "circuit_breaker/functions/schema.json"}
+    assert set() == files - wheel

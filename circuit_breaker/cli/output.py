@@ -15,7 +15,7 @@ from circuit_breaker.cli.exits import ExitCode, exit_code
 from circuit_breaker.cli.onward import Onward
 from circuit_breaker.cli.remedies import in_commands, remedy_of
 from circuit_breaker.cli.visible import Line, SafeConsole, json_text, visible
-from circuit_breaker.errors import CircuitBreakerError, DefinitionError, Fault
+from circuit_breaker.errors import CircuitBreakerError, DefinitionError, Fault, ParameterInvalid
 
 __all__ = ["Output"]
 
@@ -40,6 +40,7 @@ class Output:
         errors: Standard error, for people.
         onward: What a command that is recommended has to name, to be about the same things.
         case: The case that the command is about, if it is about one.
+        setting: With what an option begins that sets something of an executor; empty where the command has none.
     """
 
     json: bool = False
@@ -49,6 +50,7 @@ class Output:
     errors: Console = attrs.field(factory=lambda: SafeConsole(stderr=True))
     onward: Onward = Onward()
     case: str = ""
+    setting: str = ""
 
     @property
     def live(self) -> bool:
@@ -106,11 +108,11 @@ class Output:
         self.errors.print(line, soft_wrap=True)
 
     def _explain(self, error: Exception) -> None:
-        faults = error.faults if isinstance(error, DefinitionError) else ()
+        faults = error.faults if isinstance(error, DefinitionError | ParameterInvalid) else ()
         message = error.message if isinstance(error, CircuitBreakerError) else f"{type(error).__name__}: {error}"
         self._headline(message.partition("\n")[0] if faults else message)
         for fault in faults:
-            self.errors.print(_fault(fault), soft_wrap=True)
+            self.errors.print(_fault(fault, self.setting), soft_wrap=True)
         for note in getattr(error, "__notes__", ()):
             self.errors.print(Line(f"  {note}"), soft_wrap=True)
         if remedy := self._remedy(error):
@@ -118,19 +120,20 @@ class Output:
 
     def _remedy(self, error: Exception) -> str:
         if isinstance(error, CircuitBreakerError):
-            return remedy_of(error, self.onward, case=self.case)
+            return remedy_of(error, self.onward, case=self.case, setting=self.setting)
         return "run it again with --debug to see where"
 
     def _document(self, error: Exception) -> dict[str, Any]:
         if isinstance(error, CircuitBreakerError):
             document = error.to_document() | {"remedy": self._remedy(error)}
+            document["message"] = in_commands(document["message"], setting=self.setting)
             for fault in document.get("faults", ()):
-                fault["remedy"] = in_commands(fault["remedy"])
+                fault["remedy"] = in_commands(fault["remedy"], setting=self.setting)
             return document
         return {"code": "internal", "message": f"{type(error).__name__}: {error}", "remedy": self._remedy(error)}
 
 
-def _fault(fault: Fault) -> Text:
+def _fault(fault: Fault, setting: str) -> Text:
     where = f"  {fault.line}{'' if fault.column is None else f':{fault.column}'} " if fault.line is not None else "  "
     line = Line.assemble((where, "cyan"), (fault.place, "bold"), ": ", fault.message)
-    return line.append(f" ({in_commands(fault.remedy)})", "dim") if fault.remedy else line
+    return line.append(f" ({in_commands(fault.remedy, setting=setting)})", "dim") if fault.remedy else line

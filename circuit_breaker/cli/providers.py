@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from circuit_breaker.executors.model_settings import KEYS
+from circuit_breaker.executors.models.settings import KEYS
 from circuit_breaker.lazy import deferred
 from circuit_breaker.llm.parts import ToolCall
 from circuit_breaker.llm.provider import Provider

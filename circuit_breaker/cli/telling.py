@@ -123,7 +123,8 @@ def _failed(event: ActionFailed) -> Telling:
 
 def _reason(error: Mapping[str, Any]) -> str:
     """What an error says, with its kind where that is the half of it: ``KeyError: 'text'``."""
-    message, kind = error.get("message", ""), error.get("kind", "")
+    headline, *faults = error.get("message", "").split("\n  - ")
+    message, kind = f"{headline}: {'; '.join(faults)}" if faults else headline, error.get("kind", "")
     return f"{kind}: {message}" if kind in TERSE and kind != message else message
 
 

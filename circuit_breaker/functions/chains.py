@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import graphlib
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
 
 import attrs
@@ -133,16 +133,21 @@ class FunctionChain:
         return said | ({"delay": self.delay} if self.delay else {})
 
 
-def ring(links: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The functions that would run for ever, one after the other and then the first again; none where there is no ring.
+def ring(links: Mapping[str, Collection[str]], start: str) -> tuple[str, ...]:
+    """The functions that would run for ever, from one on and back to it; none where nothing leads back.
 
     Args:
-        links: For each function those that its chains lead to.
+        links: For each function those that it leads to.
+        start: The function.
     """
-    try:
-        graphlib.TopologicalSorter(links).prepare()
-    except graphlib.CycleError as error:
-        found: list[str] = list(reversed(error.args[1]))[:-1]
-        first = found.index(min(found))
-        return (*found[first:], *found[: first + 1])
+    ways: dict[str, tuple[str, ...]] = {start: (start,)}
+    waiting = deque([start])
+    while waiting:
+        function = waiting.popleft()
+        for target in links.get(function, ()):
+            if target == start:
+                return (*ways[function], start)
+            if target not in ways:
+                ways[target] = (*ways[function], target)
+                waiting.append(target)
     return ()

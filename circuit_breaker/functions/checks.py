@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from circuit_breaker.errors import Fault, FunctionInvalid, nearest
 from circuit_breaker.functions.chains import ring
@@ -64,14 +64,24 @@ def _others(definition: FunctionDefinition, registry: Registry) -> Iterator[Faul
         if isinstance(trigger, FunctionCompletion) and trigger.function not in known:
             hint = nearest(trigger.function, registry.current) or "register it first"
             yield Fault(f"triggers[{number}]", f"there is no function '{trigger.function}'", hint)
-    links = {each.id: _targets(each) for each in registry.current.values()} | {definition.id: _targets(definition)}
-    found = ring(links)
-    if definition.id in found:
-        yield Fault("chains", f"they lead back to the function: {' -> '.join(found)}", "remove one of the links")
+    found = ring(_links({**registry.current, definition.id: definition}), definition.id)
+    if found:
+        first = found.index(min(found))
+        told = " -> ".join((*found[first:-1], *found[:first], found[first]))
+        chained = any(chain.target_function == found[1] for chain in definition.chains)
+        meant = "" if chained else ", or say loop=True in the FunctionCompletion where a loop is meant"
+        place = "chains" if chained else "triggers"
+        yield Fault(place, f"they lead back to the function: {told}", f"remove one of the links{meant}")
 
 
-def _targets(definition: FunctionDefinition) -> tuple[str, ...]:
-    return tuple(chain.target_function for chain in definition.chains)
+def _links(functions: Mapping[str, FunctionDefinition]) -> dict[str, set[str]]:
+    """For each function those that run when it has ended, loops apart that are meant."""
+    links = {each.id: {chain.target_function for chain in each.chains} for each in functions.values()}
+    for each in functions.values():
+        for trigger in each.triggers:
+            if isinstance(trigger, FunctionCompletion) and not trigger.loop:
+                links.setdefault(trigger.function or "", set()).add(each.id)
+    return links
 
 
 def _writable(definition: FunctionDefinition) -> Iterator[Fault]:

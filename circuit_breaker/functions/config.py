@@ -30,6 +30,7 @@ class ExecutionConfig:
         concurrency: How many executions that triggers asked for run here at the same time.
         poll: Seconds after which what other processes did is noticed at the latest.
         generations: How many functions may lead to one another before that is taken for a loop.
+        followers: How many executions one event, call or time may lead to, by functions that lead to one another.
         log_bytes: How much of the end of the logs of an execution is kept.
         lateness: Seconds after which a scheduled time counts as missed.
     """
@@ -37,6 +38,7 @@ class ExecutionConfig:
     concurrency: int = attrs.field(default=16, validator=_at_least_one)
     poll: float = attrs.field(default=5.0, validator=_positive)
     generations: int = attrs.field(default=32, validator=_at_least_one)
+    followers: int = attrs.field(default=1000, validator=_at_least_one)
     log_bytes: int = attrs.field(default=64 * 1024, validator=_at_least_one)
     lateness: float = attrs.field(default=60.0, validator=_positive)
 
@@ -47,8 +49,10 @@ class FunctionConfig:
 
     Attributes:
         docker_config: Settings of the executor for Docker, as its ``under`` takes them.
+        executor_configs: Settings of other executors, by name, as their ``under`` takes them.
         execution_config: How functions are run.
     """
 
     docker_config: Mapping[str, Any] = attrs.field(factory=dict)
+    executor_configs: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     execution_config: ExecutionConfig = attrs.field(factory=ExecutionConfig)

@@ -14,6 +14,7 @@ import structlog
 from circuit_breaker.engine.bus import Subscription
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import CircuitBreakerError, words_of
+from circuit_breaker.functions.allowance import Allowances
 from circuit_breaker.functions.config import ExecutionConfig
 from circuit_breaker.functions.crew import Crew
 from circuit_breaker.functions.dispatch import Cursors, Dispatch, Starts
@@ -59,7 +60,8 @@ class Duty:
         """What is made of these parts."""
         journal = engine.storage
         delays, cursors = Delays(journal, registry), Cursors(journal)
-        starts = Starts(engine, registry, crew, delays, generations=settings.generations)
+        allowances = Allowances(journal, most=settings.followers)
+        starts = Starts(engine, registry, crew, delays, allowances, generations=settings.generations)
         dispatch = Dispatch(journal, registry, reasons, starts, cursors)
         timetable = Timetable(journal, reasons, lateness=settings.lateness)
         return cls(engine, registry, crew, starts, dispatch, cursors, delays, timetable, settings.poll)
@@ -117,7 +119,7 @@ class Duty:
     async def turn(self) -> tuple[bool, datetime | None]:
         """Does what can be done now; says whether there may be more, and when the next time comes."""
         now = self.engine.clock.now()
-        if self._swept is None or now >= self._swept + timedelta(seconds=self.poll):
+        if self._swept is None or abs(now - self._swept) >= timedelta(seconds=self.poll):  # a clock may be put back
             self._swept = now
             self.delays.look_again()
             await self.crew.take_up()
@@ -138,6 +140,6 @@ class Duty:
         ]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in waiting]
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=self.poll)  # a clock may be put back
             for task in tasks:
                 task.cancel()

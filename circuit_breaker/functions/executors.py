@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from circuit_breaker.errors import ExecutorInvalid, Fault, FunctionInvalid, nearest
@@ -16,13 +16,13 @@ from circuit_breaker.rules import Field, Template
 __all__ = ["Executors"]
 
 
-class Executors:
+class Executors(Mapping[Any, Any]):
     """Executors by name: those that were given, then those that are installed.
 
     Args:
         container: Runs functions that have a container; the installed one for Docker when left out.
         *given: Further executor classes, by name; the first that has a name counts.
-        settings: What the operator decides about the installed one for Docker.
+        settings: What the operator decides, by the name of the executor; about the installed one for Docker only.
         secrets: Where secrets come from; each executor's own source when left out.
     """
 
@@ -30,7 +30,7 @@ class Executors:
         self,
         container: Any = None,
         *given: Mapping[Any, Any],
-        settings: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
         secrets: SecretSource | None = None,
     ) -> None:
         own = {CONTAINER: container} if container is not None else {}
@@ -53,6 +53,23 @@ class Executors:
     def __contains__(self, name: object) -> bool:
         return name in self._named or name in self._installed
 
+    def __iter__(self) -> Iterator[Any]:
+        return iter(dict.fromkeys((*self._named, *self._installed)))
+
+    def __len__(self) -> int:
+        return len({*self._named, *self._installed})
+
+    def __getitem__(self, name: Any) -> Any:
+        """The executor of that name, or the one that takes the place of a class.
+
+        Raises:
+            KeyError: There is none.
+            ExecutorInvalid: It cannot be used.
+        """
+        if name not in self:
+            raise KeyError(name)
+        return self.find(name)
+
     def find(self, name: str) -> Any:
         """The executor of that name.
 
@@ -70,7 +87,8 @@ class Executors:
             )
             raise ExecutorInvalid(faults=[fault])
         kind = self._named.get(name) or self._installed[name]
-        changes = dict(self._settings) if name == CONTAINER and name not in self._named else {}
+        foreign = name == CONTAINER and kind is not self._installed[name]
+        changes = {} if foreign else dict(self._settings.get(name, {}))
         if self._secrets is not None:
             changes["secrets"] = self._secrets
         ours = isinstance(kind, type) and issubclass(kind, BaseExecutor)

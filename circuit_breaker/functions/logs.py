@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -51,9 +51,10 @@ def _weight(line: str) -> int:
 class LoggedContext:
     """The surroundings of an execution, whose lines are kept as well as passed on."""
 
-    def __init__(self, inner: ExecutionContext, book: LogBook) -> None:
+    def __init__(self, inner: ExecutionContext, book: LogBook, executors: Mapping[Any, Any]) -> None:
         self._inner = inner
         self._book = book
+        self.executors = executors
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

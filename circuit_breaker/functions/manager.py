@@ -16,7 +16,7 @@ from circuit_breaker.functions import deploying, hooks, linking, listing
 from circuit_breaker.functions.chains import FunctionChain
 from circuit_breaker.functions.config import FunctionConfig
 from circuit_breaker.functions.container import ContainerConfig, ContainerResult
-from circuit_breaker.functions.definition import FunctionDefinition
+from circuit_breaker.functions.definition import CONTAINER, FunctionDefinition
 from circuit_breaker.functions.execution import ChainResult, FunctionResult
 from circuit_breaker.functions.executors import Executors
 from circuit_breaker.functions.hooks import ResourceStateEvent
@@ -63,9 +63,8 @@ class FunctionManager:
     ) -> None:
         self._engine = engine
         self._config = config or FunctionConfig()
-        self._executors = Executors(
-            executor, executors or {}, engine.executors, settings=self._config.docker_config, secrets=secrets
-        )
+        settings = {**self._config.executor_configs, CONTAINER: self._config.docker_config}
+        self._executors = Executors(executor, executors or {}, engine.executors, settings=settings, secrets=secrets)
         self._registry = Registry(engine.storage, Rulebook.of(*([rules] if rules is not None else [])))
         self._active = active
         self._exit = AsyncExitStack()

@@ -18,7 +18,7 @@ from circuit_breaker.functions.definition import FunctionDefinition
 from circuit_breaker.functions.execution import FunctionResult, outcome_of, result_of
 from circuit_breaker.functions.mapping import InputMapping
 from circuit_breaker.functions.registry import Registry
-from circuit_breaker.functions.requests import Later, Request
+from circuit_breaker.functions.requests import REFUSED, Later, Request
 from circuit_breaker.functions.subject import subject
 from circuit_breaker.functions.triggers import ENDS, PREFIX, EventTrigger, FunctionCompletion, ResourceState, entered
 from circuit_breaker.rules import Verdict
@@ -72,17 +72,21 @@ class Occasion:
         about: What tells it from others of the same event: the token.
         token: What conditions and mappings look at.
         generation: How many functions led to it.
+        root: What led to it first.
         result: What came of the function that has ended, where that is the reason.
     """
 
     about: str
     token: Token
     generation: int = 0
+    root: str = ""
     result: FunctionResult | None = None
 
 
 def occasions(trigger: EventTrigger, entry: Entry, case: Case) -> Iterator[Occasion]:
     """The reasons that an event gives for a trigger that has no objection to it."""
+    if _refused(case):
+        return
     if isinstance(trigger, FunctionCompletion):
         done = completion(case, entry)
         if not trigger.statuses or (done.result is not None and done.result.status in trigger.statuses):
@@ -90,12 +94,17 @@ def occasions(trigger: EventTrigger, entry: Entry, case: Case) -> Iterator[Occas
     elif isinstance(trigger, ResourceState):
         for token_id, state in entered(entry.event):
             if trigger.state in (None, state):
-                yield _of_token(case.find(token_id), entry)
+                yield _of_token(case, case.find(token_id), entry)
     else:
-        yield _of_token(_token_of(case, entry.event), entry, about="")
+        yield _of_token(case, _token_of(case, entry.event), entry, about="")
 
 
-def _of_token(token: Token, entry: Entry, *, about: str | None = None) -> Occasion:
+def _refused(case: Case) -> bool:
+    """Whether the case is an execution that was not begun, for too many had come of one event: nothing comes of it."""
+    return case.workflow.startswith(PREFIX) and bool(case.metadata.get("error", {}).get("code") == REFUSED)
+
+
+def _of_token(case: Case, token: Token, entry: Entry, *, about: str | None = None) -> Occasion:
     looked_at = subject(
         token.id,
         state=token.state,
@@ -104,7 +113,15 @@ def _of_token(token: Token, entry: Entry, *, about: str | None = None) -> Occasi
         results=token.results,
         event=_told(entry),
     )
-    return Occasion(token.id if about is None else about, looked_at)
+    generation, root = _descent(case, entry)
+    return Occasion(token.id if about is None else about, looked_at, generation, root)
+
+
+def _descent(case: Case, entry: Entry) -> tuple[int, str]:
+    """How many functions led to what an event gives a reason for, and what led to the first of them."""
+    if entry.workflow.startswith(PREFIX):
+        return case.metadata.get("generation", 0) + 1, case.metadata.get("root", case.id)
+    return 0, derived_id(entry.event.at, "root", case.id, entry.event.sequence)
 
 
 def _told(entry: Entry) -> dict[str, Any]:
@@ -146,7 +163,8 @@ def completion(case: Case, entry: Entry) -> Occasion:
         results={result.function_id: outcome_of(case)},
         event=_told(entry),
     )
-    return Occasion("", looked_at, result.generation + 1, result)
+    generation, root = _descent(case, entry)
+    return Occasion("", looked_at, generation, root, result)
 
 
 def requested(
@@ -164,6 +182,7 @@ def requested(
         input=given,
         cause=cause,
         generation=occasion.generation,
+        root=occasion.root,
         error=error,
     )
 
@@ -189,11 +208,12 @@ class Reasons:
                 given = [each for each in occasions(trigger, entry, case) if self.verdict(trigger, each).passed]
                 found += [triggered(definition, number, entry, occasion) for occasion in given]
         if definition.chains and entry.workflow == f"{PREFIX}{definition.id}" and isinstance(entry.event, ENDS):
-            done = completion(await self.past.case(entry.event), entry)
+            case = await self.past.case(entry.event)
+            done = completion(case, entry)
             found += [
                 _linked(definition, number, entry, done)
                 for number, chain in enumerate(definition.chains)
-                if self.follows(chain, done).passed
+                if not _refused(case) and self.follows(chain, done).passed
             ]
         return found
 

@@ -86,9 +86,9 @@ class Office:
         if before is None or before.version != definition.version:
             if definition.watches and (before is None or not before.watches):
                 await self.duty.cursors.begin(definition.id)
-            now = self.engine.clock.now()
-            await self.duty.timetable.begin(definition, now)
-            await self.registry.keep(definition, role=role, at=now)
+            elif before is not None and before.watches and not definition.watches:
+                await self.duty.cursors.suspend(definition.id)
+            await self.registry.keep(definition, role=role, at=self.engine.clock.now())
         await self.engine.add_workflow(self.registry.get(definition.id).workflow)
         self.duty.wake()
         return definition.id

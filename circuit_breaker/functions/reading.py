@@ -37,7 +37,7 @@ SAID: Final = ("trigger_type", "condition", "input_mapping")
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "WorkflowEvent": ("event", "workflow"),
     "ResourceState": ("state", "workflow"),
-    "FunctionCompletion": ("function", "statuses"),
+    "FunctionCompletion": ("function", "statuses", "loop"),
     "ScheduledTime": ("schedule", "zone", "catch_up"),
 }
 NEEDED: Final = {"WorkflowEvent": "event", "FunctionCompletion": "function", "ScheduledTime": "schedule"}

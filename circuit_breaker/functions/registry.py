@@ -13,6 +13,7 @@ from circuit_breaker.engine.records import Record
 from circuit_breaker.errors import CircuitBreakerError, FunctionNotFound, RuleInvalid, nearest, words_of
 from circuit_breaker.functions.definition import FunctionDefinition
 from circuit_breaker.functions.documents import function_from_document
+from circuit_breaker.functions.triggers import ScheduledTime
 from circuit_breaker.rules import Rule, Rulebook
 
 __all__ = ["Registry"]
@@ -21,6 +22,7 @@ CURRENT: Final = "function"
 VERSION: Final = "function-version"
 STAMP: Final = "function-stamp"
 ALL: Final = "functions"
+SINCE: Final = "since"
 PAGE: Final = 100
 
 
@@ -40,6 +42,7 @@ class Registry:
         self._rules = rules
         self._own: dict[str, FunctionDefinition] = {}
         self._known: dict[str, FunctionDefinition] = {}
+        self._since: dict[str, Mapping[str, str]] = {}
         self.stamp = 0
 
     @property
@@ -61,12 +64,19 @@ class Registry:
             raise FunctionNotFound(f"there is no function '{function}'", remedy=nearest(function, self._known))
         return found
 
+    def since(self, function: str, number: int) -> datetime | None:
+        """When the schedule of a trigger was registered; None where it has none."""
+        moment = self._since.get(function, {}).get(str(number))
+        return None if moment is None else datetime.fromisoformat(moment)
+
     async def refresh(self) -> bool:
         """Whether functions have been registered since, here or elsewhere; they are known then."""
         stamp = await self._journal.records.get(STAMP, ALL)
         if stamp is None or stamp.version == self.stamp:
             return False
-        self._known = {record.id: found async for record, found in self._all(CURRENT) if found is not None}
+        kept = [(record, found) async for record, found in self._all(CURRENT) if found is not None]
+        self._known = {record.id: found for record, found in kept}
+        self._since = {record.id: record.document.get(SINCE, {}) for record, _ in kept}
         self.stamp = stamp.version
         return True
 
@@ -82,7 +92,8 @@ class Registry:
         version = record.keys["version"]
         if version not in self._own:
             try:
-                definition = function_from_document(record.document)
+                document = {key: value for key, value in record.document.items() if key != SINCE}
+                definition = function_from_document(document)
                 for rule in definition.rules:
                     rule.resolve(self._rules)
             except CircuitBreakerError as error:
@@ -95,6 +106,7 @@ class Registry:
     async def keep(self, definition: FunctionDefinition, *, role: str, at: datetime) -> None:
         """Keeps a function; it is the current one of its id from now on."""
         document, version = definition.to_document(), definition.version
+        dated_schedules = {SINCE: self._beginnings(definition, at)}
         self._own[version] = definition
         records = self._journal.records
         keys = {"function": definition.id, "version": version}
@@ -102,10 +114,22 @@ class Registry:
         if kept is None:
             dated = {**keys, "at": at.isoformat()}
             await records.put(VERSION, f"{definition.id}@{version}", document, keys=dated)
-        await records.put(CURRENT, definition.id, document, keys={**keys, "role": role})
+        await records.put(CURRENT, definition.id, {**document, **dated_schedules}, keys={**keys, "role": role})
         await records.put(STAMP, ALL, {})
         self.stamp = -1  # others may have registered something as well
         await self.refresh()
+
+    def _beginnings(self, definition: FunctionDefinition, at: datetime) -> dict[str, str]:
+        """For each schedule when it began: now, unless it is one that the function has already."""
+        known = self._known.get(definition.id)
+        before = known.triggers if known is not None else ()
+        found = {}
+        for number, trigger in enumerate(definition.triggers):
+            if isinstance(trigger, ScheduledTime):
+                same = number < len(before) and trigger.keeps_time_with(before[number])
+                began = self.since(definition.id, number) if same else None
+                found[str(number)] = (began or at).isoformat()
+        return found
 
     async def versions(self, function: str) -> list[FunctionDefinition]:
         """Every version of a function that can be read here, the first one first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -13,7 +13,10 @@ from circuit_breaker.errors import CaseExists, DataInvalid, Fault, ParameterInva
 from circuit_breaker.functions.definition import FAILED, FunctionDefinition
 from circuit_breaker.workflow.case import Case
 
-__all__ = ["Request", "begin", "begin_once", "unfit"]
+__all__ = ["REFUSED", "Later", "Request", "begin", "begin_once", "unfit"]
+
+REFUSED: Final = "functions_refused"
+"""The code of the error of an execution that was not begun, for too many had come of one event already."""
 
 
 @attrs.frozen(kw_only=True)
@@ -26,6 +29,7 @@ class Request:
         input: What it is given.
         cause: What asked for it.
         generation: How many functions led to it.
+        root: What led to it first: the id of an execution, or one that is derived from an event; its own, when empty.
         error: Why it cannot run, although it was asked for; it is recorded as failed then.
     """
 
@@ -34,6 +38,7 @@ class Request:
     input: Any = None
     cause: Mapping[str, Any] = attrs.field(factory=dict)
     generation: int = 0
+    root: str = ""
     error: Mapping[str, Any] = attrs.field(factory=dict)
 
     def to_document(self) -> dict[str, Any]:
@@ -70,6 +75,7 @@ async def begin(engine: Engine, definition: FunctionDefinition, request: Request
         "function": definition.id,
         "version": definition.version,
         "generation": request.generation,
+        "root": request.root or request.execution,
         "cause": request.cause,
     }
     if not request.error:

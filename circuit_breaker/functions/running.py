@@ -57,7 +57,7 @@ class FunctionRun:
         executor = self._executors.find(self._executor)(**self._given)
         bind = getattr(executor, "bind", None)
         async with self._logs.book(execution) as book:
-            bound = bind(LoggedContext(self._context, book)) if bind is not None else executor
+            bound = bind(LoggedContext(self._context, book, self._executors)) if bind is not None else executor
             outcome = await bound.execute()
         if not isinstance(outcome, Mapping):
             raise OutcomeInvalid(

@@ -43,6 +43,10 @@ class Schedule(ABC):
     def following(self, last: datetime) -> datetime | None:
         """The first time after ``last``; None where there is no more."""
 
+    @abstractmethod
+    def back(self, last: datetime, now: datetime) -> datetime:
+        """A moment until ``now`` to go on from, in the same series as ``last``, which is still to come."""
+
 
 @attrs.frozen
 class Interval(Schedule):
@@ -76,6 +80,11 @@ class Interval(Schedule):
     def following(self, last: datetime) -> datetime | None:
         """The first time after ``last``."""
         return last + timedelta(seconds=self.seconds)
+
+    def back(self, last: datetime, now: datetime) -> datetime:
+        """The last time of the series until ``now``, counted back from ``last``."""
+        step = timedelta(seconds=self.seconds)
+        return last + (now - last) // step * step
 
 
 @attrs.frozen
@@ -119,6 +128,11 @@ class Cron(Schedule):
         """The first time after ``last``; None for a day that never comes, such as the 30th of February."""
         moment = next(self._walk(last), None)
         return None if moment is None else moment.astimezone(UTC)
+
+    def back(self, last: datetime, now: datetime) -> datetime:
+        """``now``: the times of a calendar do not depend on where they are counted from."""
+        del last
+        return now
 
 
 def schedule(text: Any, zone: str = "UTC") -> Schedule:

@@ -63,30 +63,39 @@ class Delays:
         return self._next
 
     async def _look(self, now: datetime, begin: Begin) -> datetime | None:
-        while page := await self._journal.records.find(DELAY, limit=PAGE):
+        after = ""
+        while page := await self._journal.records.find(DELAY, after=after, limit=PAGE):
             moments = {record.id: datetime.fromisoformat(record.document["due"]) for record in page}
             requests = {record.id: Request.of(record.document["request"]) for record in page}
             due = [each for each, moment in moments.items() if moment <= now and requests[each].function in self._known]
             await begin([requests[each] for each in due])
             for each in due:
                 await self._journal.records.delete(DELAY, each)
-            if len(due) < len(page):
-                return min((moment for moment in moments.values() if moment > now), default=None)
+            coming = [moment for moment in moments.values() if moment > now]
+            if coming:
+                return min(coming)
+            after = page[-1].id
         return None
 
 
 @attrs.define
 class _Line:
-    """A schedule, and the last of its times that was dealt with."""
+    """A schedule, when it was registered, and the last of its times that was dealt with."""
 
     definition: FunctionDefinition
     number: int
     trigger: ScheduledTime
+    since: datetime | None
     last: datetime
 
     @property
     def id(self) -> str:
         return f"{self.definition.id}:{self.number}"
+
+    @property
+    def name(self) -> str:
+        """What tells it from another schedule of the same trigger, earlier or later."""
+        return f"{self.trigger.schedule} {self.trigger.zone} {self.since}"
 
 
 class Timetable:
@@ -96,14 +105,7 @@ class Timetable:
         self._journal = journal
         self._reasons = reasons
         self._lateness = timedelta(seconds=lateness)
-        self._last: dict[tuple[str, str], datetime] = {}
-
-    async def begin(self, definition: FunctionDefinition, now: datetime) -> None:
-        """Lets the schedules of a function begin now, those apart that it has already."""
-        for number, trigger in enumerate(definition.triggers):
-            if isinstance(trigger, ScheduledTime):
-                self._last.pop(_key(definition.id, number, trigger), None)
-                await self._last_of(definition.id, number, trigger, now)
+        self._last: dict[str, tuple[str, datetime]] = {}
 
     async def turn(self, functions: Iterable[FunctionDefinition], now: datetime, begin: Begin) -> datetime | None:
         """Begins what is due; says when the next time is, or now where there is more to catch up."""
@@ -111,33 +113,36 @@ class Timetable:
         for definition in functions:
             for number, trigger in enumerate(definition.triggers):
                 if isinstance(trigger, ScheduledTime):
-                    last = await self._last_of(definition.id, number, trigger, now)
-                    following = await self._line(_Line(definition, number, trigger, last), now, begin)
+                    line = await self._line_of(definition, number, trigger, now)
+                    following = await self._go_on(line, now, begin)
                     coming += [following] if following is not None else []
         return min(coming, default=None)
 
-    async def _last_of(self, function: str, number: int, trigger: ScheduledTime, now: datetime) -> datetime:
-        """The last time of a schedule that was dealt with; a new one begins now."""
-        key = _key(function, number, trigger)
-        if key not in self._last:
-            record = await self._journal.records.get(SCHEDULE, key[0])
-            known = record is not None and record.document["schedule"] == key[1]
-            self._last[key] = datetime.fromisoformat(record.document["last"]) if record is not None and known else now
-            if not known:
-                await self._keep(key, now)
-        return self._last[key]
+    async def _line_of(
+        self, definition: FunctionDefinition, number: int, trigger: ScheduledTime, now: datetime
+    ) -> _Line:
+        """The schedule, with the last of its times that was dealt with; it begins with its registration."""
+        since = self._reasons.registry.since(definition.id, number)
+        line = _Line(definition, number, trigger, since, since or now)
+        name, last = self._last.get(line.id, ("", now))
+        if name != line.name:
+            record = await self._journal.records.get(SCHEDULE, line.id)
+            same = record is not None and record.document["schedule"] == line.name
+            last = datetime.fromisoformat(record.document["last"]) if record is not None and same else line.last
+        if last > now + self._lateness:  # the clock was wrong, and has been put right
+            last = trigger.times.back(last, now)
+        self._last[line.id] = line.name, last
+        line.last = last
+        return line
 
-    async def _keep(self, key: tuple[str, str], last: datetime) -> None:
-        self._last[key] = last
-        await self._journal.records.put(SCHEDULE, key[0], {"schedule": key[1], "last": last.isoformat()})
-
-    async def _line(self, line: _Line, now: datetime, begin: Begin) -> datetime | None:
+    async def _go_on(self, line: _Line, now: datetime, begin: Begin) -> datetime | None:
         due = line.trigger.times.following(line.last)
         if due is None or due > now:
             return due
         moments, reached = self._due(line, now)
         await begin([request for moment in moments for request in self._requests(line, moment)])
-        await self._keep(_key(line.definition.id, line.number, line.trigger), reached)
+        self._last[line.id] = line.name, reached
+        await self._journal.records.put(SCHEDULE, line.id, {"schedule": line.name, "last": reached.isoformat()})
         return line.trigger.times.following(reached)
 
     def _due(self, line: _Line, now: datetime) -> tuple[list[datetime], datetime]:
@@ -162,8 +167,3 @@ class Timetable:
         cause = {"kind": "schedule", "trigger": line.number, "at": moment.isoformat()}
         mapping = line.trigger.input_mapping
         return [requested(line.definition.id, mapping, occasion, execution=execution, cause=cause)]
-
-
-def _key(function: str, number: int, trigger: ScheduledTime) -> tuple[str, str]:
-    """The id of the record of a schedule, and what it must say for it to be the same one."""
-    return f"{function}:{number}", f"{trigger.schedule} {trigger.zone}"

@@ -170,6 +170,12 @@ def _statuses(value: Any) -> tuple[ExecutionStatus, ...]:
     return tuple(dict.fromkeys(map(ExecutionStatus.of, given)))
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise FunctionInvalid(f"loop: {value!r:.60} is neither true nor false")
+    return value
+
+
 @attrs.frozen
 class FunctionCompletion(EventTrigger):
     """Another function has ended, such as ``FunctionCompletion("extract", statuses="success")``.
@@ -177,12 +183,14 @@ class FunctionCompletion(EventTrigger):
     Attributes:
         function: Its id.
         statuses: How it must have ended; however it did, when left out.
+        loop: Whether this function may lead to that one in turn, until a condition does not hold any more.
     """
 
     trigger_type: ClassVar[str] = "FunctionCompletion"
 
     function: str = attrs.field(converter=_name)
     statuses: tuple[ExecutionStatus, ...] = attrs.field(default=(), converter=_statuses, kw_only=True)
+    loop: bool = attrs.field(default=False, converter=_flag, kw_only=True)
 
     def objection(self, entry: Entry) -> str:
         """Why no execution of that function has ended."""
@@ -191,8 +199,8 @@ class FunctionCompletion(EventTrigger):
         return "" if isinstance(entry.event, ENDS) else f"the event is {entry.event.type}, which is no end"
 
     def facts(self) -> dict[str, Any]:
-        """The function and the statuses."""
-        said: dict[str, Any] = {"function": self.function}
+        """The function, the statuses, and whether a loop is meant."""
+        said: dict[str, Any] = {"function": self.function} | ({"loop": True} if self.loop else {})
         return said | ({"statuses": [str(status) for status in self.statuses]} if self.statuses else {})
 
 
@@ -225,6 +233,10 @@ class ScheduledTime(EventTrigger):
         repr=False,
         default=attrs.Factory(lambda self: schedule(self.schedule, self.zone), takes_self=True),
     )
+
+    def keeps_time_with(self, other: EventTrigger) -> bool:
+        """Whether the other one is a schedule with the same times."""
+        return isinstance(other, ScheduledTime) and (other.schedule, other.zone) == (self.schedule, self.zone)
 
     def objection(self, entry: Entry) -> str:
         """No event is a time."""

@@ -106,7 +106,7 @@ def _of_trigger(trial: _Trial, number: int) -> Iterator[TriggerVerdict]:
     objection = trigger.objection(trial.entry)
     given = list(occasions(trigger, trial.entry, trial.case)) if not objection else []
     if not given:
-        yield attrs.evolve(base, reason=objection or "the function ended in another way")
+        yield attrs.evolve(base, reason=objection or "the function ended in another way, or was refused")
     for occasion in given:
         answer = attrs.evolve(base, verdict=trial.reasons.verdict(trigger, occasion))
         if occasion.generation > trial.generations:

@@ -15,7 +15,11 @@ import time
 
 import pytest
 
+from circuit_breaker.cli import providers
+from circuit_breaker.cli.conversation import Talk
 from circuit_breaker.cli.providers import VARIABLES
+from circuit_breaker.errors import RequestRefused
+from circuit_breaker.llm.parts import ToolCall
 
 
 @pytest.fixture(autouse=True)
@@ -149,6 +153,38 @@ def test_a_request_that_goes_to_nobody_is_told(cb):
     assert cb("route", "cb:reasoning").out.startswith("nobody: no provider")
 
 
+def test_what_is_typed_is_answered_and_errors_are_told(cb, monkeypatch):
+    """Where a person types, each line has a prompt, an error does not end the talk, and the end of input does."""
+    monkeypatch.setattr(Talk, "interactive", True)
+    turns = iter([KeyboardInterrupt(), RequestRefused("not that"), "fine"])
+    monkeypatch.setattr(providers, "_answer", lambda request: next(turns))
+    done = cb("chat", "-p", "scripted", stdin="one\ntwo\nthree\n")
+
+    assert ["stopped", "not that"] == [word for word in ("stopped", "not that") if word in done.err]
+    assert "fine" in done.out
+    assert "Ctrl-D" in done.err
+
+
+def test_an_interrupt_ends_what_is_piped(cb, monkeypatch):
+    """Where a program is answered, an interrupt ends the command."""
+    monkeypatch.setattr(providers, "_answer", lambda request: KeyboardInterrupt())
+
+    assert "interrupted" in cb("chat", "-p", "scripted", stdin="one\n", code=130).err
+
+
+def test_work_that_ends_early_is_warned_of(cb, monkeypatch):
+    """An answer that a limit has ended is shown, and said to be none."""
+    again = ToolCall(id="one", name="calculator", arguments='{"expression": "1 + 1"}')
+    monkeypatch.setattr(providers, "_answer", lambda request: again)
+
+    assert "ended early: repeated_calls" in cb("chat", "-p", "scripted", "--tools", "calculator", "x").err
+
+
+def test_a_tool_that_fails_is_told(cb):
+    """K11: the failure of a tool is shown beside the answer."""
+    assert "calculator failed" in cb("chat", "-p", "scripted", "--tools", "calculator", "1 / 0").err
+
+
 class Terminal:
     """A chat in a terminal of its own."""
 
@@ -161,14 +197,19 @@ class Terminal:
         os.close(theirs)
         self._seen = ""
 
-    def until(self, text, seconds=30.0):
+    def until(self, text, seconds=60.0, *, nudge=lambda: None):
         """Waits until the terminal shows this text, after what was waited for before."""
         patience = time.monotonic() + seconds
         while text not in self._seen:
-            ready, _, _ = select.select([self.ours], [], [], max(0.0, patience - time.monotonic()))
-            assert ready, self._seen
-            self._seen += os.read(self.ours, 4096).decode()
+            assert time.monotonic() < patience, self._seen
+            if select.select([self.ours], [], [], 1.0)[0]:
+                self._seen += os.read(self.ours, 4096).decode()
+            else:
+                nudge()
         self._seen = self._seen.partition(text)[2]
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
 
     def type(self, text):
         os.write(self.ours, text.encode())
@@ -204,12 +245,13 @@ def test_an_interrupt_stops_the_answer_and_not_the_program(terminal, monkeypatch
         with asked:
             asked.settimeout(10)
             assert b"hello" in asked.recv(65536)
-            talk.process.send_signal(signal.SIGINT)
+            talk.interrupt()
             talk.until("stopped")
             assert b"" == asked.recv(65536)
     talk.until("> ")
-    talk.process.send_signal(signal.SIGINT)
-    talk.until("> ")
+    talk.interrupt()
+    # A signal that comes just before the terminal is read is noticed only afterwards.
+    talk.until("> ", nudge=talk.interrupt)
     talk.type("\x04")
 
     assert 0 == talk.process.wait(timeout=20)

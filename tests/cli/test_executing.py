@@ -138,7 +138,10 @@ def test_who_lacks_a_permission_is_told_how_to_give_it(cb):
     done = cb("execute", "subprocess", "-p", "command=echo hi", code=1)
 
     assert "the operator permits no program" in done.err
+    assert "give --set programs=echo, or --set programs='*' where" in done.err
     assert "--set KEY=VALUE (see `circuit-breaker executors describe subprocess`)" in done.err
+    document = cb("execute", "subprocess", "--json", "-p", "command=echo hi", code=1).document["error"]
+    assert "--set programs=echo" in document["message"]
     assert "--set" not in cb("execute", "subprocess", "-p", "command=5", "-p", "max_output=a", code=1).err
 
 

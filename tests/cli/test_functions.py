@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -89,6 +90,56 @@ def test_a_failure_is_told(fb):
     done = fb("run", "first", "--input", '{"word": "fail"}', code=1)
     assert "failed: no voice" in done.err
     assert "failed" == fb("run", "first", "--input", '{"word": "fail"}', "--json", code=1).document["status"]
+
+
+COUNTER = """
+id: counter
+executor: subprocess
+parameters: {command: "wc -w"}
+triggers: [{trigger_type: ResourceState, state: new}]
+"""
+
+
+@pytest.fixture
+def counter(here, fb):
+    """A function that needs a permission."""
+    (here / "counter.yaml").write_text(COUNTER)
+    fb("register", "counter.yaml")
+
+
+def test_a_function_runs_with_what_its_operator_permits(fb, counter):
+    """F8: the option that an error recommends makes the function run; faults are told line by line."""
+    refused = fb("run", "counter", "--input", '"to be"', code=1).err
+    assert "are wrong\n  - parameter 'command': 'wc' may not be run" in refused
+    (recommended,) = re.findall(r"give (--set subprocess.programs=wc),", refused)
+    assert ".under(" not in refused
+
+    assert 2 == json.loads(fb("run", "counter", "--input", '"to be"', *recommended.split()).out)
+
+
+def test_functions_work_with_what_their_operator_permits(fb, cb, counter):
+    """F18: `functions work` takes the same settings, and says why an execution failed."""
+    cb("run", "voices.py:jobs", "--data", '{"word": "hey"}')
+    failed = fb("work", "--until-idle")
+    assert "counter failed" in failed.out
+    assert "--set subprocess.programs=wc" in failed.err
+
+    cb("run", "voices.py:jobs", "--data", '{"word": "hey"}')
+    assert "counter success" in fb("work", "--until-idle", "--set", "subprocess.programs=wc").out
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "code"),
+    [
+        ("programs=wc", "'programs' is no EXECUTOR.KEY", 2),
+        ("nobody.programs=wc", "'nobody': is not installed", 3),
+        ("subprocess.program=wc", "did you mean 'programs'", 3),
+    ],
+)
+def test_a_wrong_setting_is_refused(fb, counter, given, words, code):
+    """F8: a setting names its executor and what that knows; otherwise nothing runs."""
+    assert words in fb("run", "counter", "--set", given, code=code).err
+    assert "no executions" in fb("executions").out
 
 
 def test_events_make_functions_run(fb, cb):

@@ -55,6 +55,10 @@ TOLD = [
         events.ActionFailed(*HEAD, transition="t", error=Data({"message": "'x'", "kind": "KeyError"})),
         "✗ t: failed: KeyError: 'x'",
     ),
+    (
+        events.ActionFailed(*HEAD, transition="t", error=Data({"message": "wrong\n  - one\n  - two"})),
+        "✗ t: failed: wrong: one; two",
+    ),
     (events.ActionInDoubt(*HEAD, "c:t:2"), "? t: interrupted, and may not be repeated"),
     (events.ActionCompensated(*HEAD, "t", "c:t:2"), "↶ t: undone"),
     (events.SignalReceived(*HEAD, "go"), "→ go: signal"),

@@ -67,7 +67,7 @@ FULL = FunctionDefinition(
     triggers=[
         WorkflowEvent("TransitionFired", workflow="order", condition=field("amount") > 3),
         ResourceState("done", workflow="order", input_mapping=FieldMapping({"result": "data"})),
-        FunctionCompletion("other", statuses=["failed"], condition="event.type == 'CaseCompleted'"),
+        FunctionCompletion("other", statuses=["failed"], loop=True, condition="event.type == 'CaseCompleted'"),
         ScheduledTime("0 9 * * MON-FRI", zone="Europe/Berlin", catch_up="all"),
         ScheduledTime(
             "every 5m", input_mapping=MergedMapping([TemplateMapping({"a": "{b}"}), FieldMapping({"c": "d"})])

@@ -122,7 +122,7 @@ async def test_a_schedule_that_is_changed_and_changed_back_begins_with_that_in_e
         for text in ("every 10m", "every 1h", "every 10m"):
             await one.create_function(function(ScheduledTime(text)))
             await moved(clock, "4m")
-        await moved(clock, *["4m"] * 4)
+        await moved(clock, *["4m"] * 3)
 
         assert ["00:18"] == await times(two, 1)
 
@@ -218,3 +218,14 @@ def test_the_ways_to_ask_a_schedule_agree(text, zone, last, minutes):
     if zone == "UTC" or "every" in text:
         assert (between[-1] if between else None) == times.latest(last, now)
     assert between[:3] == times.between(last, now, most=3)
+
+
+@given(text=texts, zone=zones, last=moments, minutes=st.integers(1, 3000))
+def test_a_schedule_goes_back_within_its_series(text, zone, last, minutes):
+    """ZB3: going on from an earlier moment gives the times that were given before."""
+    times, now = schedule(text, zone), last - timedelta(minutes=minutes)
+    reached = times.following(last)
+    begin = times.back(reached, now)
+
+    assert begin <= now
+    assert reached in times.between(begin, reached, most=10_000)

@@ -196,6 +196,23 @@ async def test_only_what_happens_after_the_registration_counts(engine, functions
     assert [102, 103] == sorted(result.input["amount"] for result in await settled(functions, 2))
 
 
+async def test_what_waits_for_a_function_is_dealt_with_although_it_is_registered_again(opened, engine):
+    """F18: its triggers may go and come back; only what happened while it had none does not count."""
+    async with opened(active=False) as (_, functions):
+        for number, triggers in enumerate([[ResourceState("pending")], [], [ResourceState("pending")]]):
+            await functions.create_function(function("echo", *triggers))
+            await ran(engine, number)
+    async with opened(config=QUICK) as (_, functions):
+        await functions.work(until_idle=True)
+
+        assert [0, 2] == sorted(result.input["amount"] for result in await settled(functions, 2))
+        await functions.create_function(function("echo"))
+        await ran(engine, 3)
+        await functions.create_function(function("echo", ResourceState("pending")))
+        await ran(engine, 4)
+        assert [0, 2, 4] == sorted(result.input["amount"] for result in await settled(functions, 3))
+
+
 async def test_a_function_that_gets_triggers_later_begins_then(engine, functions):
     """F18: a function without triggers that gets some does not run for what was before."""
     await functions.create_function(function("echo"))
@@ -297,12 +314,62 @@ async def test_functions_cannot_trigger_each_other_for_ever(opened):
         async with opened(config=QUICK) as (_, functions):
             await functions.create_function(function("ping"))
             await functions.create_function(function("pong", FunctionCompletion("ping")))
-            await functions.create_function(function("ping", FunctionCompletion("pong")))
+            await functions.create_function(function("ping", FunctionCompletion("pong", loop=True)))
             await functions.execute_function("ping")
-            results = await settled(functions, 5)
+            results = await settled(functions, 6)
 
-    assert [0, 1, 2, 3, 4] == sorted(result.generation for result in results)
+    succeeded = [result.generation for result in results if result.status == "success"]
+    assert [0, 1, 2, 3, 4] == sorted(succeeded)
+    assert ["functions_refused"] == [result.error["code"] for result in results if result.generation == 5]
     assert any("for ever" in line["event"] for line in logs)
+
+
+async def test_what_one_call_may_lead_to_is_bounded_in_number(opened):
+    """F18: functions that lead to several others stop after a number of executions, which the refused ones tell."""
+    config = FunctionConfig(execution_config=ExecutionConfig(poll=0.02, followers=30))
+    with warnings_told() as logs:
+        async with opened(config=config) as (_, functions), opened(config=config):
+            for name in "xyz":
+                await functions.create_function(function(name))
+            for name in "xyz":
+                others = [FunctionCompletion(other, loop=True) for other in "xyz" if other != name]
+                await functions.create_function(function(name, *others))
+            await functions.execute_function("x")
+            await functions.work(until_idle=True)
+            results = await settled(functions, 30, limit=1000)
+
+    ran = [result for result in results if result.status == "success"]
+    refused = [result for result in results if result.status != "success"]
+    assert 20 <= len(ran) <= 32
+    assert {"functions_refused"} == {result.error["code"] for result in refused}
+    assert len(refused) <= 2 * len(ran)
+    assert any("too many executions" in line["event"] for line in logs)
+
+
+async def test_a_function_that_watches_its_own_executions_ends(opened):
+    """F18: events of the executions of functions count as led to by these."""
+    with warnings_told():
+        async with opened(config=QUICK) as (_, functions):
+            await functions.create_function(
+                function("mirror", WorkflowEvent("CaseCompleted", workflow="function:mirror"))
+            )
+            await functions.execute_function("mirror")
+            results = await settled(functions, 6)
+
+    assert list(range(6)) == sorted(result.generation for result in results)
+
+
+async def test_a_ring_of_triggers_is_refused_unless_it_is_meant(functions):
+    """ZA21: functions that wait for each other's ends are refused, and the ring is named; ``loop`` allows it."""
+    await functions.create_function(function("ping"))
+    await functions.create_function(function("pong", FunctionCompletion("ping")))
+    with pytest.raises(FunctionInvalid, match="triggers: they lead back to the function: ping -> pong -> ping"):
+        await functions.create_function(function("ping", FunctionCompletion("pong")))
+    with pytest.raises(FunctionInvalid, match="chains: they lead back to the function: ping -> pong -> ping"):
+        await functions.create_function(function("pong", FunctionCompletion("ping"), chains=[FunctionChain("ping")]))
+
+    await functions.create_function(function("ping", FunctionCompletion("pong", loop=True)))
+    assert (await functions.get_function("ping")).triggers[0].loop
 
 
 LINKS = [
@@ -486,10 +553,11 @@ async def test_no_more_run_at_a_time_than_the_operator_wants(opened, world):
         (lambda: ResourceState("x", condition="data. >"), ConditionParsingError, "data. >"),
         (lambda: ResourceState("x", condition="'open"), ConditionParsingError, "closing quote"),
         (lambda: FunctionCompletion("x", statuses=["done"]), FunctionInvalid, "no execution has the status 'done'"),
+        (lambda: FunctionCompletion("x", loop="no"), FunctionInvalid, "loop: 'no' is neither true nor false"),
         (lambda: FunctionChain("x", "Sometimes"), FunctionInvalid, "no condition of a chain"),
         (lambda: FunctionChain("x", input_mapping=3), FunctionInvalid, "no input mapping"),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_a_wrong_trigger_is_refused_where_it_is_written(make, error, words):
     """F3, F7: what a trigger or a link cannot mean is refused with the remedy."""

@@ -31,7 +31,7 @@ from circuit_breaker.executors.execution import StandaloneContext
 from circuit_breaker.executors.parameters import Parameter, Unfit
 from circuit_breaker.executors.registry import find, installed
 
-__all__ = ["execute", "executors", "secrets_of"]
+__all__ = ["execute", "executors", "secrets_of", "settings_of"]
 
 
 @click.group(short_help="List and describe what can be executed.")
@@ -129,9 +129,10 @@ def execute(
     circuit-breaker execute subprocess --set programs=sort -p command='sort -r' -p stdin="$(ls)"
     circuit-breaker execute docker -p image=busybox -p command='echo hello'
     """  # noqa: D301 - click reads the mark of a paragraph that is not to be wrapped
+    output.setting = "--set "
     executor = _named(name)
     parameters = {**(document or {}), **_read(given, executor)}
-    decided = {**_settings(settings, executor), **({"secrets": secrets_of(secrets)} if secrets else {})}
+    decided = {**_own_settings(settings, executor), **({"secrets": secrets_of(secrets)} if secrets else {})}
     made = executor.under(**decided)(**parameters) if decided else executor(**parameters)
     try:
         outcome = complete(_executed(made.bind(_Told(output, key)), limit=timeout))
@@ -201,12 +202,41 @@ def _json(text: str) -> Any:
     return text
 
 
-def _settings(given: Iterable[str], executor: type[BaseExecutor]) -> dict[str, Any]:
+def _own_settings(given: Iterable[str], executor: type[BaseExecutor]) -> dict[str, Any]:
+    """The settings of an executor; its engine of containers is that of DOCKER_HOST unless they say another."""
+    docker = os.environ.get("DOCKER_HOST") if "base_url" in attrs.fields_dict(type(executor.settings)) else None
+    return ({"base_url": docker} if docker else {}) | _settings(_pairs(given, "--set"), executor)
+
+
+def settings_of(given: Iterable[str], known: Mapping[Any, Any]) -> dict[str, dict[str, Any]]:
+    """The settings of each executor, given as ``EXECUTOR.KEY=VALUE``.
+
+    Args:
+        given: What was typed.
+        known: Executors by name, beside those that are installed.
+
+    Raises:
+        ExecutorInvalid: There is no such executor or setting.
+    """
+    by_name: dict[str, list[tuple[str, str]]] = {}
+    for place, text in _pairs(given, "--set"):
+        name, separator, key = place.rpartition(".")
+        if not separator:
+            raise click.BadParameter(f"{place!r} is no EXECUTOR.KEY, such as subprocess.programs", param_hint="--set")
+        by_name.setdefault(name, []).append((key, text))
+    found = {}
+    for name, pairs in by_name.items():
+        kind = known.get(name) or find(name)
+        found[name] = _settings(pairs, kind)
+        kind.under(**found[name])
+    return found
+
+
+def _settings(given: Iterable[tuple[str, str]], executor: type[BaseExecutor]) -> dict[str, Any]:
     """The settings by name; what is a list of texts may be given as one, or one by one."""
     known = attrs.fields_dict(type(executor.settings))
-    docker = os.environ.get("DOCKER_HOST") if "base_url" in known else None
-    found: dict[str, Any] = {"base_url": docker} if docker else {}
-    for key, text in _pairs(given, "--set"):
+    found: dict[str, Any] = {}
+    for key, text in given:
         value = _json(text)
         if key in known and isinstance(known[key].default, tuple | frozenset):
             found[key] = [*found.get(key, ()), *(value if isinstance(value, list) else [text])]

@@ -11,18 +11,19 @@ from typing import Any
 import click
 from rich.table import Table
 
-from circuit_breaker.cli.commands.executing import secrets_of
+from circuit_breaker.cli.commands.executing import secrets_of, settings_of
 from circuit_breaker.cli.definitions import DOCUMENTS, module_of
 from circuit_breaker.cli.exits import ExitCode
 from circuit_breaker.cli.options import Seconds, import_option, output_options, storage_option
 from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.remedies import in_commands
 from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.stopping import complete
 from circuit_breaker.cli.visible import Line
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import DocumentInvalid, FunctionInvalid, FunctionNotFound
 from circuit_breaker.functions.config import ExecutionConfig, FunctionConfig
-from circuit_breaker.functions.definition import FunctionDefinition
+from circuit_breaker.functions.definition import CONTAINER, FunctionDefinition
 from circuit_breaker.functions.documents import function_schema, load_function
 from circuit_breaker.functions.execution import FunctionResult, result_of
 from circuit_breaker.functions.manager import FunctionManager
@@ -36,6 +37,13 @@ __all__ = ["functions"]
 STYLES = {ExecutionStatus.SUCCESS: "green", ExecutionStatus.FAILED: "red", ExecutionStatus.TIMED_OUT: "red"}
 secret_option = click.option(
     "--secret", "secrets", multiple=True, metavar="NAME", help="A secret, from the variable of that name."
+)
+set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="EXECUTOR.KEY=VALUE",
+    help="What the operator of an executor decides, such as subprocess.programs=wc; may be repeated.",
 )
 docker_option = click.option(
     "--docker",
@@ -52,13 +60,17 @@ async def _open(
     *,
     secrets: Sequence[str] = (),
     docker: str | None = None,
+    settings: Sequence[str] = (),
     active: bool = False,
     poll: float = 5.0,
     existing: bool = True,
 ) -> AsyncIterator[tuple[Engine, FunctionManager]]:
     """An engine and a manager on the journal that was named."""
+    executors = settings_of(settings, session.registry.executors)
     config = FunctionConfig(
-        docker_config={"base_url": docker} if docker else {}, execution_config=ExecutionConfig(poll=poll)
+        docker_config=({"base_url": docker} if docker else {}) | executors.pop(CONTAINER, {}),
+        executor_configs=executors,
+        execution_config=ExecutionConfig(poll=poll),
     )
     async with (
         session.engine(existing=existing) as engine,
@@ -188,6 +200,7 @@ async def _shown(session: Session, function: str, version: str | None) -> tuple[
     "--id", "execution", metavar="EXECUTION", help="The id of the execution; made from the time unless given."
 )
 @docker_option
+@set_option
 @secret_option
 @import_option
 @storage_option
@@ -199,11 +212,16 @@ def run(
     function: str,
     text: str | None,
     execution: str | None,
-    docker: str | None,
-    secrets: Sequence[str],
+    **options: Any,
 ) -> None:
-    """Run a function once, and print its output as JSON; its logs go to standard error."""
-    result = complete(_run(session, function, _json(text), execution, docker=docker, secrets=secrets))
+    """Run a function once, and print its output as JSON; its logs go to standard error.
+
+    What an operator decides, such as which programs may run, is given with --set; given several times, it is a list.
+
+    \b
+    circuit-breaker functions run counter --set subprocess.programs=wc --input '"to be or not"'
+    """  # noqa: D301 - click reads the mark of a paragraph that is not to be wrapped
+    result, executor = complete(_run(session, function, _json(text), execution, **options))
     output = session.output
     if output.json:
         output.document(result.to_document())
@@ -211,7 +229,7 @@ def run(
         for line in result.logs:
             output.note(line.line)
         if result.error:
-            output.warn(f"{result.status}: {result.error.get('message', '')}")
+            _tell_error(output, result, executor)
         else:
             output.document(result.output)
     if result.status is not ExecutionStatus.SUCCESS:
@@ -227,9 +245,20 @@ def _json(text: str | None) -> Any:
         raise click.BadParameter(f"{text[:60]!r} is no JSON: {error}", param_hint="--input") from error
 
 
-async def _run(session: Session, function: str, given: Any, execution: str | None, **options: Any) -> FunctionResult:
+async def _run(
+    session: Session, function: str, given: Any, execution: str | None, **options: Any
+) -> tuple[FunctionResult, str]:
     async with _open(session, **options) as (_, manager):
-        return await manager.execute_function(function, given, id=execution)
+        definition = await manager.get_function(function)
+        return await manager.execute_function(function, given, id=execution), definition.executor_name
+
+
+def _tell_error(output: Output, result: FunctionResult, executor: str) -> None:
+    """Why an execution has failed, line by line, with the option that permits what was not."""
+    first, *more = in_commands(result.error.get("message", ""), setting=f"--set {executor}.").splitlines() or [""]
+    output.warn(f"{result.status}: {first}")
+    for line in more:
+        output.errors.print(Line(line), soft_wrap=True)
 
 
 @functions.command(short_help="List executions.")
@@ -329,17 +358,18 @@ async def _cancelled(session: Session, execution: str, reason: str, by: str) -> 
     help="The longest time until work of other processes is noticed.",
 )
 @docker_option
+@set_option
 @secret_option
 @import_option
 @storage_option
 @output_options
 @with_session
-def work(session: Session, *, until_idle: bool, poll: float, docker: str | None, secrets: Sequence[str]) -> None:
+def work(session: Session, **options: Any) -> None:
     """Run functions because of events, ends of other functions and times, until it is stopped.
 
     Any number of these may run on one journal: each event makes a function run once.
     """
-    complete(_work(session, until_idle=until_idle, poll=poll, docker=docker, secrets=secrets))
+    complete(_work(session, **options))
 
 
 async def _work(session: Session, *, until_idle: bool, **options: Any) -> None:
@@ -348,7 +378,10 @@ async def _work(session: Session, *, until_idle: bool, **options: Any) -> None:
         async def tell(event: Event) -> None:
             case = await engine.get(event.case)
             if case.workflow.startswith(PREFIX):
-                _tell(session.output, result_of(case))
+                result = result_of(case)
+                _tell(session.output, result)
+                if result.error and not session.output.json:
+                    _tell_error(session.output, result, (await manager.get_function(result.function_id)).executor_name)
 
         engine.on(tell, CaseCompleted, CaseCancelled)
         await manager.work(until_idle=until_idle)
