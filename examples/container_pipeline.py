@@ -20,7 +20,7 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
-from circuit_breaker import Case, Engine, Workflow, connect, field, flow, states
+from circuit_breaker import Case, Engine, Workflow, connect, field, flow, states, template
 from circuit_breaker.executors import DockerExecutor
 
 IMAGE = "circuit-breaker.example/busybox:latest"
@@ -66,7 +66,7 @@ def pipeline(container: type[DockerExecutor], folder: Path) -> Workflow:
             container,
             image=IMAGE,
             command="sha256sum /data/report.csv",
-            volumes=[f"{folder}:/data:ro"],
+            volumes=[template("{results.report.artifacts_to}:/data:ro")],
             result="sum",
         ),
         flow(unclear >> received).transition("rewrite").manual(),

@@ -109,9 +109,10 @@ async def test_artifacts_are_copied_out(executor, tmp_path):
         artifacts_to=str(tmp_path / "artifacts"),
     ).execute()
 
-    places = {"/out/tree": str(tmp_path / "artifacts" / "tree"), "/out/b": str(tmp_path / "artifacts" / "b")}
-    assert places == outcome["artifacts"]
-    assert "a\n" == (tmp_path / "artifacts" / "tree" / "a").read_text()
+    place = tmp_path / "artifacts" / outcome["container"]
+    assert str(place) == outcome["artifacts_to"]
+    assert {"/out/tree": str(place / "tree"), "/out/b": str(place / "b")} == outcome["artifacts"]
+    assert "a\n" == (place / "tree" / "a").read_text()
 
 
 async def test_a_directory_is_shared(executor, tmp_path):
@@ -142,9 +143,9 @@ async def test_a_container_can_do_little(executor):
 
 
 async def test_an_image_may_say_who_it_runs_as(executor, dockerd):
-    """B1: the user of an image stays, unless it is root; the author can name another."""
+    """B1: the user of an image stays if it is a number and not root; the author can give another."""
     client = dockerd.client()
-    add_busybox(client, "circuit-breaker.test/app:1", "USER app", "WORKDIR /app", 'ENTRYPOINT ["/bin/id"]')
+    add_busybox(client, "circuit-breaker.test/app:1", "USER 1000", "WORKDIR /app", 'ENTRYPOINT ["/bin/id"]')
     client.close()
 
     assert 1000 == (await executor(image="circuit-breaker.test/app:1", command="-u").execute())["output"]

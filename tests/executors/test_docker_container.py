@@ -15,12 +15,13 @@ from circuit_breaker.errors import ExecutorInvalid, ParameterInvalid
 from circuit_breaker.executors.docker import DockerExecutor
 from circuit_breaker.executors.docker.document import creation, name_of
 from circuit_breaker.executors.docker.image import Image, Reference
+from circuit_breaker.executors.docker.mounts import Unusable
 from circuit_breaker.executors.docker.reading import read_container
 from circuit_breaker.executors.docker.run import is_leftover, moment
 from circuit_breaker.executors.docker.settings import DockerSettings, size
 from circuit_breaker.executors.secrets import secret
 
-ROOTLESS = Image("sha256:1", "sha256:2", "app")
+ROOTLESS = Image("sha256:1", "sha256:2", "1000:1000")
 
 
 def values_of(**parameters):
@@ -131,6 +132,10 @@ def test_everything_that_is_wrong_is_told_at_once():
     [
         ({"input_file": "/in/x"}, "parameter 'input_file': is where the input goes, and there is none"),
         ({"artifacts": ["/out/x"]}, "parameter 'artifacts': and 'artifacts_to' belong together"),
+        (
+            {"artifacts": ["/a/r", "/b/r"], "artifacts_to": "/"},
+            "parameter 'artifacts': '/b/r' has the name of another",
+        ),
         ({"output": "none", "output_file": "/out/x"}, "parameter 'output_file': is given, and output is 'none'"),
         ({"command": ["a\0b"]}, "parameter 'command': holds a NUL character"),
         ({"environment": {"A": "\0"}}, "parameter 'environment': A holds a NUL character"),
@@ -138,6 +143,9 @@ def test_everything_that_is_wrong_is_told_at_once():
         ({"input": object()}, "parameter 'input': is no JSON"),
         ({"user": "a b"}, "parameter 'user': 'a b' is no user"),
         ({"user": "00"}, "parameter 'user': '00' is root"),
+        ({"user": "1000:0"}, "parameter 'user': '1000:0' is root"),
+        ({"user": "app"}, "parameter 'user': 'app' may be root in the image"),
+        ({"user": "1000:staff"}, "parameter 'user': '1000:staff' may be root in the image"),
         ({"memory": "1k"}, "parameter 'memory': '1k' is out of bounds"),
         ({"volumes": ["data"]}, "parameter 'volumes': 'data' is no volume"),
         ({"volumes": ["data:/data:xx"]}, "parameter 'volumes': 'data:/data:xx' is no volume"),
@@ -149,7 +157,7 @@ def test_everything_that_is_wrong_is_told_at_once():
 )
 def test_a_contradiction_is_a_fault(parameters, fault):
     """A5: what cannot be is told with the parameter and the value."""
-    faults = faults_of(**parameters)
+    faults = faults_of(DockerSettings(artifacts=["/"]), **parameters)
 
     assert 1 == len(faults)
     assert faults[0].startswith(fault)
@@ -218,19 +226,51 @@ def test_a_container_is_secure_unless_more_is_asked_for():
     assert {"max-size", "max-file"} <= host["LogConfig"]["Config"].keys()
     assert not host["Mounts"]
     assert not {"Privileged", "Devices", "Binds", "PidMode", "AutoRemove", "Runtime"} & host.keys()
-    assert "User" not in document
+    assert "1000:1000" == document["User"]
     assert "OpenStdin" in document
     assert not document["OpenStdin"]
 
 
-@pytest.mark.parametrize("user", ["", "0", "00", "root", "0:0", "root:root"])
+@pytest.mark.parametrize("user", ["", "0", "00", "root", "0:0", "root:root", "app", "app:app", "1000:0", "0:5", "7:x"])
 def test_an_image_of_root_runs_as_nobody(user):
-    """B1: where the image says root or nothing, its programs run as nobody, unless the author says whom."""
+    """B1: where the image says root, a name (it may mean root) or nothing, nobody runs, unless the author says whom."""
     image = Image("sha256:1", "sha256:1", user)
 
     assert "65534:65534" == document_of(image=image)["User"]
-    assert "1000" == document_of(image=image, user="1000")["User"]
+    assert "1000:1000" == document_of(image=image, user="1000")["User"]
+    assert "1000:5" == document_of(image=image, user="1000:5")["User"]
     assert "root" == document_of(DockerSettings(allow_root=True), image=image, user="root")["User"]
+
+
+def test_an_operator_may_trust_the_names_of_images():
+    """B1: a name, or root's group, counts where the operator allows root; an image of root runs as nobody even then."""
+    trusting = DockerSettings(allow_root=True)
+    users = {
+        user: document_of(trusting, Image("sha256:1", "sha256:1", user))["User"] for user in ("app", "7:0", "root")
+    }
+
+    assert {"app": "app", "7:0": "7:0", "root": "65534:65534"} == users
+
+
+def test_a_number_without_a_group_has_that_of_the_same_number():
+    """B1: what group the image gives to a user does not count, since it may be root's."""
+    assert "1000:1000" == document_of(image=Image("sha256:1", "sha256:1", "1000"))["User"]
+
+
+def test_a_way_to_a_volume_that_changed_is_refused(tmp_path):
+    """B1: who put a link in place of a directory, after it was allowed, gets nothing mounted."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "other").mkdir()
+    settings = DockerSettings(mounts=[tmp_path], volumes=["cache"])
+    container = container_of(settings, volumes=[f"{tmp_path}/data:/data", "cache:/cache"])
+    for volume in container.volumes:
+        volume.check(settings)
+    (tmp_path / "data").rmdir()
+    for elsewhere, words in (("other", "leads elsewhere by now"), ("..", "outside of what the operator allows")):
+        (tmp_path / "data").symlink_to(tmp_path / elsewhere)
+        with pytest.raises(Unusable, match=words):
+            container.volumes[0].check(settings)
+        (tmp_path / "data").unlink()
 
 
 def test_what_is_asked_for_is_in_the_document():

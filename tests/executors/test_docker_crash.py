@@ -247,6 +247,63 @@ async def test_containers_of_nobody_are_swept(dockerd, executor):
         client.close()
 
 
+async def test_what_somebody_waits_for_is_not_swept(dockerd, executor, monkeypatch):
+    """A container that is found again after a long time is harvested, and the sweep takes only those of nobody."""
+    monkeypatch.setattr("circuit_breaker.executors.docker.job.DAY", -1.0)
+    print_random = {"command": "cat /proc/sys/kernel/random/uuid"}
+    with monkeypatch.context() as patched:
+        patched.setattr("circuit_breaker.executors.docker.engine.DockerEngine.remove", lambda *_: None)
+        works = [executor(**print_random).bind(Attempt(key=key)) for key in ("a", "b", "c")]
+        first = [(await work.execute())["output"] for work in works]
+    monkeypatch.setattr("circuit_breaker.executors.docker.job._DESKS", {})  # as a process that has just begun
+    outcomes = await asyncio.gather(*(work.execute() for work in works[:2]))
+
+    assert sorted(first[:2]) == sorted(outcome["output"] for outcome in outcomes)
+
+
+async def test_what_runs_although_its_time_is_up_is_swept(dockerd, executor, monkeypatch):
+    """Whoever waited for it would have ended it: it is the container of nobody."""
+    monkeypatch.setattr("circuit_breaker.executors.docker.sweep._LATE", -60.0)
+    client = dockerd.client()
+    for name, seconds in (("late", "10"), ("early", "1000")):
+        labels = {"circuit-breaker.key": name, "circuit-breaker.timeout": seconds}
+        client.create_container(BUSYBOX, "sleep 60", name=name, labels=labels)
+        client.start(name)
+
+    assert ["late"] == await type(executor()).sweep()
+    client.remove_container("early", force=True)
+    client.close()
+
+
+async def test_who_ended_in_time_is_no_timeout(executor, left):
+    """What counts is how long the container ran, and not when somebody came to look."""
+    work = {"command": ["sh", "-c", "sleep 0.1; echo end"], "timeout": 1.5}
+    await executor(**work).bind(Attempt()).execute()
+    await asyncio.sleep(2)
+
+    assert "end" == (await executor(**work).bind(Attempt()).execute())["output"]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+async def test_half_an_input_has_no_outcome(executor, folder, dockerd, monkeypatch, marked):
+    """The process died while it gave the input: the container is replaced; one that has all of it is harvested."""
+    monkeypatch.setattr("circuit_breaker.executors.docker.job._FEEDING", 0.1)
+    script = ["sh", "-c", "echo x >>/folder/ran; wc -c"]
+    work = executor(command=script, input="x" * 100).bind(Attempt())
+    if not marked:
+        monkeypatch.setattr("circuit_breaker.executors.docker.engine.DockerEngine.mark", lambda *_: None)
+    for kept in ("remove", "unmark"):
+        monkeypatch.setattr(f"circuit_breaker.executors.docker.engine.DockerEngine.{kept}", lambda *_: None)
+    name = (await work.execute())["container"]
+    monkeypatch.undo()
+
+    assert (name, 102) == ((again := await work.bind(Attempt()).execute())["container"], again["output"])
+    assert ("x\n" if marked else "x\nx\n") == (folder / "ran").read_text()
+    client = dockerd.client()
+    assert [] == [volume for volume in client.volumes()["Volumes"] or () if volume["Name"].endswith("-fed")]
+    client.close()
+
+
 async def test_strays_are_swept_when_they_are_no_longer_young(dockerd, executor, monkeypatch):
     """Work that is in progress keeps its container; of all other work it is taken away, running or not."""
     monkeypatch.setattr("circuit_breaker.executors.docker.sweep._YOUNG", -60.0)

@@ -40,7 +40,7 @@ async def test_an_image_is_pulled_once(dockerd):
         asked = len(registry.asked)
         again = await kind(image=f"{registry.image}:1", command="/bin/id -u", platform="linux/amd64").execute()
 
-        assert (1000, asked) == (outcome["output"], len(registry.asked))
+        assert (65534, asked) == (outcome["output"], len(registry.asked))
         await kind(image=f"{registry.image}@{outcome['digest']}", command="/bin/id", pull="always").execute()
     assert outcome["digest"] == again["digest"]
     assert asked < len(registry.asked)
@@ -149,6 +149,9 @@ class FakeEngine:
     def container(self, name):
         return self.found
 
+    def unmark(self, name):
+        """Nothing is marked."""
+
     def remove(self, identity):
         self.removed.append(identity)
 
@@ -170,6 +173,8 @@ def run():
             found=None,
             streams=streams,
             harvest=dict,
+            check=lambda: None,
+            most_written=1,
             began=print,
         )
 
@@ -209,6 +214,15 @@ def test_a_run_that_was_stopped_before_it_began_does_nothing(run):
     with pytest.raises(Stopped):
         stopped.work()
     assert [] == engine.removed
+
+
+@pytest.mark.parametrize(("ended", "counts"), [("00:00:10", 0.0), ("02:00:00", 7200.0)])
+def test_the_time_of_a_container_is_that_in_which_it_ran(run, ended, counts):
+    """One that ended in its time, which is an hour here, is no timeout, whenever it is found; one that ran on is."""
+    state = {"Status": "exited", "StartedAt": "2020-01-01T00:00:00Z", "FinishedAt": f"2020-01-01T{ended}Z"}
+
+    assert counts == run(FakeEngine())._running_for(state)
+    assert run(FakeEngine())._running_for({**state, "Status": "running"}) > 3600
 
 
 def test_output_for_a_loop_that_is_gone_stops_the_run(run):

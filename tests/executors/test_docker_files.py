@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_breaker.errors import OutputInvalid, OutputTooLarge
-from circuit_breaker.executors.docker.files import copied, packed, read_file
+from circuit_breaker.executors.docker.delivery import Delivery
+from circuit_breaker.executors.docker.files import packed, read_file
 
 RESULT = PurePosixPath("/out/result")
 
@@ -66,36 +67,91 @@ def test_an_archive_that_breaks_off_is_an_error():
         read_file(archive(("result", b"x" * 5000, tarfile.REGTYPE))[:3], RESULT, limit=5000)
 
 
-def test_a_tree_is_copied_whole(tmp_path):
-    """Directories and files arrive under the name of the path, and replace what was there."""
-    tree = [
+def delivered(target, *trees, limit=100):
+    """Puts down trees, each at its path, as one work does."""
+    with Delivery.to(target, "work", limit=limit) as delivery:
+        for path, tree in trees:
+            delivery.take(archive(*tree), PurePosixPath(path))
+
+
+def tree_of(content):
+    return [
         ("result", b"", tarfile.DIRTYPE),
         ("result/deep", b"", tarfile.DIRTYPE),
-        ("result/deep/a", b"new", tarfile.REGTYPE),
+        ("result/deep", b"", tarfile.DIRTYPE),
+        ("result/deep/a", content, tarfile.REGTYPE),
     ]
-    (tmp_path / "result").mkdir()
-    (tmp_path / "result" / "old").touch()
 
-    assert (tmp_path / "result", 3) == copied(archive(*tree), RESULT, tmp_path, limit=3)
-    assert b"new" == (tmp_path / "result" / "deep" / "a").read_bytes()
-    assert not (tmp_path / "result" / "old").exists()
-    assert ["result"] == [path.name for path in tmp_path.iterdir()]
+
+def test_a_tree_arrives_whole(tmp_path):
+    """Directories and files arrive in a directory of the work, under the names of their paths."""
+    delivered(tmp_path, ("/out/result", tree_of(b"new")), ("/out/b", [("b", b"", tarfile.REGTYPE)]), limit=3)
+
+    assert b"new" == (tmp_path / "work" / "result" / "deep" / "a").read_bytes()
+    assert ["b", "result"] == sorted(path.name for path in (tmp_path / "work").iterdir())
+    assert ["work"] == [path.name for path in tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("before", ["file", "link", "directory"])
-@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.DIRTYPE])
-def test_what_arrives_replaces_what_was_there(before, kind, tmp_path):
-    """A file can replace a directory and the other way round; a link that was there is not followed."""
+def test_only_what_the_same_work_left_is_replaced(before, tmp_path):
+    """What else is there stays; a link in the place of the directory is not followed."""
+    elsewhere, place = tmp_path / "elsewhere", tmp_path / "target" / "work"
+    (elsewhere / "result").mkdir(parents=True)
+    place.parent.mkdir()
+    (place.parent / "result").write_text("of somebody else")
+    {"file": place.touch, "link": lambda: place.symlink_to(elsewhere), "directory": (place / "old").mkdir}[before](
+        **({"parents": True} if before == "directory" else {})
+    )
+
+    delivered(place.parent, ("/out/result", tree_of(b"x")))
+    assert ["result"] == [path.name for path in place.iterdir()]
+    assert not place.is_symlink()
+    assert [] == list((elsewhere / "result").iterdir())
+    assert "of somebody else" == (place.parent / "result").read_text()
+
+
+def test_no_link_is_followed_on_the_way(tmp_path):
+    """A directory that somebody has put a link in place of is not entered, and nothing is written elsewhere."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    place = tmp_path / "target" / "result"
-    place.parent.mkdir()
-    {"file": place.touch, "link": lambda: place.symlink_to(elsewhere), "directory": place.mkdir}[before]()
+    (tmp_path / "target").symlink_to(elsewhere)
 
-    copied(archive(("result", b"", kind)), RESULT, place.parent, limit=1)
-    assert (kind == tarfile.DIRTYPE) is place.is_dir()
-    assert not place.is_symlink()
-    assert elsewhere.is_dir()
+    with pytest.raises(OutputInvalid, match=r"'target' of .* is no directory any more"):
+        delivered(tmp_path / "target", ("/out/result", tree_of(b"x")))
+    assert [] == list(elsewhere.iterdir())
+
+
+def test_no_link_is_followed_below(tmp_path):
+    """The same while the files arrive: a directory that just arrived is not trusted either."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    def swapping(content):
+        for number in range(0, len(content), 512):
+            yield content[number : number + 512]
+            for folder in tmp_path.glob(".incoming-*/result/deep"):
+                if not folder.is_symlink():
+                    folder.rmdir()
+                    folder.symlink_to(elsewhere)
+
+    folders = [(name, b"", tarfile.DIRTYPE) for name in ("result", "result/deep")]
+    tree = [*folders, ("result/pad", bytes(30_000), tarfile.REGTYPE), ("result/deep/evil", b"x", tarfile.REGTYPE)]
+    with (
+        pytest.raises(OutputInvalid, match="is no directory any more"),
+        Delivery.to(tmp_path, "work", limit=40_000) as delivery,
+    ):
+        delivery.take(swapping(b"".join(archive(*tree))), RESULT)
+    assert [elsewhere] == list(tmp_path.iterdir())
+    assert [] == list(elsewhere.iterdir())
+
+
+def test_a_place_that_cannot_be_taken_is_an_error(tmp_path, monkeypatch):
+    """Somebody else who is always faster is no reason to wait for ever."""
+    monkeypatch.setattr("circuit_breaker.executors.docker.delivery._TRIES", 0)
+
+    with pytest.raises(OutputInvalid, match="'work' cannot be put where the artifacts go"):
+        delivered(tmp_path, ("/out/result", tree_of(b"x")))
+    assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -117,7 +173,7 @@ def test_nothing_gets_out_of_its_directory(name, kind, words, tmp_path):
     target.mkdir()
 
     with pytest.raises(OutputInvalid, match=words):
-        copied(archive((name, b"", kind)), RESULT, target, limit=100)
+        delivered(target, ("/out/result", [(name, b"", kind)]))
     assert [target] == list(tmp_path.iterdir())
     assert [] == list(target.iterdir())
 
@@ -131,14 +187,14 @@ def test_artifacts_have_a_limit(tmp_path):
     ]
 
     with pytest.raises(OutputTooLarge, match="more than 3 bytes"):
-        copied(archive(*tree), RESULT, tmp_path, limit=3)
+        delivered(tmp_path, ("/out/result", tree), limit=3)
     assert [] == list(tmp_path.iterdir())
 
 
 def test_artifacts_are_not_too_many(tmp_path, monkeypatch):
     """A flood of empty files is refused too."""
-    monkeypatch.setattr("circuit_breaker.executors.docker.files._MOST_FILES", 2)
+    monkeypatch.setattr("circuit_breaker.executors.docker.delivery._MOST_FILES", 2)
     tree = [("result", b"", tarfile.DIRTYPE), *((f"result/{n}", b"", tarfile.REGTYPE) for n in range(2))]
 
     with pytest.raises(OutputTooLarge, match="more than 2 files"):
-        copied(archive(*tree), RESULT, tmp_path, limit=3)
+        delivered(tmp_path, ("/out/result", tree), limit=3)

@@ -6,7 +6,14 @@ import asyncio
 
 import pytest
 
-from circuit_breaker.errors import ActionTimeout, ImageUnavailable, ProgramFailed
+from circuit_breaker.errors import (
+    ActionTimeout,
+    ImageUnavailable,
+    OutputInvalid,
+    OutputTooLarge,
+    ParameterInvalid,
+    ProgramFailed,
+)
 from circuit_breaker.executors import StandaloneContext
 from circuit_breaker.executors.docker import DockerExecutor
 from tests.services.dockerd import until
@@ -43,7 +50,7 @@ async def test_files_go_in_and_come_out(executor, tmp_path):
     ).execute()
 
     assert [1, 2] == outcome["output"]
-    assert "a\n" == (tmp_path / "z" / "a").read_text()
+    assert "a\n" == (tmp_path / outcome["container"] / "z" / "a").read_text()
 
 
 async def test_a_container_can_do_little(executor):
@@ -96,3 +103,32 @@ async def test_what_was_left_behind_is_swept(executor, monkeypatch):
     assert [] == await kind.sweep()
     assert [] == await kind.sweep(keep=["other"])
     assert [name] == await kind.sweep(older_than=0)
+
+
+async def test_files_and_shared_directories_go_together(executor, tmp_path):
+    """Podman tells of every path where it leads: only a link is refused."""
+    work = executor(
+        command=["sh", "-c", "ls /data | wc -l >/out/deep/n"],
+        volumes=[f"{tmp_path}:/data:ro"],
+        input=1,
+        input_file="/in/x",
+        output_file="/out/deep/n",
+    )
+    linked = executor(command="true", volumes=[f"{tmp_path}:/data"], output_file="/proc/../bin/sh/x")
+
+    assert 0 == (await work.execute())["output"]
+    with pytest.raises(ParameterInvalid):
+        await linked.execute()
+    with pytest.raises(OutputInvalid, match="'/bin/sh' is a link"):
+        await linked.update_context(output_file="/bin/sh/x").execute()
+
+
+async def test_a_disk_is_not_filled(executor):
+    """A container with files of its own is ended when it writes more than the operator allows."""
+    kind = type(executor()).under(max_disk="4m")
+    work = kind(
+        image=BUSYBOX, command=["sh", "-c", "head -c 9000000 /dev/zero >/out/a; sleep 60"], output_file="/out/b"
+    )
+
+    with pytest.raises(OutputTooLarge, match="wrote more than 4194304 bytes"):
+        await work.execute()

@@ -32,7 +32,7 @@ class Container:
         environment: Texts, or references to secrets, by name.
         volumes: Directories that it shares.
         working_dir: Where it works, or None for what the image says.
-        user: Whom it runs as, or None for the user of the image, and nobody where that is root.
+        user: Whom it runs as, or None for the user of the image, and nobody where that may be root.
         network: The network that it joins; ``"none"`` is none.
         memory: Bytes of memory, its temporary files included.
         cpus: Processors.
@@ -84,6 +84,11 @@ class Container:
         files = (*((self.output_file,) if self.output_file else ()), *self.artifacts)
         parents = dict.fromkeys(file.parent for file in files)
         return tuple(str(parent) for parent in parents if not self.is_shared(parent))
+
+    @property
+    def writes_root(self) -> bool:
+        """Whether it needs a root that can be written to."""
+        return bool(self.directories) or self.input_file is not None
 
     def is_shared(self, path: PurePosixPath) -> bool:
         """Whether the path lies in a volume."""

@@ -39,6 +39,7 @@ def ownership(executor: str, execution: ExecutionContext, container: Container) 
         "transition": execution.transition,
         "executor": executor,
         "attempt": str(execution.attempt),
+        "timeout": f"{container.timeout:g}",
         "image": container.image.text,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -66,7 +67,7 @@ def creation(
         "Cmd": list(container.command) if container.command else None,
         "Entrypoint": list(container.entrypoint) if container.entrypoint else None,
         "Env": [f"{name}={value}" for name, value in environment.items()],
-        "User": container.user or (NOBODY if image.is_root else None),
+        "User": container.user or image.runs_as(names=settings.allow_root) or NOBODY,
         "WorkingDir": container.working_dir,
         "Labels": {**container.labels, **labels},
         "OpenStdin": stdin,
@@ -84,7 +85,7 @@ def _host(container: Container, settings: DockerSettings, *, podman: bool) -> di
         "NetworkMode": container.network,
         "Init": True,
         # Files that outlive the program need a layer that can be written to; nobody but root can write elsewhere in it.
-        "ReadonlyRootfs": not container.directories and container.input_file is None,
+        "ReadonlyRootfs": not container.writes_root,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "Memory": container.memory,

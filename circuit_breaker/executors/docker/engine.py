@@ -5,122 +5,66 @@ API of the engine: https://docs.docker.com/reference/api/engine/version/v1.41/; 
 
 from __future__ import annotations
 
+import base64
+import json
 import socket
-import struct
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from pathlib import PurePosixPath
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-import attrs
 import docker
 import requests.exceptions
-import urllib3.exceptions
-from docker.errors import APIError, DockerException
+from docker.errors import APIError
 
 from circuit_breaker.errors import ServiceFailed, ServiceUnavailable, words_of
+from circuit_breaker.executors.docker.attachment import GONE, Attachment, Log
 from circuit_breaker.executors.docker.settings import usual_addresses
 from circuit_breaker.executors.secrets import Redaction
 
-__all__ = ["Attachment", "DockerEngine", "Log"]
+__all__ = ["DockerEngine", "answers"]
 
 OLDEST: Final = "1.41"
-_PIECE: Final = 64 * 1024
 _PROBE: Final = 5.0
+_SOON: Final = 0.5
 _PORT: Final = 2375
-_GONE: Final = (OSError, urllib3.exceptions.HTTPError, DockerException)
+_STAT: Final = "X-Docker-Container-Path-Stat"
+_LINK: Final = 1 << 27  # as Go has it
 _START: Final = "start Docker or Podman, or say where the engine is: DockerExecutor.under(base_url=...)"
 
 
-def _obstacle(address: str) -> str:
+def _obstacle(address: str, within: float = _PROBE) -> str:
     """Why nobody answers at the address, or an empty text."""
     parts = urlsplit(address)
     try:
         if parts.scheme == "unix":
             with socket.socket(socket.AF_UNIX) as probe:
-                probe.settimeout(_PROBE)
+                probe.settimeout(within)
                 probe.connect(parts.path)
         else:
-            socket.create_connection((parts.hostname or "", parts.port or _PORT), _PROBE).close()
+            socket.create_connection((parts.hostname or "", parts.port or _PORT), within).close()
     except (OSError, ValueError) as error:
         return getattr(error, "strerror", None) or str(error)
     return ""
 
 
+def answers(base_url: str | None) -> bool:
+    """Whether the engine at the address, or the first at one of the usual ones, answers within half a second."""
+    for address in (base_url,) if base_url else usual_addresses():
+        if not _obstacle(address, _SOON):
+            client = docker.APIClient(base_url=address, version=OLDEST, timeout=_SOON)  # type: ignore[arg-type]
+            try:
+                return bool(client.ping())
+            except GONE:
+                return False
+            finally:
+                client.close()
+    return False
+
+
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
-
-
-@attrs.define(eq=False)
-class Attachment:
-    """The standard streams of a container that has not begun yet."""
-
-    _stream: Any
-    _socket: socket.socket = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._socket = getattr(self._stream, "_sock", self._stream)
-        self._socket.settimeout(None)
-
-    def frames(self) -> Iterator[tuple[int, bytes]]:
-        """Pieces of output as they come, each with 1 for the standard output or 2 for the standard error."""
-        with suppress(OSError):  # stopped, or lost; which of them is seen by whoever asks for the exit code
-            while len(header := self._exactly(8)) == 8:
-                stream, left = struct.unpack(">BxxxL", header)
-                while left and (piece := self._socket.recv(min(left, _PIECE))):
-                    left -= len(piece)
-                    yield stream, piece
-
-    def _exactly(self, count: int) -> bytes:
-        found = b""
-        while len(found) < count and (piece := self._socket.recv(count - len(found))):
-            found += piece
-        return found
-
-    def feed(self, data: bytes) -> None:
-        """Writes the standard input and ends it; a program that ends without reading it is no error."""
-        with suppress(OSError):
-            self._socket.sendall(data)
-            self._socket.shutdown(socket.SHUT_WR)
-
-    def stop(self) -> None:
-        """Ends :meth:`frames` and :meth:`feed`, wherever they are."""
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Gives the connection back."""
-        self.stop()
-        response = getattr(self._stream, "_response", None)
-        for part in (response, self._stream, self._socket):
-            if part is not None:
-                with suppress(OSError, ValueError):  # each may have closed the next
-                    part.close()
-
-
-class Log:
-    """One stream of a container from its beginning to its end, in pieces; to be closed."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-        response = getattr(self._stream, "_response", None)
-        if response is not None:
-            response.close()
-
-    def __iter__(self) -> Iterator[bytes]:
-        with suppress(*_GONE):  # stopped, or lost, as above
-            yield from self._stream
-
-    def stop(self) -> None:
-        """Ends the iteration, wherever it is."""
-        with suppress(*_GONE, AttributeError):  # it may have come to its end
-            self._stream.close()
 
 
 class DockerEngine:
@@ -137,8 +81,12 @@ class DockerEngine:
         self.address = address
         self._redaction = redaction
         self._client = self._connected(OLDEST, answer_within)
-        with self._asked("tell its version"):
-            version = self._client.version(api_version=False)
+        try:
+            with self._asked("tell its version"):
+                version = self._client.version(api_version=False)
+        except BaseException:
+            self._client.close()
+            raise
         if _number(version.get("MinAPIVersion", OLDEST)) > _number(OLDEST):
             self._client.close()
             self._client = self._connected(version["ApiVersion"], answer_within)
@@ -181,7 +129,7 @@ class DockerEngine:
         except APIError as error:
             reason = self._redaction.clean(str(error.explanation or error))
             raise ServiceFailed(f"the container engine did not {what}: {reason}", status=error.status_code) from None
-        except _GONE as error:
+        except GONE as error:
             reason = self._redaction.clean(words_of(error))
             raise ServiceUnavailable(
                 f"no answer from the container engine at {self.address}, which was to {what}: {reason}", remedy=_START
@@ -260,10 +208,47 @@ class DockerEngine:
                     return None
                 raise
 
+    def kill(self, container: str) -> None:
+        """Ends a container; its files stay."""
+        with self._asked("end a container"):
+            self._client.kill(container)
+
+    def written(self, container: str) -> int:
+        """Bytes that a container has written beside its volumes; 0 for one that is gone."""
+        with self._asked("measure a container"):
+            found = self._client.containers(all=True, size=True, filters={"id": [container]})
+        return max((int(known.get("SizeRw") or 0) for known in found), default=0)
+
+    def mark(self, name: str, labels: Mapping[str, str]) -> None:
+        """Leaves a mark, which lasts until it is taken away: an empty volume."""
+        with self._asked("leave a mark"):
+            self._client.create_volume(name, labels=dict(labels))
+
+    def is_marked(self, name: str) -> bool:
+        """Whether there is a mark."""
+        return self._described("a mark", self._client.inspect_volume, name) is not None
+
+    def unmark(self, name: str) -> None:
+        """Takes a mark away; one that is not there is no error."""
+        with self._missing_is_none(), self._asked("take a mark away"):
+            self._client.remove_volume(name)
+
     def archive(self, container: str, path: str) -> Iterator[bytes]:
         """A file or directory of a container, as a tar archive in pieces."""
         with self._asked(f"read '{path}' in a container"):
             yield from self._client.get_archive(container, path)[0]
+
+    def leads_elsewhere(self, container: str, path: str) -> bool:
+        """Whether a path in a container is a symbolic link; one that is not there is none."""
+        address = f"{self._client.base_url}/v{self._client.api_version}/containers/{container}/archive"
+        with self._asked(f"look at '{path}' in a container"):
+            answer = self._client.head(address, params={"path": path}, timeout=self._client.timeout)
+            if answer.status_code == requests.codes.not_found:
+                return False
+            self._client._raise_for_status(answer)
+            told = json.loads(base64.b64decode(answer.headers[_STAT]))
+        # Podman tells where it leads of every path.
+        return bool(told["mode"] & _LINK) or PurePosixPath(told.get("linkTarget") or path) != PurePosixPath(path)
 
     def remove(self, container: str) -> None:
         """Ends a container if it runs, and removes it and its own volumes; one that is gone is no error."""

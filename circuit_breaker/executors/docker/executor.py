@@ -16,7 +16,7 @@ from circuit_breaker.executors.docker.reading import read_container
 from circuit_breaker.executors.docker.settings import DockerSettings
 from circuit_breaker.executors.docker.sweep import DAY, swept
 from circuit_breaker.executors.output import OUTPUT_LIMIT, OutputFormat
-from circuit_breaker.executors.secrets import Redaction, revealed
+from circuit_breaker.executors.secrets import Redaction, revealed, sound_variables
 
 __all__ = ["DockerExecutor", "DockerSettings"]
 
@@ -27,7 +27,7 @@ __all__ = ["DockerExecutor", "DockerSettings"]
 @parameter("environment", default={}, description="Variables: texts, secret('NAME'), or values that become JSON")
 @parameter("volumes", default=[], description="Shared directories, 'host:container' or 'host:container:ro'")
 @parameter("working_dir", default=None, description="Where it works")
-@parameter("user", default=None, description="Whom it runs as; where the image says root or nothing, nobody")
+@parameter("user", default=None, description="Number of whom it runs as; nobody where the image may mean root")
 @parameter("network", default="none", description="Network that it joins")
 @parameter("memory", default=None, description="Memory, in bytes or as '512m', which is usual")
 @parameter("cpus", default=None, description="Processors; 1 is usual")
@@ -42,7 +42,7 @@ __all__ = ["DockerExecutor", "DockerSettings"]
 @parameter("output_file", default=None, description="Path in it of a file with the output, in place of what it prints")
 @parameter("max_output", default=OUTPUT_LIMIT, description="Bytes of output that are kept; more is an error", minimum=1)
 @parameter("artifacts", default=[], description="Paths in it that are copied out when it has ended")
-@parameter("artifacts_to", default=None, description="Directory of this machine that they are copied to")
+@parameter("artifacts_to", default=None, description="Directory of this machine; they get one of their own in it")
 class DockerExecutor(BaseExecutor):
     """Runs a container to its end and gives what it prints: status, exit_code, output, stderr, duration, image, digest.
 
@@ -113,6 +113,7 @@ class DockerExecutor(BaseExecutor):
     async def _job(self, context: Mapping[str, Any]) -> Job:
         container = self._read(context)
         environment, redaction = await revealed(container.environment, self.settings.secrets)
+        sound_variables(environment)
         executor = type(self).__name__
         return Job(
             name=name_of(executor, self.execution.idempotency_key, context),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
 from circuit_breaker.errors import OutOfMemory, OutputInvalid, ProgramFailed, ServiceFailed
 from circuit_breaker.executors.docker.container import Container
-from circuit_breaker.executors.docker.files import copied, read_file
+from circuit_breaker.executors.docker.delivery import Delivery
+from circuit_breaker.executors.docker.files import read_file
 from circuit_breaker.executors.docker.image import Image
+from circuit_breaker.executors.docker.links import refuse_links
 from circuit_breaker.executors.docker.run import Ended
 from circuit_breaker.executors.docker.streams import Streams
 from circuit_breaker.executors.outcome import COMPLETED
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from circuit_breaker.executors.docker.engine import DockerEngine
 
 __all__ = ["Harvest"]
+
+T = TypeVar("T")
 
 _NOT_FOUND: Final = 404
 _SHOWN: Final = 300
@@ -94,24 +98,28 @@ class Harvest:
         path = self.container.output_file
         if path is None:
             return self.streams.stdout.value()
-        try:
-            content = read_file(self._pieces(identity, path), path, limit=self.container.max_output)
-        except ServiceFailed as error:
-            raise self._absent(error, str(path)) from None
+        limit = self.container.max_output
+        content = self._from(identity, path, lambda pieces: read_file(pieces, path, limit=limit))
         return read_output(content, self.container.output, name=f"'{path}'", redaction=self.redaction)
 
     def _artifacts(self, identity: str) -> dict[str, Any]:
-        if self.container.artifacts_to is None:
+        to = self.container.artifacts_to
+        if to is None:
             return {}
-        found, left = {}, self.max_artifacts
-        for path in self.container.artifacts:
-            try:
-                place, taken = copied(self._pieces(identity, path), path, self.container.artifacts_to, limit=left)
-            except ServiceFailed as error:
-                raise self._absent(error, str(path)) from None
-            left -= taken
-            found[str(path)] = str(place)
-        return {"artifacts": found}
+        with Delivery.to(to, self.name, limit=self.max_artifacts) as delivery:
+            for path in self.container.artifacts:
+                self._from(identity, path, lambda pieces, path=path: delivery.take(pieces, path))  # type: ignore[misc]
+        places = {str(path): str(to / self.name / path.name) for path in self.container.artifacts}
+        return {"artifacts": places, "artifacts_to": str(to / self.name)}
+
+    def _from(self, identity: str, path: PurePosixPath, read: Callable[[Iterator[bytes]], T]) -> T:
+        """What is read of a file or directory of the container."""
+        try:
+            if self.container.volumes:
+                refuse_links(self.engine, identity, [path.parent])
+            return read(self._pieces(identity, path))
+        except ServiceFailed as error:
+            raise self._absent(error, str(path)) from None
 
     def _pieces(self, identity: str, path: PurePosixPath) -> Iterator[bytes]:
         """A file or directory of the container, for as long as somebody waits for it."""

@@ -13,7 +13,7 @@ from circuit_breaker.errors import ImageUnavailable, ServiceFailed
 if TYPE_CHECKING:
     from circuit_breaker.executors.docker.engine import DockerEngine
 
-__all__ = ["Image", "Reference", "image_for", "image_of", "is_root"]
+__all__ = ["Image", "Reference", "image_for", "image_of", "is_root", "numbers"]
 
 _PART: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST: Final = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::\d+)?"
@@ -21,6 +21,7 @@ _REFERENCE: Final = re.compile(
     rf"(?P<name>(?:{_HOST}/)?{_PART}(?:/{_PART})*)(?::(?P<tag>\w[\w.-]{{0,127}}))?(?P<digest>@sha256:[0-9a-f]{{64}})?",
     re.ASCII,
 )
+_NUMBERS: Final = re.compile(r"([0-9]+)(?::([0-9]+))?")
 _ID: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -69,6 +70,17 @@ def is_root(user: str) -> bool:
     return user.partition(":")[0].lstrip("0") in {"", "root"}
 
 
+def numbers(user: str) -> str | None:
+    """A user and a group, such as ``"1000:1000"``, of numbers that are not root's; None if they are, or are names.
+
+    Only an image knows what a name means in it, and it may mean root. Without a group, that of the same number is
+    meant, for the group that the image gives the user may be root's.
+    """
+    found = _NUMBERS.fullmatch(user)
+    pair = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    return f"{pair[0]}:{pair[1]}" if all(pair) else None
+
+
 @attrs.frozen
 class Image:
     """An image that is there.
@@ -90,10 +102,15 @@ class Image:
         identity = found["Id"] if found["Id"].startswith("sha256:") else f"sha256:{found['Id']}"
         return cls(identity, next(filter(None, digests), identity), (found.get("Config") or {}).get("User") or "")
 
-    @property
-    def is_root(self) -> bool:
-        """Whether its programs run as root unless told otherwise."""
-        return is_root(self.user)
+    def runs_as(self, *, names: bool) -> str | None:
+        """Whom its programs run as unless told otherwise, or None where that may be root.
+
+        Args:
+            names: Whether the image is trusted with what the names of users and groups mean, and with any group.
+        """
+        if names:
+            return None if is_root(self.user) else self.user
+        return numbers(self.user)
 
 
 def image_of(engine: DockerEngine, container: Mapping[str, Any]) -> Image:

@@ -43,6 +43,15 @@ class Mount:
     read_only: bool
     is_named: bool = False
 
+    def check(self, settings: DockerSettings) -> None:
+        """Does nothing, unless the path leads elsewhere by now.
+
+        Raises:
+            Unusable: It does, or the operator does not allow it any more.
+        """
+        if not self.is_named and str(_allowed_path(self.source, settings)) != self.source:
+            raise Unusable(f"'{self.source}' leads elsewhere by now", "let no container change the way to a volume")
+
     def document(self) -> dict[str, Any]:
         """As the engine wants it."""
         kind = "volume" if self.is_named else "bind"

@@ -12,7 +12,7 @@ import msgspec
 
 from circuit_breaker.errors import Fault
 from circuit_breaker.executors.docker.container import LABEL, Container
-from circuit_breaker.executors.docker.image import Reference, is_root
+from circuit_breaker.executors.docker.image import Reference, is_root, numbers
 from circuit_breaker.executors.docker.mounts import Unusable, container_path, host_directory, read_volume
 from circuit_breaker.executors.docker.settings import MEGABYTE, DockerSettings, size
 from circuit_breaker.executors.secrets import is_secret
@@ -80,9 +80,13 @@ def _user(value: str | None, settings: DockerSettings) -> str | None:
         return None
     if not _USER.fullmatch(value):
         raise Unusable(f"{value!r} is no user", "give a name or a number, such as '1000' or '1000:1000'")
-    if is_root(value) and not settings.allow_root:
+    if settings.allow_root:
+        return value
+    if is_root(value) or "0" in (part.lstrip("0") or "0" for part in value.split(":")):
         raise Unusable(f"{value!r} is root, which the operator does not allow", "give another, or leave it out")
-    return value
+    if (user := numbers(value)) is None:
+        raise Unusable(f"{value!r} may be root in the image", "give numbers, such as '1000' or '1000:1000'")
+    return user
 
 
 def _network(value: str, settings: DockerSettings) -> str:
@@ -209,6 +213,9 @@ def _contradictions(container: Container, settings: DockerSettings) -> Iterator[
         yield Fault("parameter 'input_file'", f"'{container.input_file}' lies in a volume", "put it elsewhere")
     if container.output == "none" and container.output_file is not None:
         yield Fault("parameter 'output_file'", "is given, and output is 'none'", "leave one of them out")
+    names = [path.name for path in container.artifacts]
+    for path in (path for number, path in enumerate(container.artifacts) if path.name in names[:number]):
+        yield Fault("parameter 'artifacts'", f"'{path}' has the name of another", "copy out the directory of both")
     if bool(container.artifacts) != (container.artifacts_to is not None):
         yield Fault("parameter 'artifacts'", "and 'artifacts_to' belong together", "give both")
     if container.pull == "always" and not settings.may_pull(container.image.full_name):

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from circuit_breaker.engine.invocation import threaded
 from circuit_breaker.errors import OutputInvalid, ServiceFailed, ServiceUnavailable
-from circuit_breaker.executors.docker.container import Container
+from circuit_breaker.executors.docker.container import LABEL, Container
+from circuit_breaker.executors.docker.disk import watched
 from circuit_breaker.executors.docker.document import log_room
 from circuit_breaker.executors.docker.files import packed
+from circuit_breaker.executors.docker.links import refuse_links
+from circuit_breaker.executors.docker.patience import Patience
 from circuit_breaker.executors.docker.streams import Stopped, Streams, beside
 
 if TYPE_CHECKING:
+    from circuit_breaker.executors.docker.attachment import Attachment
     from circuit_breaker.executors.docker.engine import DockerEngine
 
-__all__ = ["Ended", "Run", "finished", "is_leftover", "moment", "to_its_end"]
-
-T = TypeVar("T")
+__all__ = ["Ended", "Run", "finished", "is_leftover", "mark_of", "moment", "removed"]
 
 _TURN: Final = 0.25
 _TRIES: Final = 50
-_PATIENCE: Final = 15.0
 _CONFLICT: Final = 409
 _ALIVE: Final = frozenset({"running", "paused", "restarting"})
 
@@ -37,6 +37,17 @@ def moment(text: str) -> float:
     """Seconds since 1970 of a time as the engine writes it; 0 for one that has not been."""
     time_of = datetime.fromisoformat(text)
     return time_of.replace(tzinfo=time_of.tzinfo or UTC).timestamp() if time_of.year > 1 else 0.0
+
+
+def mark_of(name: str) -> str:
+    """The name of the mark that a container has been given all of its standard input."""
+    return f"{name}-fed"
+
+
+def removed(engine: DockerEngine, container: str, name: str) -> None:
+    """Removes a container, and the mark on it."""
+    engine.unmark(mark_of(name))
+    engine.remove(container)
 
 
 def is_leftover(found: Mapping[str, Any], attempt: int) -> bool:
@@ -86,6 +97,8 @@ class Run:
         found: What the engine says about the container if it is there already.
         streams: Where its output goes.
         harvest: Gives the outcome of one that has ended.
+        check: Raises an error when what was allowed is no longer what it was.
+        most_written: Bytes that it may write to a root that it can write to.
         began: Told for how many seconds it has been running when its output is followed.
     """
 
@@ -96,6 +109,8 @@ class Run:
     found: Mapping[str, Any] | None
     streams: Streams
     harvest: Callable[[Ended], dict[str, Any]]
+    check: Callable[[], None]
+    most_written: int
     began: Callable[[float], None]
     _interrupt: Callable[[], object] = attrs.field(init=False, default=lambda: None)
 
@@ -115,17 +130,26 @@ class Run:
         self.streams.check()
         identity = self.found["Id"] if self.found is not None else self._created()
         try:
-            self._follow(identity)
-            self.streams.close()
-            ended = self._ended(identity)
+            with self._watched(identity):
+                self._follow(identity)
+                self.streams.close()
+                ended = self._ended(identity)
             return self.harvest(ended)
         except BaseException:
             with suppress(ServiceUnavailable, ServiceFailed):  # one that is left is swept
-                self.engine.remove(identity)
+                removed(self.engine, identity, self.name)
             raise
+
+    def _watched(self, identity: str) -> AbstractContextManager[None]:
+        if not self.container.writes_root:
+            return nullcontext()
+        return watched(self.engine, identity, most=self.most_written)
 
     def _created(self) -> str:
         """The id of a new container, or of one that somebody else was faster to create for the same work."""
+        self.check()
+        if self.container.stdin is not None:
+            self.engine.unmark(mark_of(self.name))
         for _ in range(_TRIES):
             try:
                 return self.engine.create(self.document, name=self.name, platform=self.container.platform)
@@ -147,21 +171,17 @@ class Run:
             self._join(identity, self.found)
 
     def _begin(self, identity: str) -> None:
-        container, stdin = self.container, self.container.stdin
-        files = {str(container.input_file): container.input or b""} if container.input_file else {}
-        directories = [
-            *container.directories,
-            *(str(container.input_file.parent) for _ in files if container.input_file),
-        ]
-        if directories:
-            self.engine.put(identity, packed(dict.fromkeys(directories), files))
+        self._fill(identity)
+        stdin = self.container.stdin
         attachment = self.engine.attach(identity, stdin=stdin is not None)
         try:
             self._interrupt = attachment.stop
             self.streams.check()
+            self.check()
             self.engine.start(identity)
+            self.check()
             self.began(0.0)
-            with beside(lambda: attachment.feed(stdin) if stdin is not None else None):
+            with beside(lambda: self._feed(attachment, stdin)):
                 try:
                     for stream, piece in attachment.frames():
                         self.streams.take(stream, piece)
@@ -170,9 +190,28 @@ class Run:
         finally:
             attachment.close()
 
+    def _feed(self, attachment: Attachment, stdin: bytes | None) -> None:
+        if stdin is not None and attachment.feed(stdin):
+            with suppress(ServiceFailed, ServiceUnavailable):  # without the mark, it only is not joined
+                self.engine.mark(mark_of(self.name), {f"{LABEL}.mark": self.name})
+
+    def _fill(self, identity: str) -> None:
+        """Puts its files and directories into a container that has not begun."""
+        container = self.container
+        files = {str(container.input_file): container.input or b""} if container.input_file else {}
+        directories = [
+            *container.directories,
+            *(str(container.input_file.parent) for _ in files if container.input_file),
+        ]
+        if directories and container.volumes:
+            targets = [volume.target for volume in container.volumes]
+            refuse_links(self.engine, identity, [*map(PurePosixPath, directories), *targets])
+        if directories:
+            self.engine.put(identity, packed(dict.fromkeys(directories), files))
+
     def _join(self, identity: str, found: Mapping[str, Any]) -> None:
         """Takes the output from its beginning, as the engine has kept it."""
-        self.began(max(0.0, time.time() - moment(found["State"]["StartedAt"])))
+        self.began(self._running_for(found["State"]))
         with ExitStack() as logs:
             stdout, stderr = (logs.enter_context(self.engine.log(identity, stderr=which)) for which in (False, True))
             self._interrupt = logs.close
@@ -184,6 +223,13 @@ class Run:
                     stderr.stop()
                     raise
         self._check_log()
+
+    def _running_for(self, state: Mapping[str, Any]) -> float:
+        """Seconds that count as its time; none for one that has ended within it, whenever that is found out."""
+        if state["Status"] in _ALIVE:
+            return max(0.0, time.time() - moment(state["StartedAt"]))
+        took = moment(state["FinishedAt"]) - moment(state["StartedAt"])
+        return took if took > self.container.timeout else 0.0
 
     def _take(self, stream: int, pieces: Iterable[bytes]) -> None:
         for piece in pieces:
@@ -207,41 +253,12 @@ class Run:
         return Ended.of(identity, exit_code, found["State"])
 
 
-async def finished(run: Run) -> dict[str, Any]:
-    """The outcome of the run, which has come to its end when this returns or raises, also when it is cancelled."""
+async def finished(run: Run, patience: Patience) -> dict[str, Any]:
+    """The outcome of the run, which has come to its end when this returns or raises, also when it is cancelled.
+
+    Unless the engine hangs: then a cancelled run comes to its end when the engine answers again.
+    """
     try:
-        return dict(await to_its_end(run.work, stop=run.stop))
+        return dict(await patience.to_its_end(run.work, stop=run.stop))
     except Stopped as stopped:  # its event loop went away
         raise asyncio.CancelledError from stopped
-
-
-async def to_its_end(work: Callable[[], T], *, stop: Callable[[], object] = lambda: None) -> T:
-    """What the work gives, in a thread; a cancellation stops it, and is passed on when it has come to its end."""
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
-    begun = threading.Event()
-
-    def guarded() -> T:
-        begun.set()
-        try:
-            return work()
-        finally:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(over.set)
-
-    try:
-        return cast("T", await threaded(guarded))
-    except asyncio.CancelledError:
-        stop()
-        if begun.is_set():
-            await _patiently(over)
-        raise
-
-
-async def _patiently(event: asyncio.Event) -> None:
-    """Waits for the event, whoever cancels meanwhile; not for ever, since an engine may hang."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + _PATIENCE
-    while not event.is_set() and loop.time() < deadline:
-        with suppress(asyncio.CancelledError, TimeoutError):
-            async with asyncio.timeout_at(deadline):
-                await event.wait()

@@ -102,7 +102,10 @@ class DockerSettings(Settings):
         max_output: The most bytes of output that a definition may ask to keep.
         max_artifacts: The most bytes of all artifacts of one container together.
         max_file: The most bytes of one file that a container may write.
-        allow_root: Whether a definition may ask for the user root.
+        max_disk: The most bytes that a container may write to its own files, where there are any: with ``input_file``,
+            ``output_file`` or ``artifacts``. They are measured about every half second.
+        allow_root: Whether a definition may ask for the user or group root, and for users by names, of which the image
+            says what they mean.
         concurrency: The most containers at a time, of one event loop and one engine.
         runtime: The runtime of the engine, such as ``"runsc"``; None is its default.
         answer_within: Seconds in which the engine must answer.
@@ -123,6 +126,7 @@ class DockerSettings(Settings):
     max_output: int = attrs.field(default=64 * MEGABYTE, converter=size)
     max_artifacts: int = attrs.field(default=256 * MEGABYTE, converter=size)
     max_file: int = attrs.field(default=1024 * MEGABYTE, converter=size)
+    max_disk: int = attrs.field(default=1024 * MEGABYTE, converter=size)
     allow_root: bool = False
     concurrency: int = attrs.field(default=8, converter=_count, validator=_positive)
     runtime: str | None = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from circuit_breaker.errors import ServiceFailed
 from circuit_breaker.executors.docker.container import LABEL
-from circuit_breaker.executors.docker.run import moment
+from circuit_breaker.executors.docker.run import moment, removed
 
 if TYPE_CHECKING:
     from circuit_breaker.executors.docker.engine import DockerEngine
@@ -18,23 +19,41 @@ __all__ = ["DAY", "swept"]
 DAY: Final = 86_400.0
 _ENDED: Final = frozenset({"exited", "dead"})
 _YOUNG: Final = 60.0
+_LATE: Final = 600.0
 
 
-def swept(engine: DockerEngine, *, keep: Collection[str] | None, older_than: float) -> list[str]:
+def swept(
+    engine: DockerEngine, *, keep: Collection[str] | None, older_than: float, spare: Collection[str] = ()
+) -> list[str]:
     """The names of the containers that were removed.
 
-    Those that ended longer ago than ``older_than`` seconds; and with ``keep``, also those, running or not, of work
-    whose idempotency key is none of these, unless they are younger than a minute.
+    Those that ended longer ago than ``older_than`` seconds, and those that run although their time is up, since whoever
+    waited for them would have ended them; none with a name in ``spare``. And with ``keep``, also those, running or
+    not, of work whose idempotency key is none of these, unless they are younger than a minute.
     """
-    removed = []
+    gone = []
     for found in engine.containers(f"{LABEL}.key"):
-        if (keep is not None and _is_stray(found, keep)) or _is_old(engine, found, older_than):
-            try:
-                engine.remove(found["Id"])
-            except ServiceFailed:
-                continue
-            removed.append(str(found["Names"][0]).lstrip("/"))
-    return removed
+        name = str(found["Names"][0]).lstrip("/")
+        if name in spare or not _is_unwanted(engine, found, keep, older_than):
+            continue
+        with suppress(ServiceFailed):
+            removed(engine, found["Id"], name)
+            gone.append(name)
+    return gone
+
+
+def _is_unwanted(
+    engine: DockerEngine, found: Mapping[str, Any], keep: Collection[str] | None, older_than: float
+) -> bool:
+    if keep is not None and _is_stray(found, keep):
+        return True
+    return _is_late(found) or _is_old(engine, found, older_than)
+
+
+def _is_late(found: Mapping[str, Any]) -> bool:
+    """Whether it runs for much longer than it may; one that was made before its time was written on it is not."""
+    allowed = float(found["Labels"].get(f"{LABEL}.timeout", "inf"))
+    return found["State"] == "running" and time.time() - _created(found) > allowed + _LATE
 
 
 def _is_stray(found: Mapping[str, Any], keep: Collection[str]) -> bool:
