@@ -698,11 +698,16 @@ class ConnectionFailed(LLMError):
 
 
 class ResponseInvalid(LLMError):
-    """What came back cannot be read."""
+    """What came back cannot be read.
+
+    Attributes:
+        misfit: Whether it can, but has not the form that the request asked for; that may be the fault of the form.
+    """
 
     code = "invalid_response"
     again = True
     elsewhere = True
+    misfit: bool = False
 
 
 class ResponseTimeout(LLMError, TimeoutError):

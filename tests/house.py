@@ -16,7 +16,8 @@ ROOT = "circuit_breaker"
 # From the ground up: an arrow leads to an earlier name only. The facade is the package's own __init__;
 # the command line, which is written as a user's program is, stands on it.
 FLOORS = (
-    "errors", "lazy", "invocation", "wire", "net", "rules", "workflow", "attempts", "outgoing", "llm", "engine", "storage",
+    "errors", "lazy", "invocation", "wire", "net", "rules", "workflow", "attempts", "outgoing", "llm",
+    "engine", "storage",
     "executors", "functions", "agents", "app", "server", "client", "testing", "facade", "cli",
 )  # fmt: skip
 
@@ -51,7 +52,8 @@ HOMES = {
 ONE_HOME = ("cel_expr_python", "cronsim", "jsonschema_rs", "quickjs", "re2", "tenacity", "yaml")
 
 EXTRAS = {
-    "aiobotocore", "asyncpg", "cel_expr_python", "httpx2", "mcp", "nats", "quickjs", "re2", "redis", "tiktoken", "uvloop",
+    "aiobotocore", "asyncpg", "cel_expr_python", "httpx2", "mcp", "nats", "quickjs", "re2", "redis",
+    "tiktoken", "uvloop",
 }  # fmt: skip
 HEAVY = ("aiohttp", "click", "docker", "jsonschema_rs", "quickjs", "rich", "sqlite3", "structlog", "yaml")
 UNSAFE = {"dill", "cloudpickle", "marshal", "pickle", "shelve"}

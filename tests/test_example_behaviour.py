@@ -137,3 +137,31 @@ def test_the_guide_to_plugins_tells_of_every_method():
     assert [] == [
         name for name in (*methods, "register_plugin") if f"`{name}(" not in guide and f"{name}(" not in guide
     ]
+
+
+@pytest.fixture
+def without_keys(monkeypatch):
+    """The examples of models run on their scripts, whatever keys the environment has."""
+    for name in ("OLLAMA_BASE_URL", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+async def test_an_assistant_analyses_a_document(example, without_keys):
+    """B14: the tools of the document assistant measure the text, and it remembers what it has said."""
+    module = example("document_assistant")
+    first, second = await module.analysed(module.DOCUMENT)
+
+    assert ["content_analysis", "sentiment_analysis", "improvement"] == [call["name"] for call in first["tool_calls"]]
+    assert [False] * 3 == [call["is_error"] for call in first["tool_calls"]]
+    assert "forms" in second["output"]
+
+
+async def test_an_agent_researches(example, without_keys):
+    """B15: the research agent plans, searches, summarises and cites; a person publishes its report."""
+    case = await example("research_agent").researched_case("When is a workflow sound?")
+    found = case.token.results["research"]
+
+    assert ("published", found["report"]) == (case.state, case.token.data["report"])
+    assert ["search", "summarize", "citations"] == [call["name"] for call in found["tool_calls"]]
+    assert [False] * 3 == [call["is_error"] for call in found["tool_calls"]]
+    assert 3 == len(found["plan"])

@@ -63,7 +63,8 @@ def test_every_link_leads_somewhere():
 
 
 PACKAGES = ["circuit_breaker"] + [
-    f"circuit_breaker.{name}" for name in ("rules", "workflow", "engine", "executors", "functions", "storage", "testing")
+    f"circuit_breaker.{name}"
+    for name in ("rules", "workflow", "engine", "executors", "functions", "storage", "testing")
 ]
 
 

@@ -18,6 +18,7 @@ from circuit_breaker.engine.records import Record, Records
 from circuit_breaker.errors import ActionError
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.outcome import COMPLETED, normalised
+from circuit_breaker.executors.sameness import decided
 from circuit_breaker.workflow.data import thaw
 from circuit_breaker.workflow.timing import Duration, seconds
 
@@ -116,7 +117,9 @@ def cached(
     """The same executor, which gives a kept outcome where it would do the same work again.
 
     What counts as the same is :meth:`BaseExecutor.fingerprint`: the parameters as they were resolved, and for a
-    container the digest of its image. A secret counts by its name. Only completed outcomes are kept, and only if what
+    container the digest of its image; and the settings, so that nobody is given what his own would have refused. A
+    secret counts by its name. Settings that hold more than values, such as a function, are the same for this class
+    in this process only. Only completed outcomes are kept, and only if what
     they follow from was the same before and after the work; a kept one has ``"cached": True``. Parameters are checked,
     and hooks run, in any case.
 
@@ -132,14 +135,17 @@ def cached(
     work = executor.execute_internal
     what = f"{executor.__module__}:{executor.__qualname__}:{version}"
 
+    async def digest_of(self: Executor, context: dict[str, Any]) -> str:
+        return _digest([what, decided(type(self))], await self.fingerprint(context))
+
     async def unchanged(self: Executor, context: dict[str, Any], digest: str) -> bool:
         with suppress(ActionError):  # such as an image that has gone since: the work is done all the same
-            return digest == _digest(what, await self.fingerprint(context))
+            return digest == await digest_of(self, context)
         return False
 
     async def execute_internal(self: Executor, context: dict[str, Any]) -> dict[str, Any]:
         before = dict(context)
-        digest = _digest(what, await self.fingerprint(before))
+        digest = await digest_of(self, before)
         kept = await store.get(digest)
         if kept is not None and (oldest is None or time.time() - kept["at"] < oldest):
             return {**kept["outcome"], "cached": True}
@@ -158,17 +164,17 @@ def cached(
     return types.new_class(executor.__name__, (executor,), arguments, lambda scope: scope.update(body))
 
 
-def _digest(what: str, fingerprint: Mapping[str, Any]) -> str:
+def _digest(what: list[Any], fingerprint: Mapping[str, Any]) -> str:
     """The SHA-256 of both, in hexadecimal digits.
 
     Raises:
         ActionError: Something in the fingerprint is no JSON.
     """
     try:
-        return hashlib.sha256(_ENCODER.encode([what, fingerprint])).hexdigest()
+        return hashlib.sha256(_ENCODER.encode([*what, fingerprint])).hexdigest()
     except (TypeError, ValueError) as error:
         raise ActionError(
-            f"the outcome of {what.split(':')[1]} cannot be kept for the next time: {error}",
+            f"the outcome of {what[0].split(':')[1]} cannot be kept for the next time: {error}",
             code="not_cacheable",
             remedy="use it without cached(...), or define fingerprint(context) so that it gives JSON",
         ) from error

@@ -114,6 +114,7 @@ class NatsExecutor(BaseExecutor):
             login=auth,
             patience=context["timeout"],
             connect_timeout=context["connect_timeout"],
+            max_output=context["max_output"],
         )
         async with module.connected(server, redaction) as connection:
             if context["mode"] == "publish":

@@ -7,7 +7,7 @@ import contextlib
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -15,20 +15,32 @@ import attrs
 from nats import errors as faults
 from nats.aio.client import Client
 from nats.js import errors as stream_faults
+from nats.protocol.parser import AWAITING_MSG_PAYLOAD, Parser
 
 from circuit_breaker.errors import (
     ActionError,
     ActionTimeout,
     Fault,
     OutputInvalid,
+    OutputTooLarge,
     ParameterInvalid,
     ServiceFailed,
     ServiceUnavailable,
 )
+from circuit_breaker.executors.output import OUTPUT_LIMIT
 from circuit_breaker.executors.secrets import Redaction
 from circuit_breaker.outgoing.perimeter import Perimeter
 
 __all__ = ["Connection", "Server", "connected"]
+
+LONGEST_LINE: Final = 1 << 20
+"""Bytes of the longest line that a server may send, which is what it says of itself and of its cluster."""
+
+LONGEST_HEADERS: Final = 1 << 16
+"""Bytes that the headers of a message may have beside what is kept of it."""
+
+_MALFORMED: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+_WHICH: Final = "does something else listen there?"
 
 FAREWELL: Final = 1.0
 """Seconds that closing the connection may take."""
@@ -47,6 +59,7 @@ class Server:
         login: ``token``, or ``user`` and ``password``, or nothing.
         patience: Seconds for all that is done there.
         connect_timeout: Seconds for connecting.
+        max_output: Bytes of the longest message that is read.
     """
 
     host: str
@@ -57,6 +70,7 @@ class Server:
     login: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     patience: float = 30.0
     connect_timeout: float = 5.0
+    max_output: int = OUTPUT_LIMIT
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -85,6 +99,32 @@ class Server:
         if self.ca_file is not None:
             context.load_verify_locations(self.ca_file)
         return context
+
+
+class _Bounded(Parser):
+    """Reads what the server says, and no more of it than there is room for."""
+
+    def __init__(self, client: Client, most: int, refuse: Callable[[Exception], None]) -> None:
+        super().__init__(client)
+        self._most = most + LONGEST_HEADERS
+        self._refuse = refuse
+
+    async def parse(self, data: bytes = b"") -> None:
+        try:
+            await super().parse(data)
+        except _MALFORMED as error:
+            self._end(OutputInvalid(f"the server sent what is no NATS: {type(error).__name__}", remedy=_WHICH))
+        if self.state == AWAITING_MSG_PAYLOAD and self.needed > self._most:
+            message = f"the server sent a message of {self.needed} bytes, and at most {self._most} are read"
+            self._end(OutputTooLarge(message, remedy="allow more with max_output"))
+        if self.state != AWAITING_MSG_PAYLOAD and len(self.buf) > LONGEST_LINE:
+            message = f"the server sent a line of more than {LONGEST_LINE} bytes"
+            self._end(OutputTooLarge(message, remedy=_WHICH))
+
+    def _end(self, error: ActionError) -> None:
+        self.reset()
+        self._refuse(error)
+        raise faults.ProtocolError
 
 
 class _Client(Client):
@@ -119,6 +159,11 @@ class _Trouble:
 
     async def closed(self) -> None:
         self._end(self.error or faults.ConnectionClosedError())
+
+    def refuse(self, error: Exception) -> None:
+        """What was read is not to be borne: nothing that comes after it explains more."""
+        self._end(error)
+        self.scope = None
 
     def _end(self, error: Exception) -> None:
         if self.scope is not None and not self.scope.expired():
@@ -165,7 +210,7 @@ async def connected(server: Server, redaction: Redaction) -> AsyncIterator[Conne
             yield Connection(client, server.patience)
     except ActionError:
         raise
-    except (TimeoutError, OSError, faults.Error, json.JSONDecodeError) as error:
+    except (TimeoutError, OSError, faults.Error, *_MALFORMED) as error:
         raise _explained(trouble.error or error, server, redaction) from None
 
 
@@ -175,6 +220,7 @@ async def _client(server: Server, trouble: _Trouble) -> AsyncIterator[_Client]:
     addresses = await server.addresses()
     client = _Client()
     client.only_tls = server.tls
+    client._ps = _Bounded(client, server.max_output, trouble.refuse)  # the client has no limit of its own
     try:
         await client.connect(
             addresses,
@@ -216,6 +262,8 @@ async def _farewell(client: Client) -> None:
 
 
 def _explained(error: Exception, server: Server, redaction: Redaction) -> ActionError:
+    if isinstance(error, ActionError):
+        return error
     said = redaction.clean(str(error).removeprefix("nats: "))
     for kinds, told, message, remedy in _TOLD:
         if isinstance(error, kinds):
@@ -252,6 +300,12 @@ _TOLD: Final[tuple[tuple[Any, type[ActionError], str, str], ...]] = (
         ServiceUnavailable,
         "{server} closed the connection",
         "check why it did",
+    ),
+    (
+        _MALFORMED,
+        OutputInvalid,
+        "{server} sent what is no NATS",
+        _WHICH,
     ),
     (TimeoutError, ActionTimeout, "{server} took too long", "allow more with timeout"),
 )

@@ -21,6 +21,7 @@ __all__ = [
     "Ledger",
     "Step",
     "condition_of",
+    "executor_of",
     "named",
     "policy_of",
     "result",
@@ -156,13 +157,20 @@ def _numbered(name: str) -> Iterator[str]:
         number += 1
 
 
-def named(steps: Sequence[Mapping[str, Any]], executors: Mapping[str, type[BaseExecutor]]) -> Iterator[Step]:
+def executor_of(step: Mapping[str, Any], executors: Mapping[Any, Any]) -> type[BaseExecutor]:
+    """The executor of a step: what its name means here, or what takes the place of its class."""
+    executor = step["executor"]
+    found: type[BaseExecutor] = executors[executor] if isinstance(executor, str) else executors.get(executor, executor)
+    return found
+
+
+def named(steps: Sequence[Mapping[str, Any]], executors: Mapping[Any, Any]) -> Iterator[Step]:
     """The steps, with the executors that they name."""
     for name, step in zip(titles(steps), steps, strict=True):
-        executor, limit = step["executor"], step.get("timeout")
+        limit = step.get("timeout")
         yield Step(
             name,
-            executors[executor] if isinstance(executor, str) else executor,
+            executor_of(step, executors),
             step.get("context") or {},
             condition_of(step.get("when")),
             None if limit is None else seconds(limit, what="timeout"),

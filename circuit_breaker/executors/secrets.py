@@ -9,6 +9,7 @@ says.
 from __future__ import annotations
 
 import base64
+import html
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -19,10 +20,20 @@ from urllib.parse import quote, quote_plus
 import attrs
 
 from circuit_breaker.engine.secrecy import REFERENCE
-from circuit_breaker.errors import SecretNotFound
+from circuit_breaker.errors import Fault, ParameterInvalid, SecretNotFound
 from circuit_breaker.executors.marks import filled, is_mark, mark, marked
 
-__all__ = ["HIDDEN", "NO_SECRETS", "Redaction", "SecretSource", "holds_secret", "is_secret", "revealed", "secret"]
+__all__ = [
+    "HIDDEN",
+    "NO_SECRETS",
+    "Redaction",
+    "SecretSource",
+    "holds_secret",
+    "is_secret",
+    "revealed",
+    "secret",
+    "sound_variables",
+]
 
 SecretSource = Mapping[str, str] | Callable[[str], str | Awaitable[str | None] | None]
 """Where secrets come from: by name, or by a function of the name that gives None for an unknown one."""
@@ -30,6 +41,7 @@ SecretSource = Mapping[str, str] | Callable[[str], str | Awaitable[str | None] |
 NO_SECRETS: Final[Mapping[str, str]] = MappingProxyType({})
 HIDDEN: Final = "***"
 _LONG_LINE: Final = 8
+_NET: Final = "&<>'\"+`"
 _FIRST_WHOLE: Final = (0, 2, 3)
 
 
@@ -50,7 +62,9 @@ def is_secret(value: Any) -> bool:
 
 @attrs.frozen
 class Redaction:
-    """Takes secrets out of text: each value is replaced by ``***``, also as JSON, URLs and base64 would write it.
+    """Takes secrets out of text: each value is replaced by ``***``, also as programs of many kinds write it.
+
+    These are JSON, with the escapes of Go and .NET as well, Python's ``repr`` and Go's ``%q``, HTML, URLs and base64.
 
     Of a secret of several lines, such as a key in PEM, each line of eight characters or more is taken out as well.
     """
@@ -104,12 +118,32 @@ def _forms(value: str) -> Iterable[str]:
     for text in (value, value.strip(), *(line for line in long_lines if len(line) >= _LONG_LINE)):
         yield text
         for escaped in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
-            yield escaped
-            yield escaped.replace("/", "\\/")
+            yield from _json_forms(escaped)
+        yield from (html.escape(text), html.escape(text, quote=False))
+        yield from _source_forms(text)
         yield quote(text)
         yield quote_plus(text, safe="")
     yield from _base64_forms(value.encode())
     yield from _base64_forms(value.strip().encode())
+
+
+def _json_forms(escaped: str) -> Iterable[str]:
+    """What is in JSON already, with more escaped: slashes, and what HTML would read, as Go, Ruby, PHP and .NET do."""
+    yield escaped
+    yield escaped.replace("/", "\\/")
+    inner = escaped.replace('\\"', '"')
+    for plain, characters in ((escaped, "&<>"), (escaped, "&<>'"), (inner, _NET), (inner, _NET.replace("+`", ""))):
+        for form in ("\\u{:04x}", "\\u{:04X}"):
+            safe = plain.translate({ord(one): form.format(ord(one)) for one in characters})
+            yield safe
+            yield safe.replace("/", "\\/")
+
+
+def _source_forms(text: str) -> Iterable[str]:
+    """As the literals of Python and Go have it, in either kind of quotation marks."""
+    for literal in (repr(text)[1:-1], ascii(text)[1:-1], repr(text.encode())[2:-1]):
+        plain = literal.replace("\\'", "'")
+        yield from (literal, plain.replace("'", "\\'"), plain.replace('"', '\\"'))
 
 
 def _base64_forms(value: bytes) -> Iterable[str]:
@@ -138,6 +172,21 @@ async def revealed(value: Any, source: SecretSource) -> tuple[Any, Redaction]:
         )
     found = {name: str(text) for name, text in values.items()}
     return filled(value, REFERENCE, found.__getitem__), Redaction.of(found.values())
+
+
+def sound_variables(environment: Mapping[str, Any]) -> None:
+    """Does nothing if these can be variables of a program, now that their secrets are known.
+
+    Raises:
+        ParameterInvalid: One has a null character, which no variable can hold; its value is not shown.
+    """
+    faults = [
+        Fault(f"environment['{name}']", "has a null character", "give the operator's source a secret without it")
+        for name, value in environment.items()
+        if isinstance(value, str) and "\0" in value
+    ]
+    if faults:
+        raise ParameterInvalid("The variables are wrong with their secrets", faults=faults)
 
 
 async def _asked(source: SecretSource, name: str) -> str | None:

@@ -37,15 +37,24 @@ class StepSettings(Settings):
     """What an operator decides about steps.
 
     Attributes:
-        executors: What steps mean that name their executor by a text, beside those that are installed.
+        executors: What steps mean that name their executor by a text, or by a class that another takes the place of.
+            It goes before what the engine says, and holds in the steps of a step as well.
     """
 
-    executors: Mapping[str, type[BaseExecutor]] = attrs.field(factory=dict)
+    executors: Mapping[Any, type[BaseExecutor]] = attrs.field(factory=dict)
 
-    @property
-    def known(self) -> Mapping[str, type[BaseExecutor]]:
-        """All executors by name."""
-        return ChainMap(dict(self.executors), installed())  # type: ignore[arg-type]  # nothing is written to it
+    def known(self, others: Mapping[Any, Any]) -> Mapping[Any, Any]:
+        """What steps may run: these, and those of the engine.
+
+        Where the engine names no executor by a text, the installed ones may be named.
+        """
+        rest = others if any(_is_public(name) for name in others) else ChainMap(dict(others), installed())  # type: ignore[arg-type]
+        return ChainMap(dict(self.executors), rest)  # type: ignore[arg-type]  # nothing is written to it
+
+
+def _is_public(name: Any) -> bool:
+    """Whether this is a name that somebody gave; the library registers some for itself."""
+    return isinstance(name, str) and not name.startswith("circuit_breaker.")
 
 
 @parameter(
@@ -69,6 +78,9 @@ class StepExecutor(BaseExecutor):
     When a step fails, ``"stop"`` stops the others and raises its error, and ``result`` keeps what was done until then;
     ``"continue"`` goes on. In a workflow, a step that has finished is not done again after a crash or a retry.
 
+    What a name means, and what takes the place of a class, is what the engine was given as ``executors``, also in the
+    steps of a step; where that has no names, those that are installed may be named.
+
     The outcome is ``{"status", "results", "failures", "skipped"}``, by name of the step. The status is ``"partial"``
     when some steps failed, and ``"failed"`` when none succeeded. A step without a name is called after its executor.
     """
@@ -83,22 +95,33 @@ class StepExecutor(BaseExecutor):
     @validate
     def steps_can_run(self, context: dict[str, Any]) -> None:
         """Every step is well-formed, and its parameters fit as far as they are known."""
-        faults = tuple(step_faults(context["steps"], self.settings.known, parallel=context["parallel"]))
+        faults = tuple(step_faults(context["steps"], self._known, parallel=context["parallel"]))
         if faults:
             raise ParameterInvalid(f"the steps of {type(self).__name__} are wrong", faults=faults)
 
     @classmethod
     def check_parameters(cls, parameters: Mapping[str, Any], *, references: tuple[type, ...] = ()) -> Iterable[Fault]:
         """What is wrong with the parameters and, when they are of the right types, with those of each step."""
+        return cls.check_steps(parameters, {}, references=references)
+
+    @classmethod
+    def check_steps(
+        cls, parameters: Mapping[str, Any], executors: Mapping[Any, Any], *, references: tuple[type, ...] = ()
+    ) -> Iterable[Fault]:
+        """The same where names and classes mean these executors."""
         faults = list(super().check_parameters(parameters, references=references))
         if faults or undecided(parameters["steps"], references):
             return faults
-        parallel = parameters.get("parallel") is True
-        return list(step_faults(parameters["steps"], cls.settings.known, parallel=parallel, references=references))
+        parallel, known = parameters.get("parallel") is True, cls.settings.known(executors)
+        return list(step_faults(parameters["steps"], known, parallel=parallel, references=references))
+
+    @property
+    def _known(self) -> Mapping[Any, Any]:
+        return self.settings.known(getattr(self.execution, "executors", {}))
 
     async def execute_internal(self, context: dict[str, Any]) -> dict[str, Any]:
         """Runs the steps."""
-        ledger = Ledger(tuple(named(context["steps"], self.settings.known)))
+        ledger = Ledger(tuple(named(context["steps"], self._known)))
         await (self._at_once(ledger) if self.parallel else self._in_turn(ledger))
         if not ledger.failures:
             return ledger.document(COMPLETED)
@@ -148,7 +171,7 @@ class StepExecutor(BaseExecutor):
 
     async def _run(self, step: Step, ledger: Ledger) -> dict[str, Any]:
         parameters = step.parameters(ledger, following=not self.parallel)
-        surroundings = StepContext(self.execution, step.name, ledger)
+        surroundings = StepContext(self.execution, step.name, ledger, self._known)
 
         async def tried() -> dict[str, Any]:
             return await _tried(step, parameters, surroundings)
@@ -157,7 +180,7 @@ class StepExecutor(BaseExecutor):
 
     def __repr__(self) -> str:
         steps = self._given.get("steps")
-        names = list(titles(steps)) if steps and well_formed(steps, self.settings.known) else "***"
+        names = list(titles(steps)) if steps and well_formed(steps, self._known) else "***"
         return f"{type(self).__name__}(steps={names}, parallel={self._given.get('parallel', False)!r})"
 
 

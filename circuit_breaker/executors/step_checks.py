@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -10,14 +11,14 @@ import attrs
 from circuit_breaker.errors import DefinitionError, Fault, WorkflowInvalid, nearest
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.marks import filled, marked
-from circuit_breaker.executors.plan import RESULT, STEP_KEYS, condition_of, parts_of, policy_of, titles
+from circuit_breaker.executors.plan import RESULT, STEP_KEYS, condition_of, executor_of, parts_of, policy_of, titles
 from circuit_breaker.executors.schema import shown
 from circuit_breaker.rules import Rule
 from circuit_breaker.workflow.timing import RetryPolicy, seconds
 
 __all__ = ["step_faults", "undecided", "well_formed"]
 
-Executors = Mapping[str, type[BaseExecutor]]
+Executors = Mapping[Any, Any]
 
 
 @attrs.frozen
@@ -59,17 +60,15 @@ def step_faults(
     for index, step in enumerate(steps):
         before = [] if parallel else names[:index]
         yield from _result_faults(f"steps[{index}]", step, before, parallel=parallel)
-        executor = _executor(step, executors)
+        executor = executor_of(step, executors)
         declared = executor.executor_config.parameters
         later = {name: _Later() for name, one in declared.items() if one.required and before}
         context = filled(step.get("context") or {}, RESULT, lambda _: _Later())
-        for fault in executor.check_parameters({**later, **context}, references=(*references, _Later)):
+        check = executor.check_parameters
+        if (below := getattr(executor, "check_steps", None)) is not None:
+            check = partial(below, executors=executors)
+        for fault in check({**later, **context}, references=(*references, _Later)):
             yield attrs.evolve(fault, place=f"steps[{index}], {fault.place}")
-
-
-def _executor(step: Mapping[str, Any], executors: Executors) -> type[BaseExecutor]:
-    executor = step["executor"]
-    return executors[executor] if isinstance(executor, str) else executor
 
 
 def _result_faults(place: str, step: Mapping[str, Any], before: list[str], *, parallel: bool) -> Iterator[Fault]:
@@ -116,17 +115,25 @@ def _value_faults(place: str, step: Mapping[str, Any], executors: Executors) -> 
 
 
 def _executor_faults(place: str, executor: Any, executors: Executors) -> Iterator[Fault]:
-    if not isinstance(executor, str):
-        if not (isinstance(executor, type) and issubclass(executor, BaseExecutor)):
-            remedy = "give a subclass of BaseExecutor, or the name of one, under 'executor'"
-            yield Fault(place, f"{shown(executor)} is no executor class", remedy)
-    elif executor not in executors:
-        yield Fault(place, f"there is no executor '{executor:.80}'", nearest(executor, executors))
-    else:
-        try:
-            executors[executor]
-        except DefinitionError as error:
-            yield from (attrs.evolve(fault, place=f"{place}, {fault.place}") for fault in error.faults)
+    if isinstance(executor, str) and executor not in executors:
+        hint = nearest(executor, [name for name in executors if isinstance(name, str)])
+        yield Fault(place, f"there is no executor '{executor:.80}'", hint)
+        return
+    if not isinstance(executor, str) and not _is_executor(executor):
+        remedy = "give a subclass of BaseExecutor, or the name of one, under 'executor'"
+        yield Fault(place, f"{shown(executor)} is no executor class", remedy)
+        return
+    try:
+        meant = executor_of({"executor": executor}, executors)
+    except DefinitionError as error:
+        yield from (attrs.evolve(fault, place=f"{place}, {fault.place}") for fault in error.faults)
+        return
+    if not _is_executor(meant):
+        yield Fault(place, f"{shown(executor)} means {shown(meant)}, which is no executor class", "register a class")
+
+
+def _is_executor(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseExecutor)
 
 
 def _when_faults(place: str, when: Any) -> Iterator[Fault]:

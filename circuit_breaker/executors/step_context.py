@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -15,11 +15,16 @@ __all__ = ["StepContext"]
 
 @attrs.frozen
 class StepContext:
-    """The surroundings of one step: those of the whole, with a share of the progress and names of its own."""
+    """The surroundings of one step: those of the whole, with a share of the progress and names of its own.
+
+    Attributes:
+        executors: What steps of a step may run.
+    """
 
     whole: ExecutionContext
     name: str
     ledger: Ledger
+    executors: Mapping[Any, Any]
 
     @property
     def case_id(self) -> str | None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Access", "MCPToolset"]
 
 _MOST_TOOLS: Final = 1000
+_MOST_PAGES: Final = 100
 _LONGEST_DESCRIPTION: Final = 4000
 _FOREIGN: Final = re.compile(r"[^a-zA-Z0-9_.-]")
 
@@ -137,7 +138,7 @@ class MCPToolset:
         """
         check_sdk()
         connect = over_http(url, dict(headers or {}), perimeter or Perimeter(), options.get("connecting", 30.0))
-        return cls._made(name or url.partition("?")[0], connect, options)
+        return cls._made(name or _public(url), connect, options)
 
     @classmethod
     def _made(cls, name: str, connect: Connect, options: dict[str, Any]) -> Self:
@@ -206,6 +207,13 @@ class MCPToolset:
         return f"MCPToolset({self.name!r}, tools={list(self._tools.names)})"
 
 
+def _public(url: str) -> str:
+    """The address without what may be secret in it: the name and password before the host, and the query."""
+    scheme, mark, rest = url.partition("?")[0].partition("#")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
+
+
 class _MCPTool(Tool):
     """A tool of a server."""
 
@@ -245,10 +253,12 @@ async def _listed(client: Client) -> list[Any]:
     """
     found: list[Any] = []
     cursor: str | None = None
-    while len(found) < _MOST_TOOLS:
+    for _ in range(_MOST_PAGES):
         page = await client.list_tools(cursor=cursor, cache_mode="refresh")
         found.extend(page.tools)
         cursor = page.next_cursor
         if cursor is None:
             return found
-    raise ServiceFailed(f"an MCP server has more than {_MOST_TOOLS} tools")
+        if len(found) >= _MOST_TOOLS:
+            raise ServiceFailed(f"an MCP server has more than {_MOST_TOOLS} tools")
+    raise ServiceFailed(f"an MCP server has more than {_MOST_PAGES} pages of tools")

@@ -22,7 +22,8 @@ __all__ = ["NO_PLAN", "Plan", "Reading", "instruction", "planned", "reading", "r
 How = Literal["none", "native", "tool", "prompt"]
 
 MOST_FAULTS: Final = 10
-_FENCED: Final = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
+# Only one newline belongs to the opening: were there a choice, a fence that never ends would take quadratic time.
+_FENCED: Final = re.compile(r"```(?:json)?[^\S\n]*\n(.*?)```", re.DOTALL)
 
 
 @attrs.frozen(kw_only=True)

@@ -23,10 +23,18 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 _SPECIAL: Final = tuple(
     map(
         ip_network,
-        # Special purpose by the registries of IANA, whatever this version of Python knows of them.
-        ["192.88.99.0/24", "::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "3fff::/20", "5f00::/16", "fec0::/10"],
+        # Special purpose by the registries of IANA, whatever this version of Python knows of them; those that are
+        # reached from everywhere are the services of networks nearby, such as relays and name servers.
+        [
+            "192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24", "::/96",
+            "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2620:4f:8000::/48", "3fff::/20", "5f00::/16",
+            "fec0::/10",
+        ],
     )
-)
+)  # fmt: skip
+_NEIGHBOURS: Final = (IPv4Network("168.63.129.16/32"),)
+"""Public by their number, and yet served by the host below: Azure's agent, which knows the keys of the machine."""
+
 _NAMES: Final = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _MOST_PORTS: Final = 65535
 
@@ -49,7 +57,7 @@ def kind_of(address: IP) -> str:
         "link-local": meant.is_link_local,
         "multicast": meant.is_multicast,
         "reserved": meant.is_reserved or any(meant in network for network in _SPECIAL),
-        "private": not meant.is_global,
+        "private": not meant.is_global or any(meant in network for network in _NEIGHBOURS),
     }
     return next((kind for kind, applies in kinds.items() if applies), "public")
 

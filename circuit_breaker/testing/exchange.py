@@ -13,9 +13,11 @@ import attrs
 
 from circuit_breaker.errors import DocumentInvalid
 from circuit_breaker.llm.discretion import HIDDEN, is_secret_name, without_keys
+from circuit_breaker.llm.stream import StreamEvent, TextDelta, ThinkingDelta, ToolCallDelta
 
 __all__ = ["Exchange", "cleaned", "differences", "first_difference", "read_exchanges", "write_exchanges"]
 
+_PIECES: Final[Mapping[type, str]] = {TextDelta: "text", ThinkingDelta: "text", ToolCallDelta: "arguments"}
 _VERSION: Final = 1
 _ASKED: Final = frozenset({"complete", "stream", "embed", "models"})
 
@@ -84,6 +86,32 @@ def cleaned(value: Any, redact: Callable[[str], str]) -> Any:
     if isinstance(value, (list, tuple)):
         return [cleaned(inner, redact) for inner in value]
     return without_keys(redact(value)) if isinstance(value, str) else value
+
+
+def cleaned_whole(events: Sequence[StreamEvent], redact: Callable[[str], str]) -> list[StreamEvent]:
+    """The events without the secrets that are spread over several of their pieces."""
+    runs: dict[tuple[Any, ...], list[int]] = {}
+    for at, event in enumerate(events):
+        if type(event) in _PIECES:
+            runs.setdefault((type(event), getattr(event, "index", 0), getattr(event, "call", 0)), []).append(at)
+    kept: list[StreamEvent | None] = list(events)
+    for places in runs.values():
+        _clean_run(kept, places, redact)
+    return [event for event in kept if event is not None]
+
+
+def _clean_run(events: list[StreamEvent | None], places: Sequence[int], redact: Callable[[str], str]) -> None:
+    """Spreads the clean text over the pieces again, about as it was; a piece that is left empty goes."""
+    member = _PIECES[type(events[places[0]])]
+    pieces = [getattr(events[at], member) for at in places]
+    left = cleaned("".join(pieces), redact)
+    if left == "".join(pieces):
+        return
+    for at, piece in zip(places, pieces, strict=True):
+        size = len(left) if at == places[-1] else len(piece)
+        text, left = left[:size], left[size:]
+        event: Any = events[at]
+        events[at] = attrs.evolve(event, **{member: text}) if text else None
 
 
 def first_difference(asked: Any, recorded: Any) -> str:

@@ -18,6 +18,7 @@ from circuit_breaker.llm.stream import StreamEvent
 from circuit_breaker.testing.exchange import (
     Exchange,
     cleaned,
+    cleaned_whole,
     differences,
     first_difference,
     read_exchanges,
@@ -90,7 +91,7 @@ class Recorder:
                 try:
                     yield _Noted(stream, events)
                 finally:
-                    self._keep("stream", asked, events=to_document(events))
+                    self._keep("stream", asked, events=to_document(cleaned_whole(events, self._redact)))
         except CircuitBreakerError as error:
             if not entered:
                 self._keep("stream", asked, error=to_document(error))

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from circuit_breaker import BaseExecutor, Engine, Workflow, connect, flow, parameter, states
 from circuit_breaker.errors import ActionError, CircuitBreakerError, ParameterInvalid
-from circuit_breaker.executors import StepExecutor, after_execute
+from circuit_breaker.executors import ServerlessExecutor, StepExecutor, after_execute
 from circuit_breaker.executors.cache import MemoryOutcomes, RecordedOutcomes, cached
+from circuit_breaker.executors.sameness import decided
 from circuit_breaker.storage.memory import MemoryJournal, MemoryStore
 
 
@@ -225,3 +226,37 @@ async def test_it_takes_the_place_of_the_executor_in_an_engine():
 
     assert [7, 7] == [case.data["value"] for case in cases]
     assert 1 == count.worked
+
+
+def decided_by(folder, name):
+    (folder / name / "who").mkdir(parents=True)
+    (folder / name / "who" / "handler.py").write_text(f"def handler(payload, context): return {name!r}")
+    return ServerlessExecutor.under(functions=folder / name)
+
+
+def test_operators_with_other_settings_share_nothing(tmp_path):
+    """An outcome is given only under the same settings: not what another folder, or a wider permission, gave."""
+    store = MemoryOutcomes()
+    kinds = [decided_by(tmp_path, name) for name in "ab"]
+    outcomes = [run(cached(kind, store), function_name="who") for kind in (*kinds, *kinds)]
+
+    assert ["a", "b", "a", "b"] == [outcome["output"] for outcome in outcomes]
+    assert [False, False, True, True] == ["cached" in outcome for outcome in outcomes]
+
+
+def test_settings_that_are_no_values_are_like_nothing_else():
+    """A back end that is no value is the same for its own class only, and secrets are no part of what counts."""
+
+    class Place:
+        async def invoke(self, invocation):
+            return {"status": "completed", "output": id(self)}
+
+    store = MemoryOutcomes()
+    one, other = (cached(ServerlessExecutor.under(backends={"local": Place()}), store) for _ in range(2))
+    outcomes = [run(kind, function_name="who") for kind in (one, other, one)]
+
+    assert [False, False, True] == ["cached" in outcome for outcome in outcomes]
+    known = [ServerlessExecutor.under(functions="/a", secrets={"K": value}) for value in ("hunter2", "hunter3")]
+    assert decided(known[0]) == decided(known[1])
+    assert "hunter" not in str(decided(known[0]))
+    assert decided(known[0]) != decided(ServerlessExecutor.under(functions="/b"))

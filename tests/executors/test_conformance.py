@@ -93,7 +93,7 @@ class TestStep(ExecutorConformance):
     @pytest.fixture
     def subject(self):
         left = Trace()
-        shell = SubprocessExecutor.under(programs="sh", secrets=SECRETS)
+        shell = SubprocessExecutor.under(programs="sh", variables=["TRACE", "KEY"], secrets=SECRETS)
 
         def steps(*more):
             return {"steps": [{"executor": Repeat, "context": {"text": "a"}}, *more], "parallel": self.parallel}

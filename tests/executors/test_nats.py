@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import ssl
 import time
@@ -435,3 +436,57 @@ async def test_the_extra_is_named_when_it_is_missing(monkeypatch):
 
     with pytest.raises(ExtraMissing, match=r"circuit-breaker-sdk\[nats\]"):
         await NatsExecutor(nats_url="nats://example.com", subject="work").execute()
+
+
+INFO = {"server_id": "x", "version": "2.10.0", "max_payload": 1 << 20, "headers": True, "proto": 1}
+
+
+@asynccontextmanager
+async def hostile(said, *, info=None):
+    """A server that answers the first message with this, over and over."""
+
+    async def served(reader, writer):
+        with contextlib.suppress(ConnectionError):
+            writer.write((info or b"INFO " + json.dumps(INFO).encode()) + b"\r\n")
+            while line := await reader.readline():
+                if line.startswith(b"PING"):
+                    writer.write(b"PONG\r\n")
+                while line.startswith((b"PUB", b"HPUB")):
+                    writer.write(said)
+                    await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(served, "127.0.0.1", 0) as listening:
+        yield NatsExecutor.under(allow=["127.0.0.1"])(
+            nats_url=f"nats://127.0.0.1:{listening.sockets[0].getsockname()[1]}",
+            subject="work",
+            max_output=1000,
+            timeout=10.0,
+        )
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "message"),
+    [
+        (b"x" * 1_000_000, OutputTooLarge, "a line of more than 1048576 bytes"),
+        (b"MSG a 1 2000000000\r\n" + b"x" * 100, OutputTooLarge, "a message of 2000000000 bytes"),
+        (b"INFO []\r\n", OutputInvalid, "no NATS"),
+        (b"INFO {\r\n", OutputInvalid, "no NATS"),
+    ],
+)
+async def test_a_server_cannot_fill_the_memory(said, error, message):
+    """A line without an end, a message beyond max_output and nonsense end the call at once, with an error of ours."""
+    async with hostile(said) as call:
+        begun = time.monotonic()
+        with pytest.raises(error, match=message):
+            await call.execute()
+
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("info", [b"INFO " + b"y" * 3_000_000, b"INFO []", b"INFO " + b"[" * 30_000])
+async def test_a_greeting_that_is_none_is_one_error(info):
+    """A server that introduces itself at too great length, or wrongly, is refused with an error of ours."""
+    async with hostile(b"", info=info) as call:
+        with pytest.raises((OutputInvalid, ServiceUnavailable)):
+            await call.execute()

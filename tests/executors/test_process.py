@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ from circuit_breaker.errors import (
     ProgramFailed,
 )
 from circuit_breaker.executors.output import Output
-from circuit_breaker.executors.programs import process, resources
+from circuit_breaker.executors.programs import containment, home, process, resources
 from circuit_breaker.executors.programs.ending import Ending
 from circuit_breaker.executors.programs.process import Program, run
 from circuit_breaker.executors.programs.resources import UNBOUNDED, Resources, launcher
@@ -31,6 +32,7 @@ from tests.executors.processes import trace
 __all__ = ["trace"]
 
 PYTHON = (sys.executable, "-I", "-S", "-c")
+contained = pytest.mark.skipif(not containment.containment(), reason="this process may make no namespaces")
 STUBBORN = "trap '' TERM; while :; do sleep 60; done"
 
 
@@ -249,7 +251,7 @@ asyncio.run(run(program, stdout=Output("o", print), stderr=Output("e", print)))
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
         parent.stdout.readline()
-        until(lambda: any("sleep" in one for one in trace.left()))
+        until(lambda: any("(sleep" in one for one in trace.left()))
         parent.kill()
     until(lambda: not trace.left())
 
@@ -306,7 +308,7 @@ async def test_a_program_that_starts_may_be_cancelled(start, monkeypatch):
 
 async def test_without_its_tools_a_machine_has_no_limits(monkeypatch):
     """Where limits cannot be set they are refused, not forgotten; programs without limits run everywhere."""
-    monkeypatch.setattr(resources, "_tool", lambda name: None)
+    monkeypatch.setattr(resources, "tool", lambda name: None)
 
     assert () == launcher(UNBOUNDED)
     with pytest.raises(ActionError, match=r"limits \(memory\) cannot be set here") as error:
@@ -353,3 +355,86 @@ def test_an_end_is_told_in_words(ended, error, message):
     assert (ended.exit_code, ended.stderr) == (raised.value.exit_code, raised.value.stderr)
     assert type(raised.value) is error
     ended.check([ended.exit_code])
+
+
+RUN = """
+import asyncio
+from pathlib import Path
+from circuit_breaker.executors.programs.process import Program, run
+from circuit_breaker.executors.output import Output
+program = Program(command=("/bin/sh", "-c", {script!r}), home=Path({home!r}), environment={variables!r})
+asyncio.run(run(program, stdout=Output("o", print), stderr=Output("e", print)))
+"""
+
+
+def runs(file):
+    """Whether there is the process whose number is in the file."""
+    return Path("/proc", file.read_text().strip()).exists()
+
+
+@contained
+def test_all_that_a_program_has_started_ends_with_this_process(tmp_path, trace):
+    """When this process is killed, the children of its program end too, wherever they have gone."""
+    script = "setsid sleep 60 >/dev/null & sleep 60 & sleep 60; true"
+    code = RUN.format(script=script, home=str(tmp_path), variables=dict(trace.variables))
+    with subprocess.Popen([sys.executable, "-c", code]) as parent:
+        until(lambda: 4 == sum("(sleep" in one for one in trace.left()))  # the holder of the namespace is one
+        parent.kill()
+    until(lambda: not trace.left())
+
+
+@contained
+async def test_nothing_gets_away_from_a_program(start, tmp_path):
+    """A child that has left the session and wiped its environment ends when time is up."""
+    pid, wiped = tmp_path / "pid", "env -i setsid sh -c 'readlink /proc/self > pid; exec sleep 60' >/dev/null 2>&1 &"
+    error, _ = await took(start("/bin/sh", "-c", f"{wiped} sleep 60", timeout=0.5))
+
+    assert isinstance(error, ActionTimeout)
+    assert not runs(pid)
+
+
+@contained
+async def test_daemons_end_with_the_program(start, tmp_path):
+    """What a program leaves behind on purpose ends with it as well."""
+    wiped = "env -i setsid sh -c 'readlink /proc/self > pid; exec sleep 60' >/dev/null 2>&1 &"
+    await start("/bin/sh", "-c", f"{wiped} while ! [ -s pid ]; do sleep 0.01; done")
+
+    assert not runs(tmp_path / "pid")
+
+
+async def test_a_signal_is_told_from_inside_a_namespace(start):
+    """How a program ended is seen as it was, whatever stands between it and us."""
+    ending, _ = await start("/bin/sh", "-c", "kill -SEGV $$")
+    assert -signal.SIGSEGV == ending.exit_code
+    ending, _ = await start("/bin/sh", "-c", "exit 139")
+    assert 139 == ending.exit_code
+
+
+@pytest.mark.parametrize("word", ["/bin/false", "/nonexistent"])
+def test_where_no_namespace_can_be_made_programs_run_without(monkeypatch, word):
+    """Where the tools are not there or may not do it, nothing stands before the command."""
+    monkeypatch.setattr(containment, "tool", lambda name: word)
+    assert () == containment.containment.__wrapped__()
+    monkeypatch.setattr(containment, "tool", lambda name: None)
+    assert () == containment.containment.__wrapped__()
+
+
+def test_a_namespace_that_is_not_made_in_time_is_none(monkeypatch):
+    """A machine on which it takes too long runs programs without."""
+    monkeypatch.setattr(containment, "_PATIENCE", 0.05)
+
+    assert not containment._works(("/bin/sleep", "60"))
+
+
+def test_what_a_killed_process_has_left_is_swept(tmp_path):
+    """The directory of a process that is gone is removed at the next use; one that is in use, or new, is not."""
+    left, used, new = (tmp_path / f"circuit-breaker-{name}" for name in ("left", "used", "new"))
+    for folder in (left, used, new):
+        (folder / "inner").mkdir(parents=True)
+        os.utime(folder, (1, 1) if folder != new else None)
+    (tmp_path / "circuit-breaker-link").symlink_to(tmp_path)
+    with home._locked(str(used)) as ours:
+        home.sweep(tmp_path)
+
+    assert ours
+    assert [False, True, True] == [folder.exists() for folder in (left, used, new)]

@@ -112,3 +112,29 @@ def test_redaction_itself_shows_nothing():
     assert "hunter2" not in repr(Redaction.of(["hunter2"]))
     assert 0 == Redaction().longest
     assert {"a": [1.5, "x"]} == Redaction().clean_json({"a": [1.5, "x"]})
+
+
+SAYINGS = [
+    r'{"p":"p\u0026ss\u003cw\u003e \"x\" it\u0027s/+`"}',
+    r'{"p":"p\u0026ss\u003Cw\u003E \u0022x\u0022 it\u0027s/\u002B\u0060"}',
+    r'{"p":"p\u0026ss\u003cw\u003e \"x\" it' + "'" + r's/+`"}',
+    r'password="p&ss<w> \"x\" it' + "'" + 's/+`"',
+    r"{'p': 'p&ss<w> " + '"x"' + r" it\'s/+`'}",
+    "<b>p&amp;ss&lt;w&gt; &quot;x&quot; it&#x27;s/+`</b>",
+]
+
+
+@pytest.mark.parametrize("said", SAYINGS)
+def test_a_secret_is_found_in_the_spellings_of_others(said):
+    """JSON as Go, .NET and PHP write it, Go's %q, Python's repr and HTML hide no secret."""
+    cleaned = Redaction.of(['p&ss<w> "x" it\'s/+`']).clean(said)
+
+    assert "***" in cleaned
+    assert "ss" not in cleaned.replace("password", "")
+
+
+def test_bytes_as_python_shows_them_hide_no_secret():
+    """A secret of other letters is found in repr(bytes), and in ascii()."""
+    cleaned = Redaction.of(["schlüssel"]).clean(repr("schlüssel".encode()) + ascii("schlüssel"))
+
+    assert "ssel" not in cleaned

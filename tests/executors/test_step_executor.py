@@ -18,6 +18,7 @@ from circuit_breaker.executors import (
     registry,
     result,
 )
+from circuit_breaker.functions import FunctionDefinition, FunctionManager
 from circuit_breaker.rules import cel
 
 
@@ -464,3 +465,68 @@ def test_a_result_cannot_ask_for_a_secret(context):
     steps = StepExecutor(steps=[step(tell), {"executor": use, "context": context}])
     with pytest.raises(ParameterInvalid, match="refers to a secret"):
         steps.execute_sync()
+
+
+@FunctionExecutor.of
+def refuse(url: str = "", size: int = 0):
+    raise ActionError("not here", code="refused")
+
+
+A, B = states("a", "b")
+
+
+def nested(executor, depth):
+    steps = [step(executor, "last", **({"url": "http://example.com/"} if executor == "http" else {}))]
+    for number in range(depth):
+        steps = [{"executor": "step", "name": f"level-{number}", "context": {"steps": steps}}]
+    return steps
+
+
+async def ended(executors, steps):
+    """The status of a case that runs these steps, and the code of its error."""
+    workflow = Workflow("steps", flow(A >> B).transition("go").execute(StepExecutor, steps=steps))
+    async with Engine(workflow, storage=connect("memory://"), executors=executors) as engine:
+        case = await engine.run(await engine.start("steps"))
+        return case.status, [event.error["code"] for event in await engine.history(case.id) if hasattr(event, "error")]
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+async def test_steps_run_what_the_engine_means_by_a_name(depth):
+    """B13: whatever a step names is what the operator gave to the engine, also in the steps of a step."""
+    executors = {**registry.installed(), "http": refuse}
+
+    assert ("failed", ["refused"]) == await ended(executors, nested("http", depth))
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+async def test_steps_run_what_takes_the_place_of_a_class(depth):
+    """B13: a class is replaced in steps as it is in transitions."""
+    assert ("failed", ["refused"]) == await ended({fetch: refuse}, nested(fetch, depth))
+
+
+async def test_steps_name_no_more_than_the_engine_knows():
+    """B13: where the engine has names, what is merely installed cannot be named in steps either."""
+    assert ("failed", ["invalid_parameters"]) == await ended({"step": StepExecutor}, nested("http", 1))
+    assert ("failed", ["invalid_parameters"]) == await ended({"http": object, "step": StepExecutor}, nested("http", 1))
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+async def test_steps_of_a_function_run_what_its_manager_means(depth):
+    """B13: the steps of a function run what the engine and the manager were given."""
+    parameters = {"steps": nested("http", depth)}
+    async with (
+        Engine(storage=connect("memory://"), executors={"http": refuse}) as engine,
+        FunctionManager(engine) as manager,
+    ):
+        await manager.create_function(FunctionDefinition(id="f", executor="step", parameters=parameters))
+        done = await manager.execute_function("f", {})
+
+    assert "refused" == done.error["code"]
+
+
+def test_the_steps_of_a_step_follow_its_settings():
+    """B13: what the settings of a step executor say holds below it too."""
+    Named = StepExecutor.under(executors={"http": refuse})  # noqa: N806 - a class
+
+    with pytest.raises(ActionError, match="not here"):
+        Named(steps=nested("http", 1)).execute_sync()

@@ -288,3 +288,35 @@ def test_nothing_is_left_in_the_system_directory(tmp_path, monkeypatch):
     script("echo > file").execute_sync()
 
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_definition_sets_only_variables_that_the_operator_names():
+    """Beside a list of programs no variable is set but those of another list; a pattern opens none that steers."""
+    steering = ["PERLLIB", "TAR_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "HOME", "EDITOR", "LESSOPEN", "wgetrc"]
+    listed = SubprocessExecutor.under(programs="echo", variables=["REPORT_*", "LANG", "HOME"])
+    wide = SubprocessExecutor.under(programs="echo", variables="*")
+
+    def refused(kind, *names):
+        given = kind(command="echo", environment=dict.fromkeys(names, "x"))
+        try:
+            given.check()
+        except ParameterInvalid as error:
+            return [fault.place for fault in error.faults]
+        return []
+
+    places = [f"environment['{name}']" for name in steering]
+    assert ["environment['LANG']"] == refused(SubprocessExecutor.under(programs="echo"), "LANG")
+    assert ["environment['OTHER']", "environment['PATH']"] == refused(
+        listed, "REPORT_DAY", "LANG", "HOME", "OTHER", "PATH"
+    )
+    assert places == refused(wide, *steering, "ANY")
+    assert [] == refused(Local, *steering, "ANY")
+
+
+async def test_a_secret_with_a_null_character_is_refused_without_being_shown():
+    """What no variable can hold is one clear error, and the value is nowhere in it."""
+    broken = SubprocessExecutor.under(programs="*", secrets={"K": "hunter2\0hunter2"})
+    with pytest.raises(ParameterInvalid, match=r"environment\['KEY'\]: has a null character") as error:
+        await broken(command="true", environment={"KEY": secret("K")}).execute()
+
+    assert "hunter2" not in repr(error.value.to_document())

@@ -315,10 +315,11 @@ def test_a_form_is_asked_for_by_the_vendors_own_member():
 
 def test_what_the_user_says_of_the_output_stands_beside_the_form():
     """A member of the vendor's own does not push ours out."""
-    extra = {"output_config": {"effort": "max"}}
-    body, _ = sent(model="claude-opus-4-6", response_format=FORM, reasoning_effort="low", extra=extra)
+    extra = {"output_config": {"effort": "max", "format": {"type": "other"}}, "max_tokens": 99_999}
+    body, _ = sent(model="claude-opus-4-6", response_format=FORM, max_tokens=5000, extra=extra)
 
     assert ("max", "json_schema") == (body["output_config"]["effort"], body["output_config"]["format"]["type"])
+    assert 5000 == body["max_tokens"]
 
 
 def test_a_form_that_the_dialect_cannot_carry_is_told_in_words():

@@ -99,14 +99,16 @@ def test_the_name_of_a_model_stays_a_name_in_the_address(model, expected):
 
 
 def test_how_to_answer_is_the_generation_config():
-    """Each member by the vendor's name; what the user gives in the vendor's own words wins."""
+    """Each member by the vendor's name; the user's words in the vendor's language stand beside it, and push nothing out."""
     body, losses = sent(
         temperature=0.5, max_tokens=9, top_p=0.9, top_k=3, stop="END", seed=7, n=2,
-        extra={"generationConfig": {"topK": 4}, "safetySettings": [{"category": "x"}], "cachedContent": "c"},
+        extra={"generationConfig": {"topK": 4, "mediaResolution": "LOW", "maxOutputTokens": 99}, "contents": [],
+            "safetySettings": [{"category": "x"}], "cachedContent": "c"},
     )  # fmt: skip
 
     assert {
-        "temperature": 0.5, "maxOutputTokens": 9, "topP": 0.9, "topK": 4, "stopSequences": ("END",), "seed": 7,
+        "temperature": 0.5, "maxOutputTokens": 9, "topP": 0.9, "topK": 3, "mediaResolution": "LOW",
+        "stopSequences": ("END",), "seed": 7,
         "candidateCount": 2,
     } == body["generationConfig"]  # fmt: skip
     assert ([{"category": "x"}], "c") == (body["safetySettings"], body["cachedContent"])

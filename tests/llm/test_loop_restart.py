@@ -118,7 +118,7 @@ def test_a_restart_comes_to_the_same_end(script, lives, iterations):
     assert (
         len(models) + sum(count for name, count in after.items() if name.startswith("model")) == whole.state.iteration
     )
-    assert tools(before) + tools(after) <= tools(made) + 1, 'only what had begun and not finished is done again'
+    assert tools(before) + tools(after) <= tools(made) + 1, "only what had begun and not finished is done again"
 
 
 @settings(deadline=None, max_examples=60)

@@ -28,9 +28,12 @@ async def sent(request, **options):
     return await exchanges.sent(request, face=FACE, **options)
 
 
+EXTRA = {"options": {"num_ctx": 512, "num_predict": -1}, "messages": []}
+
+
 async def test_how_to_answer_goes_under_options():
     """B14: temperature, top_p and top_k are options; max_tokens is num_predict there."""
-    request = asks(FACE, temperature=0.7, top_p=0.9, top_k=40, max_tokens=5, extra={"options": {"num_ctx": 512}})
+    request = asks(FACE, temperature=0.7, top_p=0.9, top_k=40, max_tokens=5, extra=EXTRA)
     seen, _ = await sent(request)
 
     assert {

@@ -88,6 +88,16 @@ async def test_the_keys_and_the_request_are_in_their_places():
     assert ("gpt-4o", False, {"1": 2}) == (seen.body["model"], seen.body["stream"], seen.body["logit_bias"])
 
 
+async def test_extra_members_do_not_override_what_the_request_says():
+    """What the user says in the vendor's own words stands beside the request, and lifts no bound on it."""
+    seen, _ = await sent(
+        asks(FACE, max_tokens=10, n=2, extra={"max_tokens": 999, "max_completion_tokens": 999, "n": 8})
+    )
+
+    assert 2 == seen.body["n"]
+    assert 10 in {seen.body.get("max_tokens"), seen.body.get("max_completion_tokens")}
+
+
 async def test_files_and_images_are_parts_of_a_message():
     """Images by address or bytes, and files, go as OpenAI has them."""
     parts = Image(url="https://x.org/a.png", detail="low"), File(data="cGRm", name="a.pdf"), File(file_id="file-1")

@@ -223,3 +223,16 @@ async def test_a_lease_ends_by_itself_and_can_still_be_settled():
         await ledger.settle("l", dollars=Decimal(3), tokens=30, now=61.0)
 
     assert (3, 30, 0, 0) == await ledger.standing("a", now=62.0)
+
+
+@pytest.mark.parametrize(
+    "extra", [{"max_completion_tokens": 50_000}, {"n": 900}, {"generationConfig": {"maxOutputTokens": 50_000}}]
+)
+async def test_a_bound_in_a_vendors_own_words_counts(extra):
+    """Extra members that let a model write more than the request says are reserved for as well."""
+    provider = Provider(TURN, name="a", price=CHEAP)
+    async with routed(provider, budgets=[Budget("all", tokens=5000)]) as router:
+        with pytest.raises(BudgetExceeded):
+            await router.chat_completion(asking(max_tokens=10, extra=extra))
+
+    assert [] == list(provider.requests)

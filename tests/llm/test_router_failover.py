@@ -113,6 +113,17 @@ async def test_a_long_wait_is_not():
     assert [2, 2] == asked(limited, other)
 
 
+async def test_nobody_is_left_alone_for_ever():
+    """A provider that wants us to wait for years is asked again after ten minutes."""
+    time = Time()
+    limited = Provider(RateLimitExceeded("slow down", retry_after=1e9), "again", name="a")
+    async with routed(limited, Provider(always="yes", name="b"), time=time) as router:
+        await router.chat_completion(asking())
+        time.seconds = 601.0
+
+        assert "again" == (await router.chat_completion(asking())).content
+
+
 async def test_when_all_are_limited_a_short_wait_is_waited():
     """G12: when everybody wants us to wait, and one of them not long, the router waits for that one."""
     time = Time()

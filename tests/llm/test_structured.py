@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -54,6 +55,14 @@ def test_json_is_found_in_what_models_put_around_it(text):
 def test_what_does_not_fit_is_told(text, fault):
     """Each fault has its place."""
     assert fault in reading(PLAN, answered(text)).faults[0]
+
+
+def test_a_fence_that_never_ends_is_read_in_no_time():
+    """A model that writes blank lines without end holds nobody else up."""
+    began = time.perf_counter()
+
+    assert ("it is no JSON",) == reading(PLAN, answered("```json" + "\n" * 100_000)).faults
+    assert time.perf_counter() - began < 1.0
 
 
 def test_an_answer_that_was_cut_says_so():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -133,3 +133,23 @@ def test_the_list_is_a_list(allow):
 def test_an_address_with_a_port_is_an_entry(address: IPv4Address, port: int):
     """Whatever address and port there are, an entry can name them."""
     Perimeter([f"{address}:{port}"], public=False).check(str(address), port, str(address))
+
+
+# The registries of special-purpose addresses of IANA, and those that clouds serve from the host below.
+SPECIAL = """
+0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.0.0/29 192.0.0.8/32
+192.0.0.9/32 192.0.0.10/32 192.0.0.170/32 192.0.0.171/32 192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24
+192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 255.255.255.255/32
+::1/128 ::/128 ::ffff:0:0:0/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001::/32 2001:1::1/128 2001:1::2/128
+2001:1::3/128 2001:2::/48 2001:3::/32 2001:4:112::/48 2001:10::/28 2001:20::/28 2001:30::/28 2001:db8::/32
+2620:4f:8000::/48 3fff::/20 5f00::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8
+168.63.129.16/32 192.0.0.192/32 100.100.100.200/32 169.254.169.254/32 fd00:ec2::254/128
+""".split()
+
+
+@pytest.mark.parametrize("network", SPECIAL)
+def test_no_address_of_a_special_purpose_is_public(network):
+    """Every range that the registries name is closed from its first address to its last, and so are clouds' own."""
+    first, last = ip_network(network)[0], ip_network(network)[-1]
+
+    assert "public" not in (kind_of(first), kind_of(last))

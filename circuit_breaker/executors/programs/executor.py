@@ -23,7 +23,7 @@ from circuit_breaker.executors.programs.permission import (
 )
 from circuit_breaker.executors.programs.process import PATIENCE, Program, run
 from circuit_breaker.executors.programs.resources import ResourceLimits, Resources
-from circuit_breaker.executors.secrets import Redaction, revealed
+from circuit_breaker.executors.secrets import Redaction, revealed, sound_variables
 
 __all__ = ["KEY_VARIABLE", "SubprocessExecutor"]
 
@@ -85,12 +85,13 @@ class SubprocessExecutor(BaseExecutor):
         if context["input"] is not None and context["stdin"] is not None:
             yield Fault("parameter 'stdin'", "is given together with input", "give one of them")
         yield from _input_faults(context)
-        yield from variable_faults(context["environment"], steering=self.settings.everything)
+        yield from variable_faults(context["environment"], self.settings.may_set)
         yield from Resources(**context["limits"]).beyond(self.settings.most)
 
     async def execute_internal(self, context: dict[str, Any]) -> dict[str, Any]:
         """Runs the program."""
         environment, redaction = await revealed(context["environment"], self.settings.secrets)
+        sound_variables(environment)
         stdout = self._output("stdout", redaction, context["output"], context["max_output"])
         stderr = self._output("stderr", redaction, "none", 1)
         async with home_below(self.settings.scratch) as home:

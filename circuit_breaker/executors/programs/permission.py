@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,8 +36,14 @@ EVERYTHING: Final = "*"
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _STEERING: Final = re.compile(
-    r"(LD_|DYLD_|PYTHON|PERL5|RUBY|NODE_|JAVA_TOOL|GIT_|BASH_|CIRCUIT_BREAKER_)|(PATH|ENV|IFS|SHELLOPTS|GCONV_PATH)\Z"
+    r"LD_|DYLD_|GLIBC_|MALLOC_|GCONV_|PYTHON|PERL|RUBY|GEM_|BUNDLE_|NODE_|NPM_|JAVA|_JAVA|JDK_|JRE_|PHP|LUA_"
+    r"|TCL|R_|JULIA_|CARGO|RUSTC|RUSTUP|GIT_|SSH_|BASH|CIRCUIT_BREAKER_|XDG_|OPENSSL_|SSL_|CURL_|RSYNC_"
+    r"|.*(PATH|OPTIONS|OPTS|FLAGS|EDITOR|PAGER|BROWSER|SHELL|HOME|INIT|_OPT|_RC)\Z"
+    r"|(ENV|IFS|TMPDIR|VISUAL|PS4|PROMPT_COMMAND|TERMINFO|ZDOTDIR|WGETRC|INPUTRC|MAKEFILES|LESSOPEN|LESSCLOSE|GOROOT"
+    r"|GOENV|GOTOOLCHAIN)\Z",
+    re.IGNORECASE,
 )
+_WILD: Final = re.compile(r"[*?\[]")
 
 
 def names(value: Any) -> frozenset[str]:
@@ -67,6 +74,8 @@ class ProcessSettings(Settings):
 
     Attributes:
         scratch: Where the directories are made that processes get for themselves, or None for the system's place.
+        variables: The variables that a definition may set, such as ``["LANG", "REPORT_*"]``. A name with ``*`` means
+            none that may decide which code a program runs, as ``LD_PRELOAD`` does; such a one is named in full.
         most: What they may use at most, and do use where a definition sets no limit.
         longest: Seconds that they may take at most, or None.
     """
@@ -74,6 +83,12 @@ class ProcessSettings(Settings):
     scratch: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
     most: Resources = UNBOUNDED
     longest: float | None = attrs.field(default=None, validator=_seconds)
+    variables: frozenset[str] = attrs.field(default=frozenset({"*"}), converter=names)
+
+    def may_set(self, name: str) -> bool:
+        """Whether a definition may set this variable."""
+        tame = not _STEERING.match(name)
+        return any(name == one or (tame and _WILD.search(one) and fnmatchcase(name, one)) for one in self.variables)
 
     def duration(self, wanted: float | None) -> float | None:
         """How many seconds a process gets of those that it wants; None for as many as it takes."""
@@ -89,8 +104,11 @@ class ProgramSettings(ProcessSettings):
             A program may do whatever its arguments make it do.
         roots: Directories in and below which programs may work.
         search_path: Where programs are looked for; their ``PATH``.
+        variables: As for all processes; where only some programs may be run, none unless it says so, for each program
+            has its own that make it run something else.
     """
 
+    variables: frozenset[str] = attrs.field(default=frozenset(), converter=names)
     programs: frozenset[str] = attrs.field(default=frozenset(), converter=names)
     roots: tuple[Path, ...] = attrs.field(default=(), converter=_folders)
     search_path: str = SEARCH_PATH
@@ -99,6 +117,10 @@ class ProgramSettings(ProcessSettings):
     def everything(self) -> bool:
         """Whether all programs may be run."""
         return EVERYTHING in self.programs
+
+    def may_set(self, name: str) -> bool:
+        """Whether a definition may set this variable."""
+        return self.everything or super().may_set(name)
 
 
 def located(name: str, search_path: str, directory: Path | None = None) -> Path | None:
@@ -154,19 +176,15 @@ def permitted_directory(given: str | None, settings: ProgramSettings) -> Path | 
     return directory
 
 
-def variable_faults(environment: Mapping[str, Any], *, steering: bool) -> Iterator[Fault]:
-    """What is wrong with variables.
-
-    Args:
-        environment: By name.
-        steering: Whether they may decide which code a program runs, as ``LD_PRELOAD`` does.
-    """
+def variable_faults(environment: Mapping[str, Any], may_set: Callable[[str], bool]) -> Iterator[Fault]:
+    """What is wrong with variables, by name, of which a definition may set some."""
     for name, value in environment.items():
         place = f"environment['{name}']"
         if not _NAME.match(name):
             yield Fault(place, "is no name of a variable", "use letters, digits and _")
-        elif not steering and _STEERING.match(name):
-            yield Fault(place, "may decide which code a program runs", "only an operator may permit this")
+        elif not may_set(name):
+            why = "may decide which code a program runs" if _STEERING.match(name) else "may not be set"
+            yield Fault(place, why, f"only an operator may permit this: .under(variables=['{name}'])")
         if not isinstance(value, str) and not is_secret(value):
             yield Fault(place, "is neither a text nor a secret", "give a text, or secret('NAME')")
         elif "\0" in str(value):

@@ -18,8 +18,10 @@ from typing import IO, Any, Final, cast
 
 import attrs
 
+from circuit_breaker.engine.invocation import threaded
 from circuit_breaker.errors import ActionError, ActionTimeout, ParameterInvalid
 from circuit_breaker.executors.output import Output
+from circuit_breaker.executors.programs.containment import Namespace, containment
 from circuit_breaker.executors.programs.ending import KILLED, Ending, oom_kills
 from circuit_breaker.executors.programs.resources import UNBOUNDED, Resources, launcher
 from circuit_breaker.executors.programs.stragglers import MARK, kill_group, kill_stragglers
@@ -85,8 +87,9 @@ async def run(program: Program, *, stdout: Output, stderr: Output) -> Ending:
     """How the program ended. When this returns or raises, nothing that it has started is there any more.
 
     On a timeout, a cancellation or too much output its processes are asked to end, and killed half a second later.
-    Processes that leave its session are found by a mark in their environment, unless the program ends by itself and
-    they have let go of its output: those are taken for daemons that it started on purpose.
+    Where this process may make namespaces, as :func:`~circuit_breaker.executors.programs.containment.containment` says,
+    nothing gets away. Elsewhere, processes that leave its session are found by a mark in their environment, unless they
+    have wiped it, or the program ends by itself and they have let go of its output.
 
     Raises:
         ParameterInvalid: It cannot be started.
@@ -126,12 +129,13 @@ async def _within(program: Program, ended: Awaitable[Any]) -> None:
 class _Conversation(asyncio.SubprocessProtocol):
     """What a running program says, and its end."""
 
-    def __init__(self, outputs: Mapping[int, Output]) -> None:
+    def __init__(self, outputs: Mapping[int, Output], namespace: Namespace) -> None:
         self.over = asyncio.Event()  # there is nothing to wait for: it has ended, or is to be ended
         self.fault: Exception | None = None
         self._gone = asyncio.Event()
         self._silent = asyncio.Event()
         self._outputs = outputs
+        self._namespace = namespace
         self._open = set(outputs)
         self._mark = uuid.uuid4().hex
         self._transport = cast(asyncio.SubprocessTransport, None)
@@ -143,12 +147,14 @@ class _Conversation(asyncio.SubprocessProtocol):
         Raises:
             ParameterInvalid: It cannot be started.
         """
-        loop, conversation = asyncio.get_running_loop(), cls(outputs)
+        await threaded(containment)  # the first time, it is tried
+        namespace = Namespace()
+        loop, conversation = asyncio.get_running_loop(), cls(outputs, namespace)
         with _standard_input(program.stdin) as stdin:
             try:
                 await loop.subprocess_exec(
                     lambda: conversation,
-                    *launcher(program.resources),
+                    *launcher(program.resources, conversation._namespace.words),
                     *program.command,
                     stdin=stdin,
                     cwd=program.working_dir or program.home,
@@ -156,9 +162,11 @@ class _Conversation(asyncio.SubprocessProtocol):
                     start_new_session=True,
                 )
             except (OSError, ValueError) as error:
+                namespace.close()
                 raise _not_started(program, error) from error
             except BaseException:
                 kill_stragglers(conversation._mark)
+                namespace.close()
                 raise
         return conversation
 
@@ -215,13 +223,23 @@ class _Conversation(asyncio.SubprocessProtocol):
             await _soon(self._silent, KILL_GRACE)
 
     async def _killed(self, *, thoroughly: bool) -> None:
-        if thoroughly:
-            self._signal(signal.SIGKILL)
-            kill_stragglers(self._mark)
         try:
+            if thoroughly:
+                await self._torn_down()
             await _soon(self._gone, KILL_GRACE)
+            await self._namespace.dissolved(KILL_GRACE)
         finally:
             self._transport.close()
+            self._namespace.close()
+
+    async def _torn_down(self) -> None:
+        """Ends the namespace, so that what has started the program can take it away, and then all that is left."""
+        try:
+            if not self._gone.is_set() and self._namespace.end():
+                await _soon(self._gone, KILL_GRACE)
+        finally:
+            self._signal(signal.SIGKILL)
+            kill_stragglers(self._mark)
 
     def _signal(self, number: signal.Signals) -> None:
         kill_group(self._transport.get_pid(), number)

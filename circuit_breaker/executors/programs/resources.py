@@ -17,7 +17,7 @@ import msgspec
 
 from circuit_breaker.errors import ActionError, Fault
 
-__all__ = ["UNBOUNDED", "ResourceLimits", "Resources", "launcher"]
+__all__ = ["UNBOUNDED", "ResourceLimits", "Resources", "launcher", "tool"]
 
 _Name = Literal["memory", "cpu_seconds", "open_files", "processes", "file_size"]
 ResourceLimits = dict[_Name, Annotated[int, msgspec.Meta(ge=1)]]
@@ -82,21 +82,25 @@ class Resources:
 UNBOUNDED: Final = Resources()
 
 
-def launcher(resources: Resources) -> tuple[str, ...]:
+def launcher(resources: Resources, contained: tuple[str, ...] = ()) -> tuple[str, ...]:
     """What stands before a command so that it keeps within the resources, and ends when this process does.
+
+    Args:
+        resources: What it may use.
+        contained: What stands before that, to keep it in a namespace of its own.
 
     Raises:
         ActionError: There are limits, and this machine cannot set them.
     """
-    setpriv = _tool("setpriv")
+    setpriv = tool("setpriv")
     mortal = (setpriv, "--pdeathsig", "KILL") if setpriv else ()
-    return (*mortal, *_limited(resources.given()))
+    return (*mortal, *contained, *_limited(resources.given()))
 
 
 def _limited(limits: dict[str, int]) -> tuple[str, ...]:
     if not limits:
         return ()
-    prlimit = _tool("prlimit")
+    prlimit = tool("prlimit")
     if prlimit is None:
         raise ActionError(
             f"limits ({', '.join(limits)}) cannot be set here: there is no program prlimit",
@@ -107,6 +111,6 @@ def _limited(limits: dict[str, int]) -> tuple[str, ...]:
 
 
 @functools.cache
-def _tool(name: str) -> str | None:
+def tool(name: str) -> str | None:
     """Where one of the small programs is; they come with Linux."""
     return shutil.which(name, path=_TOOLS)

@@ -14,7 +14,7 @@ from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.declarations import parameter, validate
 from circuit_breaker.executors.execution import ExecutionContext
 from circuit_breaker.executors.output import OUTPUT_LIMIT
-from circuit_breaker.executors.secrets import revealed
+from circuit_breaker.executors.secrets import revealed, sound_variables
 from circuit_breaker.executors.serverless.contract import Backend, Invocation
 from circuit_breaker.executors.serverless.local import LocalBackend
 from circuit_breaker.executors.settings import Settings
@@ -107,6 +107,7 @@ class ServerlessExecutor(BaseExecutor):
         """The answer of the function."""
         parts = {name: context[name] for name in ("payload", "environment")}
         known, redaction = await revealed(parts, self.settings.secrets)
+        sound_variables(known["environment"])
         execution = self.execution
         outcome = await self.settings.places()[context["backend"]].invoke(
             Invocation(

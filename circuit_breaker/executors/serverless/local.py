@@ -55,7 +55,7 @@ class LocalBackend:
             FunctionInvalid: It cannot be run.
             ActionError: It reports an error, whose type is the ``code``, or fails.
         """
-        _check(invocation)
+        self._check(invocation)
         function = local_function(
             self.functions,
             invocation.function_name,
@@ -76,6 +76,16 @@ class LocalBackend:
             "request_id": invocation.idempotency_key,
         }
 
+    def _check(self, invocation: Invocation) -> None:
+        if invocation.asynchronous:
+            raise ParameterInvalid(
+                f"function '{invocation.function_name}' cannot be called asynchronously on this machine",
+                remedy="wait for its answer, or use another back end, which keeps calls",
+            )
+        faults = list(variable_faults(invocation.environment, self.settings.may_set))
+        if faults:
+            raise ParameterInvalid(f"function '{invocation.function_name}' cannot be called", faults=faults)
+
     def _program(self, function: LocalFunction, invocation: Invocation, home: Path) -> Program:
         limits = (limit for limit in (function.timeout, invocation.timeout) if limit is not None)
         timeout = self.settings.duration(min(limits, default=None))
@@ -90,17 +100,6 @@ class LocalBackend:
             timeout=timeout,
             search_path=self.search_path,
         )
-
-
-def _check(invocation: Invocation) -> None:
-    if invocation.asynchronous:
-        raise ParameterInvalid(
-            f"function '{invocation.function_name}' cannot be called asynchronously on this machine",
-            remedy="wait for its answer, or use another back end, which keeps calls",
-        )
-    faults = list(variable_faults(invocation.environment, steering=False))
-    if faults:
-        raise ParameterInvalid(f"function '{invocation.function_name}' cannot be called", faults=faults)
 
 
 def _envelope(function: LocalFunction, invocation: Invocation, timeout: float | None) -> Mapping[str, Any]:

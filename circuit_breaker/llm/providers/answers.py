@@ -142,9 +142,10 @@ def finished(
     if found.faults:
         told = "; ".join(found.faults)
         remedy = "allow more max_tokens" if response.finish_reason == "length" else "ask for a simpler form"
-        raise asked.error(
-            ResponseInvalid, f"the answer does not fit the form that was asked for: {told}", remedy=remedy
-        )
+        what = f"the answer does not fit the form that was asked for: {told}"
+        error = asked.error(ResponseInvalid, what, remedy=remedy)
+        error.misfit = True
+        raise error
     cost = cost_of(response.usage, profile)
     usage = sum(before, response.usage)
     if before and cost.dollars is not None:

@@ -19,6 +19,7 @@ from circuit_breaker.llm.parts import File, Image, Part, Text, Thinking, ToolCal
 from circuit_breaker.llm.providers.anthropic_answers import KINDS, MessageReader, fault_of, read_message
 from circuit_breaker.llm.providers.anthropic_thinking import thinking_members
 from circuit_breaker.llm.providers.blocks import blocks_by_turn, in_data, object_of, system_texts
+from circuit_breaker.llm.providers.extras import over
 from circuit_breaker.llm.request import ToolDefinition
 from circuit_breaker.llm.schema_dialects import anthropic_schema
 from circuit_breaker.llm.structured import instruction
@@ -57,10 +58,9 @@ class MessagesDialect:
         }
         if "stop" in draft.members:
             body["stop_sequences"] = list(draft.members["stop"])
-        extra = dict(request.extra)
-        body |= thinking_members(draft, body, {**output, **extra.pop("output_config", {})})
-        body |= extra
-        return {**body, "model": request.model, "messages": _turns(draft), "stream": draft.stream}
+        body |= thinking_members(draft, body, output)
+        body |= {"model": request.model, "messages": _turns(draft), "stream": draft.stream}
+        return over(request.extra, body)
 
     def read(self, document: Any, assembly: Assembly) -> None:
         """Tells the assembly of a whole answer."""

@@ -30,7 +30,7 @@ def thinking_members(draft: Draft, body: dict[str, Any], output: Mapping[str, An
     Args:
         draft: The request.
         body: The document so far.
-        output: What is asked of the form of the answer, and by the user in the vendor's own words.
+        output: What is asked of the form of the answer.
     """
     members = {**_deciding(draft, body), **_with_budget(draft, body)}
     if members.get("thinking", {}).get("type") == "adaptive":

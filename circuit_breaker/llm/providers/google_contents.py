@@ -17,6 +17,7 @@ from circuit_breaker.llm.failures import VendorFault
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.parts import File, Image, Part, Text, Thinking, ToolCall, ToolResult
 from circuit_breaker.llm.providers.blocks import blocks_by_turn, in_data, object_of, system_texts
+from circuit_breaker.llm.providers.extras import over
 from circuit_breaker.llm.providers.google_answers import KINDS, ContentReader, Contents, fault_of
 from circuit_breaker.llm.request import ToolDefinition
 from circuit_breaker.llm.schema_dialects import gemini_schema
@@ -78,7 +79,7 @@ class ContentsDialect:
         """The request as the vendor takes it."""
         form, told = _form(draft)
         extra = dict(draft.request.extra)
-        config = {**_config(draft), **form, **extra.pop("generationConfig", {})}
+        config = {**_config(draft), **form}
         texts = [text.text for text in system_texts(draft.request.messages)] + ([told] if told else [])
         tools = [*_tools(draft), *extra.pop("tools", ())]
         body: dict[str, Any] = {"contents": _contents(draft)}
@@ -88,7 +89,7 @@ class ContentsDialect:
             body["tools"] = tools
         if config:
             body["generationConfig"] = config
-        return {**body, **_choice(draft), **extra}
+        return over(extra, {**body, **_choice(draft)})
 
     def read(self, document: Any, assembly: Assembly) -> None:
         """Tells the assembly of a whole answer, or of all events of a stream, which some servers send in one array."""

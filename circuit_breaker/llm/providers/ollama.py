@@ -17,6 +17,7 @@ from circuit_breaker.llm.providers.answers import misshapen
 from circuit_breaker.llm.providers.base import HEALTH, HTTPProvider
 from circuit_breaker.llm.providers.blocks import fetched
 from circuit_breaker.llm.providers.dialect import Dialect
+from circuit_breaker.llm.providers.extras import over
 from circuit_breaker.llm.providers.openai_chat import fault_of
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import FinishReason
@@ -117,10 +118,9 @@ class OllamaDialect:
         if self._keep_alive is not None:
             body["keep_alive"] = self._keep_alive
         options = {name: value for name, value in draft.members.items() if name in _OPTIONS}
-        extra = dict(request.extra)
-        body["options"] = {**options, **extra.pop("options", {})}
+        body["options"] = options
         messages = [one for message in request.messages for one in _messages(message, draft)]
-        return {**body, **extra, "model": request.model, "messages": messages, "stream": draft.stream}
+        return over(request.extra, {**body, "model": request.model, "messages": messages, "stream": draft.stream})
 
     def read(self, document: Any, assembly: Assembly) -> None:
         """Tells the assembly of a whole answer."""

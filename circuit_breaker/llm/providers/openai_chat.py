@@ -22,6 +22,7 @@ from circuit_breaker.llm.adapting import Draft
 from circuit_breaker.llm.assembly import Assembly
 from circuit_breaker.llm.encoding import decoded
 from circuit_breaker.llm.failures import VendorFault, http_failure
+from circuit_breaker.llm.providers.extras import over
 from circuit_breaker.llm.providers.openai_messages import choice_of, form_of, messages_of, tool_of
 from circuit_breaker.llm.response import FinishReason
 from circuit_breaker.llm.sse import EventDecoder, ServerEvent
@@ -85,10 +86,10 @@ class ChatDialect:
             body |= choice_of(draft)
         if draft.plan.how == "native":
             body["response_format"] = form_of(draft)
-        body = {**body, **request.extra, "model": request.model, "messages": body["messages"], "stream": draft.stream}
+        body |= {"model": request.model, "stream": draft.stream}
         if draft.stream and "stream_options" not in draft.profile.refused:
-            body.setdefault("stream_options", {"include_usage": True})
-        return body
+            body["stream_options"] = {"include_usage": True}
+        return over(request.extra, body)
 
     def read(self, document: Any, assembly: Assembly) -> None:
         """Tells the assembly of a whole answer."""

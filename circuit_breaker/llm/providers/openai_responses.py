@@ -14,6 +14,7 @@ from circuit_breaker.llm.encoding import decoded, json_text
 from circuit_breaker.llm.failures import VendorFault, http_failure
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.parts import File, Image, Part, Text, Thinking, ToolCall, ToolResult
+from circuit_breaker.llm.providers.extras import over
 from circuit_breaker.llm.providers.openai_chat import KINDS, fault_of
 from circuit_breaker.llm.providers.openai_messages import file_of
 from circuit_breaker.llm.request import ToolDefinition
@@ -56,9 +57,9 @@ class ResponsesDialect:
         if draft.plan.how == "native":
             body["text"] = {"format": _form(draft)}
         if draft.profile.can("thinking"):
-            body["include"] = ["reasoning.encrypted_content"]
+            body["include"] = ["reasoning.encrypted_content", *request.extra.get("include", ())]
         messages = [one for message in request.messages for one in _items(message, draft)]
-        return {**body, **request.extra, "model": request.model, "input": messages, "stream": draft.stream}
+        return over(request.extra, {**body, "model": request.model, "input": messages, "stream": draft.stream})
 
     def read(self, document: Any, assembly: Assembly) -> None:
         """Tells the assembly of a whole answer."""

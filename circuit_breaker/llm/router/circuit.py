@@ -32,6 +32,8 @@ def counts(error: BaseException) -> bool:
     """Whether an error speaks against the provider: not one of the caller's, and no limit that says until when."""
     if isinstance(error, APIError) and error.status is not None and error.status >= 500:
         return True
+    if isinstance(error, ResponseInvalid) and error.misfit:
+        return False  # else one caller's impossible form would shut the provider for all others
     return isinstance(error, _FAULTY)
 
 

@@ -20,6 +20,10 @@ INSTALLED: Final = frozenset({"ollama", "custom"})
 """Kinds of providers that serve what their user has installed."""
 
 
+LONGEST_LIMIT: Final = 600.0
+"""For how many seconds a provider is believed at most when it wants to be left alone; then it is asked again."""
+
+
 @attrs.frozen(kw_only=True)
 class CircuitStatus:
     """How a circuit stands.
@@ -209,8 +213,8 @@ class Lane:
         return until is not None and until > self._now()
 
     def limit(self, seconds: float) -> None:
-        """Lets nobody ask for some seconds, because the provider wants that."""
-        self.limited_until = max(self.limited_until, self._now() + seconds)
+        """Lets nobody ask for some seconds, ten minutes at most, because the provider wants that."""
+        self.limited_until = max(self.limited_until, self._now() + min(seconds, LONGEST_LIMIT))
 
     @property
     def limited(self) -> float:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -14,7 +15,7 @@ from circuit_breaker.llm.patience import PATIENCE
 from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.request import ChatCompletionRequest
 
-__all__ = ["Needs", "needs_of"]
+__all__ = ["Needs", "most_answer", "needs_of"]
 
 BYTES_A_TOKEN = 4
 IMAGE_TOKENS = 5_000
@@ -25,6 +26,11 @@ COMPLAINT_TOKENS = 2_000
 """What telling a model of the faults of its answer takes at most."""
 ANSWER_TOKENS = 1_000
 """What an answer takes where nobody says, for comparing prices."""
+
+_LIMITS: Final = frozenset({"maxtokens", "maxcompletiontokens", "maxoutputtokens", "numpredict"})
+"""What vendors call the most tokens of an answer, without underscores."""
+_COUNTS: Final = frozenset({"n", "bestof", "candidatecount"})
+"""What they call the number of answers."""
 
 
 @attrs.frozen(kw_only=True)
@@ -91,9 +97,25 @@ def needs_of(request: ChatCompletionRequest) -> Needs:
         size=sum(sizes) + 2 * tools + schema,
         images=sum(isinstance(part, Image) for message in request.messages for part in message.parts),
         messages=len(sizes),
-        answer=None if request.max_tokens is None else request.max_tokens * request.n,
+        answer=most_answer(request),
         formed=form is not None and form.kind != "text",
     )
+
+
+def most_answer(request: ChatCompletionRequest) -> int | None:
+    """The most tokens of all answers together, or None where the request does not say.
+
+    What it says in a vendor's own words counts as well, in whichever vendor's: the greatest of all.
+    """
+    limits = [*_told(request.extra, _LIMITS), *(() if request.max_tokens is None else (request.max_tokens,))]
+    return max(limits) * max(request.n, *_told(request.extra, _COUNTS), 1) if limits else None
+
+
+def _told(extra: Mapping[str, Any], names: frozenset[str]) -> list[int]:
+    """The numbers that members of such a name have, at the top or in an object there."""
+    inner = [pair for value in extra.values() if isinstance(value, Mapping) for pair in value.items()]
+    found = (value for name, value in (*extra.items(), *inner) if str(name).replace("_", "").lower() in names)
+    return [math.ceil(value) for value in found if isinstance(value, (int, float)) and math.isfinite(value)]
 
 
 def _capabilities(request: ChatCompletionRequest) -> frozenset[str]:

@@ -15,7 +15,7 @@ from circuit_breaker.llm.pricing import cost_of, dollars_of
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import ChatCompletionResponse, Loss
 from circuit_breaker.llm.router.circuit import counts
-from circuit_breaker.llm.router.needs import BYTES_A_TOKEN, needs_of
+from circuit_breaker.llm.router.needs import BYTES_A_TOKEN, most_answer, needs_of
 from circuit_breaker.llm.router.planning import Plan
 from circuit_breaker.llm.router.purse import Caller, Purse, Reservation
 from circuit_breaker.llm.router.route import Attempt, Route
@@ -148,7 +148,7 @@ class Trial:
     async def _reserve(self) -> None:
         call = self.call
         if call.purse.budgets and (budgets := call.purse.covering(call.caller)):
-            answer = 0 if call.embeds else (self.request.max_tokens or 0) * self.request.n
+            answer = 0 if call.embeds else most_answer(self.request) or 0
             self._reservation = await call.purse.reserve(
                 budgets, call.caller, self.route, needs=self.needs, answer=answer
             )

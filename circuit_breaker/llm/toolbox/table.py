@@ -9,6 +9,7 @@ import operator
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import attrs
@@ -38,6 +39,10 @@ AGGREGATES: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
     "max": max,
 }
 
+MOST_COLUMNS: Final = 1_000
+MOST_CELLS: Final = 1_000_000
+"""Of a CSV text. A short row counts as a whole one, for it takes as much room."""
+
 
 @attrs.frozen
 class Table:
@@ -66,14 +71,17 @@ class Table:
         """The table of a CSV text with a line of names first. What looks like a number is one.
 
         Raises:
-            ValueError: It has no rows, a name twice, or a row with more values than names.
+            ValueError: It has no rows, a name twice, a row with more values than names, or more than a thousand
+                columns or a million cells.
         """
         reader = csv.DictReader(io.StringIO(text.strip()), dialect=_dialect(text), strict=True)
         try:
-            rows = [dict(row) for row in reader]
+            names = reader.fieldnames or []
+            rows = list(islice(reader, _most_rows(names) + 1))
         except csv.Error as error:
             raise ValueError(f"the CSV cannot be read: line {reader.reader.line_num}: {error}") from error
-        names = reader.fieldnames or []
+        if len(rows) > _most_rows(names):
+            raise ValueError(f"the CSV has more than {MOST_CELLS:,} cells; give fewer rows or columns")
         if len(set(names)) < len(names):
             raise ValueError("the CSV has a column twice")
         wide = next((at for at, row in enumerate(rows, 2) if None in row), None)
@@ -113,7 +121,7 @@ class Table:
         return {name: self._described(name) for name in self.columns}
 
     def _described(self, name: str) -> dict[str, Any]:
-        values = self.column(name)
+        values = [row.get(name) for row in self.rows]
         present = [value for value in values if value not in (None, "")]
         told: dict[str, Any] = {"missing": len(values) - len(present)}
         if present and all(map(is_number, present)):
@@ -176,6 +184,17 @@ def _holds(compare: Callable[[Any, Any], bool], seen: Any, wanted: Any, comparis
         return compare(seen, wanted)
     except TypeError:
         return False
+
+
+def _most_rows(names: Sequence[str]) -> int:
+    """How many rows a table with these columns may have.
+
+    Raises:
+        ValueError: There are too many columns.
+    """
+    if len(names) > MOST_COLUMNS:
+        raise ValueError(f"the CSV has {len(names):,} columns, and {MOST_COLUMNS:,} are the most")
+    return MOST_CELLS // max(1, len(names))
 
 
 def _dialect(text: str) -> type[csv.Dialect]:

@@ -282,3 +282,11 @@ def test_it_needs_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "mcp", None)
     with pytest.raises(ExtraMissing, match=r"circuit-breaker-sdk\[mcp\]"):
         MCPToolset.stdio(COMMAND)
+
+
+def test_a_password_in_an_address_is_not_shown():
+    """What stands before the host, and the query, are no part of the name."""
+    shown = repr(MCPToolset.http("https://bob:s3cr3t@tools.example.com/mcp?key=s3cr3t"))
+
+    assert "s3cr3t" not in shown
+    assert "https://tools.example.com/mcp" in shown

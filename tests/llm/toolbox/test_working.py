@@ -223,3 +223,19 @@ async def test_wrong_arguments_are_results(name, arguments):
     result = await run_tool_call(ToolCall(id="1", name=name, arguments=arguments), AgentTools.default_toolset())
 
     assert result.is_error
+
+
+@pytest.mark.parametrize(
+    ("csv", "fault"),
+    [
+        (",".join(f"c{at}" for at in range(60_000)) + "\n" + "1\n" * 300_000, "columns"),
+        (",".join(f"c{at}" for at in range(1000)) + "\n" + "1\n" * 300_000, "cells"),
+    ],
+)
+def test_a_table_has_only_so_many_cells(csv, fault):
+    """A short text that would be a huge table is refused before it is one."""
+    began = time.perf_counter()
+    with pytest.raises(ValueError, match=fault):
+        DataAnalysisTool().execute("describe", csv=csv)
+
+    assert time.perf_counter() - began < 2.0
