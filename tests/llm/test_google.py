@@ -99,7 +99,7 @@ def test_the_name_of_a_model_stays_a_name_in_the_address(model, expected):
 
 
 def test_how_to_answer_is_the_generation_config():
-    """Each member by the vendor's name; the user's words in the vendor's language stand beside it, and push nothing out."""
+    """Each member by the vendor's name; what the user gives in those names stands beside it, pushing nothing out."""
     body, losses = sent(
         temperature=0.5, max_tokens=9, top_p=0.9, top_k=3, stop="END", seed=7, n=2,
         extra={"generationConfig": {"topK": 4, "mediaResolution": "LOW", "maxOutputTokens": 99}, "contents": [],

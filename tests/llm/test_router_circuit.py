@@ -17,6 +17,7 @@ from circuit_breaker.errors import (
     ProviderNotFound,
     ProviderOverloaded,
     RateLimitExceeded,
+    ResponseInvalid,
     ResponseTimeout,
 )
 from circuit_breaker.llm.router import Access, CircuitPolicy
@@ -236,3 +237,11 @@ async def test_a_cancelled_call_says_nothing_about_the_provider(time):
 def test_a_wrong_policy_is_told():
     """G24: every number of a policy that makes no sense is a fault."""
     assert 3 == len(CircuitPolicy(failures=0, rate=2.0, probes=-1).faults())
+
+
+def test_an_answer_of_another_form_does_not_count():
+    """One caller's impossible form does not shut the provider for all others; an answer that cannot be read does."""
+    misfit, unreadable = ResponseInvalid("no JSON"), ResponseInvalid("no HTTP")
+    misfit.misfit = True
+
+    assert (False, True) == (counts(misfit), counts(unreadable))

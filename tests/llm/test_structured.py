@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuit_breaker.errors import RuleInvalid
+from circuit_breaker.errors import ResponseInvalid, RuleInvalid
 from circuit_breaker.llm.adapting import adapted
+from circuit_breaker.llm.failures import Asked
 from circuit_breaker.llm.messages import assistant, system, user
 from circuit_breaker.llm.profile import ModelProfile
+from circuit_breaker.llm.providers.answers import finished
 from circuit_breaker.llm.request import ChatCompletionRequest, ResponseFormat, ToolDefinition
 from circuit_breaker.llm.response import ChatCompletionResponse, Choice
 from circuit_breaker.llm.strict_schema import strict, without_nulls
@@ -63,6 +65,15 @@ def test_a_fence_that_never_ends_is_read_in_no_time():
 
     assert ("it is no JSON",) == reading(PLAN, answered("```json" + "\n" * 100_000)).faults
     assert time.perf_counter() - began < 1.0
+
+
+def test_an_answer_of_another_form_is_called_a_misfit():
+    """So that it is not held against the provider."""
+    response = answered("nothing")
+    with pytest.raises(ResponseInvalid) as raised:
+        finished(response, reading(PLAN, response), Asked(provider="p"), ModelProfile())
+
+    assert raised.value.misfit
 
 
 def test_an_answer_that_was_cut_says_so():

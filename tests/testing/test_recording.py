@@ -12,6 +12,7 @@ from circuit_breaker.llm.messages import user
 from circuit_breaker.llm.parts import ToolCall
 from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.request import ChatCompletionRequest
+from circuit_breaker.llm.stream import TextDelta
 from circuit_breaker.testing import ModelTurn, NotRecorded, Recorder, Replayer, ScriptedProvider, ScriptExhausted
 
 REQUEST = ChatCompletionRequest(model="m", messages=[user("hello")])
@@ -145,3 +146,17 @@ async def test_both_know_what_the_provider_knows(path):
     replayer = Replayer(path, name="again", profile=profile)
 
     assert (profile, "healthy", "again") == (replayer.profile("m"), (await replayer.health()).status, replayer.name)
+
+
+async def test_a_secret_in_pieces_is_not_written(path):
+    """A secret that is spread over several pieces of a stream is found, and the stream can still be replayed."""
+    says = "the key is sk-abcdefghijklmnopqrst and hush."
+    async with Recorder(ScriptedProvider(ModelTurn(says=says, pieces=3)), path, secrets=["hush"]) as recorder:
+        await streamed(recorder, REQUEST)
+    async with Replayer(path) as replayer:
+        events = await streamed(replayer, REQUEST)
+    joined = "".join(event.text for event in events if isinstance(event, TextDelta))
+
+    assert joined.startswith("the key is ")
+    assert "abcdefghijklmnopqrst" not in joined
+    assert "hush" not in joined

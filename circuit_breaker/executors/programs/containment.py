@@ -31,10 +31,10 @@ _PATIENCE: Final = 5.0
 
 
 class Namespace:
-    """The namespace of one program, if this process may make any."""
+    """The namespace of one program, if it is wanted and this process may make any."""
 
-    def __init__(self) -> None:
-        self._words = containment() if hasattr(os, "memfd_create") else ()
+    def __init__(self, *, wanted: bool = True) -> None:
+        self._words = containment() if wanted and hasattr(os, "memfd_create") else ()
         # The holder's id is written here, through a path and no inherited file, which the program would have as well.
         self._note = os.memfd_create("holder") if self._words else -1
 

@@ -59,6 +59,7 @@ class Program:
         resources: What it may use up.
         timeout: Seconds that it may take, or None.
         search_path: Its ``PATH``.
+        contained: Whether it gets a namespace of its own, where this process may make any; that takes 3 ms.
         name: What errors call it; without arguments, which may hold anything.
     """
 
@@ -70,6 +71,7 @@ class Program:
     resources: Resources = UNBOUNDED
     timeout: float | None = None
     search_path: str = SEARCH_PATH
+    contained: bool = True
     name: str = attrs.field()
 
     @name.default
@@ -87,9 +89,10 @@ async def run(program: Program, *, stdout: Output, stderr: Output) -> Ending:
     """How the program ended. When this returns or raises, nothing that it has started is there any more.
 
     On a timeout, a cancellation or too much output its processes are asked to end, and killed half a second later.
-    Where this process may make namespaces, as :func:`~circuit_breaker.executors.programs.containment.containment` says,
-    nothing gets away. Elsewhere, processes that leave its session are found by a mark in their environment, unless they
-    have wiped it, or the program ends by itself and they have let go of its output.
+    Where it is contained, and this process may make namespaces (see
+    :func:`~circuit_breaker.executors.programs.containment.containment`), nothing gets away. Elsewhere, processes that
+    leave its session are found by a mark in their environment, unless they have wiped it, or the program ends by itself
+    and they have let go of its output.
 
     Raises:
         ParameterInvalid: It cannot be started.
@@ -147,8 +150,9 @@ class _Conversation(asyncio.SubprocessProtocol):
         Raises:
             ParameterInvalid: It cannot be started.
         """
-        await threaded(containment)  # the first time, it is tried
-        namespace = Namespace()
+        if program.contained:
+            await threaded(containment)  # the first time, it is tried
+        namespace = Namespace(wanted=program.contained)
         loop, conversation = asyncio.get_running_loop(), cls(outputs, namespace)
         with _standard_input(program.stdin) as stdin:
             try:

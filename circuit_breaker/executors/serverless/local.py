@@ -99,6 +99,7 @@ class LocalBackend:
             resources=function.resources.within(self.settings.most),
             timeout=timeout,
             search_path=self.search_path,
+            contained=False,  # its operator wrote it, and a namespace is a fifth of what it takes to start
         )
 
 

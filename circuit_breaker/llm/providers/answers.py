@@ -144,7 +144,8 @@ def finished(
         remedy = "allow more max_tokens" if response.finish_reason == "length" else "ask for a simpler form"
         what = f"the answer does not fit the form that was asked for: {told}"
         error = asked.error(ResponseInvalid, what, remedy=remedy)
-        error.misfit = True
+        if isinstance(error, ResponseInvalid):
+            error.misfit = True
         raise error
     cost = cost_of(response.usage, profile)
     usage = sum(before, response.usage)

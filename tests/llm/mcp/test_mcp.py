@@ -10,11 +10,12 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from circuit_breaker.errors import AddressRefused, ExtraMissing, ServiceUnavailable, ToolNotFound
-from circuit_breaker.llm.mcp import Access, MCPToolset
+from circuit_breaker.errors import AddressRefused, ExtraMissing, ServiceFailed, ServiceUnavailable, ToolNotFound
+from circuit_breaker.llm.mcp import Access, MCPToolset, _listed
 from circuit_breaker.llm.mcp_result import text_of
 from circuit_breaker.llm.parts import ToolCall
 from circuit_breaker.llm.tools import ToolContext, ToolLimits, run_tool_call, run_tool_calls
@@ -290,3 +291,13 @@ def test_a_password_in_an_address_is_not_shown():
 
     assert "s3cr3t" not in shown
     assert "https://tools.example.com/mcp" in shown
+
+
+async def test_a_listing_without_end_is_refused():
+    """A server that always has one more page, with nothing on it, is not asked for ever."""
+
+    async def list_tools(**_):
+        return SimpleNamespace(tools=[], next_cursor="more")
+
+    with pytest.raises(ServiceFailed, match="100 pages"):
+        await _listed(SimpleNamespace(list_tools=list_tools))
