@@ -64,7 +64,7 @@ def test_a_fence_that_never_ends_is_read_in_no_time():
     began = time.perf_counter()
 
     assert ("it is no JSON",) == reading(PLAN, answered("```json" + "\n" * 100_000)).faults
-    assert time.perf_counter() - began < 1.0
+    assert time.perf_counter() - began < 5
 
 
 def test_an_answer_of_another_form_is_called_a_misfit():
