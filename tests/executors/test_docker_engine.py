@@ -6,8 +6,10 @@ import asyncio
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+import requests.exceptions
 
 from circuit_breaker.errors import ImageUnavailable, ServiceFailed, ServiceUnavailable
 from circuit_breaker.executors.docker import DockerExecutor
@@ -16,6 +18,7 @@ from circuit_breaker.executors.docker.reading import read_container
 from circuit_breaker.executors.docker.run import Run
 from circuit_breaker.executors.docker.settings import DockerSettings
 from circuit_breaker.executors.docker.streams import Stopped, Streams, beside
+from circuit_breaker.executors.docker.transport import client_at
 from circuit_breaker.executors.output import Output
 from circuit_breaker.executors.secrets import Redaction
 from tests.services.images import BUSYBOX, busybox, tree
@@ -265,3 +268,16 @@ def test_an_error_beside_the_work_is_raised_when_it_is_done():
     """What goes wrong in the other thread is not lost."""
     with pytest.raises(ZeroDivisionError), beside(lambda: 1 / 0):
         pass
+
+
+def test_a_socket_that_nobody_answers_is_closed_at_once(tmp_path):
+    """No socket is left to the garbage collector when an engine went away between two requests."""
+    client = client_at(f"unix://{tmp_path / 'gone.sock'}", version="1.41", timeout=1)
+    before = len([*Path("/proc/self/fd").iterdir()])
+    errors = []
+    for _ in range(3):
+        with pytest.raises(requests.exceptions.ConnectionError) as refused:
+            client.ping()
+        errors.append(refused)  # its frames would keep a socket alive
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+    client.close()

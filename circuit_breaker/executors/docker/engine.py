@@ -14,13 +14,13 @@ from pathlib import PurePosixPath
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-import docker
 import requests.exceptions
 from docker.errors import APIError
 
 from circuit_breaker.errors import ServiceFailed, ServiceUnavailable, words_of
 from circuit_breaker.executors.docker.attachment import GONE, Attachment, Log
 from circuit_breaker.executors.docker.settings import usual_addresses
+from circuit_breaker.executors.docker.transport import client_at
 from circuit_breaker.executors.secrets import Redaction
 
 __all__ = ["DockerEngine", "answers"]
@@ -53,7 +53,7 @@ def answers(base_url: str | None) -> bool:
     """Whether the engine at the address, or the first at one of the usual ones, answers within half a second."""
     for address in (base_url,) if base_url else usual_addresses():
         if not _obstacle(address, _SOON):
-            client = docker.APIClient(base_url=address, version=OLDEST, timeout=_SOON)  # type: ignore[arg-type]
+            client = client_at(address, version=OLDEST, timeout=_SOON)
             try:
                 return bool(client.ping())
             except GONE:
@@ -80,7 +80,7 @@ class DockerEngine:
     def __init__(self, address: str, *, answer_within: float, redaction: Redaction) -> None:
         self.address = address
         self._redaction = redaction
-        self._client = self._connected(OLDEST, answer_within)
+        self._client = client_at(address, version=OLDEST, timeout=answer_within)
         try:
             with self._asked("tell its version"):
                 version = self._client.version(api_version=False)
@@ -89,11 +89,8 @@ class DockerEngine:
             raise
         if _number(version.get("MinAPIVersion", OLDEST)) > _number(OLDEST):
             self._client.close()
-            self._client = self._connected(version["ApiVersion"], answer_within)
+            self._client = client_at(address, version=version["ApiVersion"], timeout=answer_within)
         self.is_podman = any("podman" in part.get("Name", "").lower() for part in version.get("Components") or ())
-
-    def _connected(self, version: str, answer_within: float) -> Any:  # of some methods there are no types
-        return docker.APIClient(base_url=self.address, version=version, timeout=answer_within)  # type: ignore[arg-type]
 
     @classmethod
     def open(cls, base_url: str | None, *, answer_within: float, redaction: Redaction) -> Self:
@@ -122,8 +119,6 @@ class DockerEngine:
 
     @contextmanager
     def _asked(self, what: str) -> Iterator[None]:
-        if obstacle := _obstacle(self.address):  # when it cannot connect, the library leaves a socket open
-            raise ServiceUnavailable(f"the container engine at {self.address} was lost ({obstacle})", remedy=_START)
         try:
             yield
         except APIError as error:
