@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from circuit_breaker.data import Data
 from circuit_breaker.engine.actions import describe
 from circuit_breaker.engine.resident import Resident
 from circuit_breaker.engine.running import ACTING, find_pending, launch, only
@@ -17,7 +18,6 @@ from circuit_breaker.errors import ActionError, LimitReached
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.choosing import UNKNOWN
-from circuit_breaker.workflow.data import Data
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import ActionFailed, ActionInDoubt, ActionStarted, Event, Moved
 

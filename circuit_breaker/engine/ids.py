@@ -9,8 +9,8 @@ import time
 import uuid
 from datetime import datetime
 
+from circuit_breaker.data import freeze
 from circuit_breaker.errors import DataInvalid
-from circuit_breaker.workflow.data import freeze
 
 __all__ = ["case_id", "derived_id", "new_id"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from circuit_breaker.data import freeze
 from circuit_breaker.errors import DataInvalid
-from circuit_breaker.workflow.data import freeze
 
 __all__ = ["LONGEST", "label", "role_labels"]
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from circuit_breaker.data import EMPTY
 from circuit_breaker.engine.labels import label
 from circuit_breaker.errors import NotEnabled, VersionConflict
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case
-from circuit_breaker.workflow.data import EMPTY
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import Event, TransitionRefused
 from circuit_breaker.workflow.evolution import evolve

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from circuit_breaker.data import Data
 from circuit_breaker.engine.actions import describe, perform
 from circuit_breaker.engine.bus import Notice, Progress
 from circuit_breaker.engine.resident import Resident
@@ -16,7 +17,6 @@ from circuit_breaker.errors import ActionError, ActionWithdrawn, CaseError, Limi
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
-from circuit_breaker.workflow.data import Data
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import ActionFailed, ActionRetried, StepFinished, TransitionRefused
 

@@ -13,13 +13,13 @@ from typing import Any, Final, Protocol, TypeVar
 import attrs
 import msgspec
 
+from circuit_breaker.data import thaw
 from circuit_breaker.engine.invocation import threaded
 from circuit_breaker.engine.records import Record, Records
 from circuit_breaker.errors import ActionError
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.outcome import COMPLETED, normalised
 from circuit_breaker.executors.sameness import decided
-from circuit_breaker.workflow.data import thaw
 from circuit_breaker.workflow.timing import Duration, seconds
 
 __all__ = ["MemoryOutcomes", "OutcomeStore", "RecordedOutcomes", "cached"]

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from circuit_breaker.data import DEEPEST
 from circuit_breaker.errors import OutcomeInvalid
-from circuit_breaker.workflow.data import DEEPEST
 
 __all__ = ["COMPLETED", "normalised"]
 

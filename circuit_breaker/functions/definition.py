@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import attrs
 
+from circuit_breaker.data import freeze_mapping, thaw
 from circuit_breaker.errors import DataInvalid, DefinitionError, Fault, FunctionInvalid, RuleInvalid
 from circuit_breaker.functions.chains import FunctionChain
 from circuit_breaker.functions.container import ContainerConfig
 from circuit_breaker.functions.triggers import PREFIX, EventTrigger, FunctionCompletion, ScheduledTime
 from circuit_breaker.rules import Rule, field, json_schema
 from circuit_breaker.rules.schema import checked, misfits
-from circuit_breaker.workflow.data import freeze_mapping, thaw
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.flow import Effect, Flow, flow
 from circuit_breaker.workflow.references import write_reference

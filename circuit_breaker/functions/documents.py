@@ -33,8 +33,8 @@ from typing import Any
 from circuit_breaker.errors import DocumentInvalid
 from circuit_breaker.functions.definition import FunctionDefinition
 from circuit_breaker.functions.reading import read_function
-from circuit_breaker.workflow.cursor import Cursor, Findings, Locate
-from circuit_breaker.workflow.source import read_source, write_source
+from circuit_breaker.source.cursor import Cursor, Findings, Locate
+from circuit_breaker.source.reading import read_source, write_source
 
 __all__ = ["dump_function", "function_from_document", "function_schema", "load_function"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import attrs
 
+from circuit_breaker.data import thaw
 from circuit_breaker.executors.execution import LogLine
 from circuit_breaker.functions.definition import FAILED, RUN, SUCCEEDED
 from circuit_breaker.functions.status import ENDED, ExecutionStatus
 from circuit_breaker.workflow.case import Case
-from circuit_breaker.workflow.data import thaw
 from circuit_breaker.workflow.events import ActionFailed, ActionStarted, Event, TransitionRefused
 
 __all__ = ["ChainResult", "FunctionResult", "outcome_of", "result_of", "status_of"]

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import attrs
 
+from circuit_breaker.data import thaw
 from circuit_breaker.errors import DataInvalid, FunctionInvalid
 from circuit_breaker.functions.subject import subject_path, subject_template
 from circuit_breaker.rules import MISSING, Template
 from circuit_breaker.rules.path import Path
-from circuit_breaker.workflow.data import thaw
 from circuit_breaker.workflow.token import Token
 
 __all__ = ["FULL_DATA", "FieldMapping", "FullData", "InputMapping", "MergedMapping", "TemplateMapping"]

@@ -18,7 +18,7 @@ from circuit_breaker.functions.mapping import (
     TemplateMapping,
 )
 from circuit_breaker.functions.triggers import EventTrigger, kinds
-from circuit_breaker.workflow.cursor import Cursor
+from circuit_breaker.source.cursor import Cursor
 from circuit_breaker.workflow.references import read_reference
 from circuit_breaker.workflow.timing import RetryPolicy, seconds
 from circuit_breaker.workflow.writing import FORMAT

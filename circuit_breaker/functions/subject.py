@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from circuit_breaker.data import Data
 from circuit_breaker.errors import ConditionParsingError, RuleInvalid
 from circuit_breaker.rules import Rule, Template, as_rule
 from circuit_breaker.rules.expression.lexer import lexemes
 from circuit_breaker.rules.path import Path
-from circuit_breaker.workflow.data import Data
 from circuit_breaker.workflow.token import Token
 
 __all__ = ["as_condition", "subject", "subject_path", "subject_template"]

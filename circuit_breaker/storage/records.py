@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
+from circuit_breaker.data import Data, freeze, freeze_mapping
 from circuit_breaker.errors import DataInvalid, VersionConflict
-from circuit_breaker.workflow.data import Data, freeze, freeze_mapping
 
 __all__ = ["Draft", "check_version"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
+from circuit_breaker.data import EMPTY, Data, freeze, freeze_mapping
 from circuit_breaker.errors import DataInvalid, OutcomeInvalid
-from circuit_breaker.workflow.data import EMPTY, Data, freeze, freeze_mapping
 
 __all__ = ["Change"]
 

@@ -34,11 +34,11 @@ from typing import Any, Literal
 
 from circuit_breaker.errors import DocumentInvalid, nearest
 from circuit_breaker.rules import Rulebook
-from circuit_breaker.workflow.cursor import Cursor, Findings, Locate
+from circuit_breaker.source.cursor import Cursor, Findings, Locate
+from circuit_breaker.source.reading import Source, scan_source, write_source
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.reading import read_workflow
 from circuit_breaker.workflow.scope import Library
-from circuit_breaker.workflow.source import Source, scan_source, write_source
 from circuit_breaker.workflow.writing import workflow_to_document
 
 __all__ = ["dump_workflow", "load_workflow", "workflow_from_document", "workflow_schema", "workflow_to_document"]

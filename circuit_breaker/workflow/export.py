@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from circuit_breaker.source.reading import write_source
 from circuit_breaker.workflow.events import Event
 from circuit_breaker.workflow.history import History
-from circuit_breaker.workflow.source import write_source
 
 __all__ = ["export"]
 

@@ -9,13 +9,13 @@ import attrs
 
 from circuit_breaker.errors import DefinitionError, Fault, nearest
 from circuit_breaker.rules import Rule, Rulebook, field
+from circuit_breaker.source.cursor import Cursor
+from circuit_breaker.source.located import shown
 from circuit_breaker.workflow.checks import Declared, check
 from circuit_breaker.workflow.clauses import KEYS, read_rule, with_clauses
 from circuit_breaker.workflow.compiling import gather_states
-from circuit_breaker.workflow.cursor import Cursor
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.flow import Flow
-from circuit_breaker.workflow.located import shown
 from circuit_breaker.workflow.scope import Library, Scope
 from circuit_breaker.workflow.state import Bundle, Path, State, checked_name
 from circuit_breaker.workflow.writing import FORMAT

@@ -10,7 +10,7 @@ import attrs
 
 from circuit_breaker.errors import nearest
 from circuit_breaker.rules import Rulebook
-from circuit_breaker.workflow.cursor import Cursor
+from circuit_breaker.source.cursor import Cursor
 from circuit_breaker.workflow.state import Bundle, Path, State
 
 __all__ = ["Library", "Scope"]

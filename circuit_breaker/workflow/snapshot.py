@@ -6,10 +6,10 @@ from datetime import datetime
 
 import msgspec
 
+from circuit_breaker.data import EMPTY, Data
 from circuit_breaker.errors import StorageCorrupt
 from circuit_breaker.net.marking import Marking
 from circuit_breaker.workflow.case import Block, Case, Pending, Status
-from circuit_breaker.workflow.data import EMPTY, Data
 from circuit_breaker.workflow.events import SignalReceived, thawed_hook
 from circuit_breaker.workflow.history import History
 from circuit_breaker.workflow.token import Fork, Token

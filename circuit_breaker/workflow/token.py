@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from circuit_breaker.workflow.data import EMPTY, Data, thaw
+from circuit_breaker.data import EMPTY, Data, thaw
 
 __all__ = ["Fork", "Token", "common_fork"]
 

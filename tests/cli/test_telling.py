@@ -13,8 +13,8 @@ from circuit_breaker import Engine, Workflow, connect, flow, states
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.telling import tell
 from circuit_breaker.cli.watching import watched
+from circuit_breaker.data import Data, freeze
 from circuit_breaker.workflow import events
-from circuit_breaker.workflow.data import Data, freeze
 from circuit_breaker.workflow.token import Token
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from circuit_breaker import Engine, Workflow, connect, field, flow, states
+from circuit_breaker.data import DEEPEST, freeze
 from circuit_breaker.errors import DataInvalid, OutcomeInvalid, Refused
 from circuit_breaker.executors.outcome import normalised
 from circuit_breaker.workflow.change import Change
-from circuit_breaker.workflow.data import DEEPEST, freeze
 from circuit_breaker.workflow.snapshot import decode_case, encode_case
 
 a, b, c = states("a", "b", "c")

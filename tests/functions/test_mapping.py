@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from circuit_breaker.data import Data, freeze_mapping
 from circuit_breaker.errors import DataInvalid, FunctionInvalid, RuleInvalid
 from circuit_breaker.functions import FieldMapping, FullData, MergedMapping, TemplateMapping
 from circuit_breaker.functions.subject import as_condition, subject
-from circuit_breaker.workflow.data import Data, freeze_mapping
 
 TOKEN = subject(
     "t1",

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from hypothesis import strategies as st
 
+from circuit_breaker.data import Data
 from circuit_breaker.workflow.case import Case
-from circuit_breaker.workflow.data import Data
 from circuit_breaker.workflow.events import (
     ActionFailed,
     ActionRetried,

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_breaker import BaseExecutor, State, Workflow, field, flow, parameter, states, template
+from circuit_breaker.data import Data, DataList, difference, freeze, freeze_mapping, merge, thaw
 from circuit_breaker.errors import (
     CaseClosed,
     DataInvalid,
@@ -26,7 +27,6 @@ from circuit_breaker.errors import (
     WorkflowInvalid,
 )
 from circuit_breaker.workflow import History
-from circuit_breaker.workflow.data import Data, DataList, difference, freeze, freeze_mapping, merge, thaw
 from circuit_breaker.workflow.token import Fork, Token, common_fork
 from tests.workflow.running import START, begin, fire, rest
 

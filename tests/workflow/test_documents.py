@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from circuit_breaker import BaseExecutor, Workflow, field, flow, parameter, rule, states, template
 from circuit_breaker.errors import DocumentInvalid
 from circuit_breaker.rules import depends_on
+from circuit_breaker.source.reading import read_source
 from circuit_breaker.workflow import (
     State,
     dump_workflow,
@@ -26,7 +27,6 @@ from circuit_breaker.workflow import (
     workflow_schema,
     workflow_to_document,
 )
-from circuit_breaker.workflow.source import read_source
 from circuit_breaker.workflow.state import Alternatives, Bundle, Path
 from tests.workflow.running import begin, fire
 

@@ -12,8 +12,8 @@ from typing import Any
 import attrs
 
 from circuit_breaker.cli.demo.analysis import SECTIONS
+from circuit_breaker.data import Data
 from circuit_breaker.workflow.case import Case
-from circuit_breaker.workflow.data import Data
 
 __all__ = ["Deed", "next_deed"]
 
