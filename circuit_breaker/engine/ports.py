@@ -10,6 +10,7 @@ from typing import Final, Protocol, Self, get_args
 import attrs
 
 from circuit_breaker.engine.records import Records
+from circuit_breaker.engine.streams import Streams
 from circuit_breaker.errors import DataInvalid, nearest
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.events import Event
@@ -116,6 +117,11 @@ class Journal(Protocol):
     @property
     def records(self) -> Records:
         """The documents that are kept beside the cases, in the same place and of the same tenant."""
+        ...
+
+    @property
+    def streams(self) -> Streams:
+        """The numbered documents that are kept beside the cases, in the same place and of the same tenant."""
         ...
 
     async def __aenter__(self) -> Self: ...

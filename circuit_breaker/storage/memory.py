@@ -16,6 +16,7 @@ from circuit_breaker.errors import StorageClosed, StorageError
 from circuit_breaker.storage.address import Address
 from circuit_breaker.storage.conflict import expected_version, version_conflict
 from circuit_breaker.storage.memory_records import MemoryRecords, RecordShelf
+from circuit_breaker.storage.memory_streams import MemoryStreams
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.events import Event
 
@@ -38,6 +39,7 @@ class MemoryStore:
     cases: dict[str, dict[str, _Kept]] = attrs.field(factory=dict)
     feeds: dict[str, list[Event]] = attrs.field(factory=dict)
     records: dict[str, RecordShelf] = attrs.field(factory=dict)
+    streams: dict[str, dict[str, list[bytes]]] = attrs.field(factory=dict)
     definitions: dict[tuple[str, str], bytes] = attrs.field(factory=dict)
     workers: set[str] = attrs.field(factory=set)
     names: itertools.count[int] = attrs.field(factory=lambda: itertools.count(1))
@@ -56,7 +58,9 @@ class MemoryJournal:
         self._tenant = tenant
         self._cases = self.store.cases.setdefault(tenant, {})
         self._feed = self.store.feeds.setdefault(tenant, [])
-        self.records = MemoryRecords(self.store.records.setdefault(tenant, RecordShelf()), self._check_open)
+        shelf = self.store.records.setdefault(tenant, RecordShelf())
+        self.records = MemoryRecords(shelf, self._check_open)
+        self.streams = MemoryStreams(self.store.streams.setdefault(tenant, {}), shelf, self._check_open)
         self._worker = ""
 
     @classmethod

@@ -28,6 +28,7 @@ from circuit_breaker.storage.sqlite_columns import to_microseconds
 from circuit_breaker.storage.sqlite_files import Files
 from circuit_breaker.storage.sqlite_reader import Reader
 from circuit_breaker.storage.sqlite_records import SqliteRecords
+from circuit_breaker.storage.sqlite_streams import SqliteStreams, StreamUnit
 from circuit_breaker.storage.sqlite_writer import Unit, Verdicts, Writer
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.events import Event, encode_event
@@ -74,7 +75,7 @@ class SqliteJournal:
         self._synchronous = synchronous
         self._patience = busy_timeout
         self._open: _Open | None = None
-        self._waiting: list[Unit] = []
+        self._waiting: list[Unit | StreamUnit] = []
         self._jobs = 0
         self._pace = 0.0
 
@@ -152,12 +153,16 @@ class SqliteJournal:
             to_microseconds(due) if due is not None and not case.closed else None,
             here.loop.create_future(),
         )
-        if not self._waiting:
-            here.loop.call_soon(self._flush)
-        self._waiting.append(unit)
+        self._enqueue(unit)
         await unit.told
 
-    def _take(self) -> list[Unit]:
+    def _enqueue(self, unit: Unit | StreamUnit) -> None:
+        """Lets the unit be written with all that come in the same turn of the loop."""
+        if not self._waiting:
+            self._opened().loop.call_soon(self._flush)
+        self._waiting.append(unit)
+
+    def _take(self) -> list[Unit | StreamUnit]:
         batch, self._waiting = self._waiting, []
         return batch
 
@@ -171,13 +176,13 @@ class SqliteJournal:
         else:
             self._settle(here, batch, partial(self._write, here.files.writer, batch, 0.0))
 
-    def _hand_over(self, here: _Open, batch: list[Unit]) -> None:
+    def _hand_over(self, here: _Open, batch: list[Unit | StreamUnit]) -> None:
         """Gives the batch to the writer thread."""
         self._jobs += 1
         written = here.loop.run_in_executor(here.writing, self._write_patiently, here.files.writer, batch)
         written.add_done_callback(partial(self._written, here, batch))
 
-    def _written(self, here: _Open, batch: list[Unit], written: asyncio.Future[Verdicts | None]) -> None:
+    def _written(self, here: _Open, batch: list[Unit | StreamUnit], written: asyncio.Future[Verdicts | None]) -> None:
         """Tells those who wait, and lets them append again before the next batch begins."""
         try:
             self._settle(here, batch, written.result)
@@ -189,20 +194,20 @@ class SqliteJournal:
         self._jobs -= 1
         here.loop.call_soon(self._flush)
 
-    def _write(self, writer: Writer, batch: list[Unit], patience: float) -> Verdicts | None:
+    def _write(self, writer: Writer, batch: list[Unit | StreamUnit], patience: float) -> Verdicts | None:
         began = time.perf_counter()
         verdicts = writer.write(batch, patience=patience)
         waited = time.perf_counter() - began - WORK * len(batch)
         self._pace += SMOOTHING * (waited - self._pace)
         return verdicts
 
-    def _write_patiently(self, writer: Writer, batch: list[Unit]) -> Verdicts:
+    def _write_patiently(self, writer: Writer, batch: list[Unit | StreamUnit]) -> Verdicts:
         verdicts = self._write(writer, batch, self._patience)
         if verdicts is None:
             raise writer.locked(self._patience)
         return verdicts
 
-    def _settle(self, here: _Open, batch: list[Unit], write: Callable[[], Verdicts | None]) -> None:
+    def _settle(self, here: _Open, batch: list[Unit | StreamUnit], write: Callable[[], Verdicts | None]) -> None:
         """Tells all in the batch what became of it; where it could not even begin, the thread shall wait for that."""
         verdicts: Verdicts | None = [StorageError("the writer of the journal broke off")] * len(batch)
         try:
@@ -278,6 +283,15 @@ class SqliteJournal:
         """The documents that are kept in the file beside the cases."""
         return SqliteRecords(self._tenant, self._transacted, self._read_rows, self._listed)
 
+    @property
+    def streams(self) -> SqliteStreams:
+        """The streams that are kept in the file beside the cases."""
+        return SqliteStreams(self._tenant, self._enqueue, self._dropped, self._read_rows, self._listed)
+
+    async def _dropped(self, stream: str) -> bool:
+        here = self._opened()
+        return await self._transacted(lambda _: here.files.writer.streams.drop(stream))
+
     async def _transacted(self, work: Callable[[sqlite3.Connection], T]) -> T:
         here = self._opened()
         return await self._written_alone(here, partial(here.files.writer.transact, work, patience=self._patience))
@@ -300,7 +314,7 @@ def _close_again(opening: asyncio.Future[Files]) -> None:
         opening.result().close()
 
 
-def _tell(batch: list[Unit], verdicts: Verdicts) -> None:
+def _tell(batch: list[Unit | StreamUnit], verdicts: Verdicts) -> None:
     for unit, verdict in zip(batch, verdicts, strict=True):
         if unit.told.done():
             continue

@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeVar
 import attrs
 import msgspec
 
+from circuit_breaker.data import Data, freeze_mapping
 from circuit_breaker.engine.records import Record
 from circuit_breaker.storage.records import Draft, check_version
-from circuit_breaker.workflow.data import Data, freeze_mapping
 
-__all__ = ["SqliteRecords"]
+__all__ = ["Reading", "SqliteRecords", "put_record"]
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -72,31 +72,8 @@ class SqliteRecords:
     ) -> int:
         """Keeps a document in place of the one before; see the port."""
         draft = Draft.of(kind, id, document, keys)
-        version: int = await self.write(lambda connection: self._put(connection, draft, expected))
+        version: int = await self.write(lambda connection: put_record(connection, self.tenant, draft, expected))
         return version
-
-    def _put(self, connection: sqlite3.Connection, draft: Draft, expected: int | None) -> int:
-        number, version = self._held(connection, draft.kind, draft.id, expected)
-        encoded, named = msgspec.json.encode(draft.document), msgspec.json.encode(draft.keys)
-        place = (self.tenant, draft.kind, draft.id)
-        if number is None:
-            number = connection.execute(NEW, (*place, named, encoded)).lastrowid
-        else:
-            connection.execute(NEXT, (named, encoded, number))
-            connection.execute(NO_KEYS, (number,))
-        tenant, kind, record_id = place
-        rows = [(tenant, kind, name, value, record_id, number) for name, value in draft.keys.items()]
-        connection.executemany(KEY, rows)
-        return version + 1
-
-    def _held(
-        self, connection: sqlite3.Connection, kind: str, record_id: str, expected: int | None
-    ) -> tuple[int | None, int]:
-        """The number and the version of the record that is there: None and 0 where there is none."""
-        row = connection.execute(HELD, (self.tenant, kind, record_id)).fetchone()
-        number, version = row if row is not None else (None, 0)
-        check_version(kind, record_id, held=version, expected=expected)
-        return number, version
 
     async def get(self, kind: str, id: str) -> Record | None:  # noqa: A002 - the word of the field
         """The record, or None."""
@@ -109,7 +86,7 @@ class SqliteRecords:
         return gone
 
     def _delete(self, connection: sqlite3.Connection, kind: str, record_id: str, expected: int | None) -> bool:
-        number, _ = self._held(connection, kind, record_id, expected)
+        number, _ = _held(connection, (self.tenant, kind, record_id), expected)
         if number is None:
             return False
         connection.execute(NO_KEYS, (number,))
@@ -124,6 +101,33 @@ class SqliteRecords:
         parameters = (self.tenant, kind, *given[:2], after, *given[2:], limit)
         rows = await self.list_out(lambda reader: reader.rows(query, parameters))
         return [_record(kind, row) for row in rows]
+
+
+def put_record(connection: sqlite3.Connection, tenant: str, draft: Draft, expected: int | None = None) -> int:
+    """The version that a record has now, which was written in the transaction of the connection.
+
+    Raises:
+        VersionConflict: Another version than the expected one is there.
+    """
+    place = (tenant, draft.kind, draft.id)
+    number, version = _held(connection, place, expected)
+    encoded, named = msgspec.json.encode(draft.document), msgspec.json.encode(draft.keys)
+    if number is None:
+        number = connection.execute(NEW, (*place, named, encoded)).lastrowid
+    else:
+        connection.execute(NEXT, (named, encoded, number))
+        connection.execute(NO_KEYS, (number,))
+    rows = [(tenant, draft.kind, name, value, draft.id, number) for name, value in draft.keys.items()]
+    connection.executemany(KEY, rows)
+    return version + 1
+
+
+def _held(connection: sqlite3.Connection, place: tuple[str, str, str], expected: int | None) -> tuple[int | None, int]:
+    """The number and the version of the record at a place: None and 0 where there is none."""
+    row = connection.execute(HELD, place).fetchone()
+    number, version = row if row is not None else (None, 0)
+    check_version(*place[1:], held=version, expected=expected)
+    return number, version
 
 
 def _listing(keys: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ the times microseconds since 1970 in UTC.
 
 ``records`` are kept beside the cases; each key of one has a row in ``record_keys``, so that those with a key are read
 off in the order of their ids. ``budget_accounts`` hold what was spent and what is reserved, dollars as decimal text; a
-lease in ``budget_leases`` whose time is over has no end any more, and no share in what is reserved.
+lease in ``budget_leases`` whose time is over has no end any more, and what it held counts as spent until it is settled.
 """
 
 from __future__ import annotations
@@ -131,6 +131,25 @@ MIGRATIONS: Sequence[Migration] = (
         ) WITHOUT ROWID
         """,
         "CREATE INDEX budget_leases_by_end ON budget_leases (expires) WHERE expires IS NOT NULL",
+    ),
+    (
+        """
+        CREATE TABLE streams (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            tenant TEXT NOT NULL,
+            name TEXT NOT NULL,
+            length INTEGER NOT NULL,
+            UNIQUE (tenant, name)
+        )
+        """,
+        """
+        CREATE TABLE stream_pieces (
+            number INTEGER NOT NULL REFERENCES streams,
+            first INTEGER NOT NULL,
+            documents BLOB NOT NULL,
+            PRIMARY KEY (number, first)
+        ) WITHOUT ROWID
+        """,
     ),
 )
 

@@ -17,6 +17,7 @@ from circuit_breaker.storage.conflict import version_conflict
 from circuit_breaker.storage.sqlite_columns import to_microseconds, to_text
 from circuit_breaker.storage.sqlite_faults import is_busy, translated
 from circuit_breaker.storage.sqlite_schema import roll_back
+from circuit_breaker.storage.sqlite_streams import StreamUnit, StreamWriter
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.snapshot import encode_case
 
@@ -86,9 +87,10 @@ class Writer:
         self._seen = 0
         self._last_number: int | None = None
         self._last_position: int | None = None
+        self.streams = StreamWriter(connection, tenant=tenant)
 
-    def write(self, units: Sequence[Unit], *, patience: float) -> Verdicts | None:
-        """For each unit None where it is on disk now, or why not: another version of its case was there.
+    def write(self, units: Sequence[Unit | StreamUnit], *, patience: float) -> Verdicts | None:
+        """For each unit None where it is on disk now, or why not: its case or stream was not as it was expected.
 
         None for all of them when another process was writing until the end of our patience.
 
@@ -148,7 +150,7 @@ class Writer:
             time.sleep(pause)
             pause = min(2 * pause, 0.02)
         (seen,) = self._connection.execute("PRAGMA data_version").fetchone()
-        if seen != self._seen or len(self._known) > REMEMBERED:
+        if seen != self._seen or len(self._known) + len(self.streams) > REMEMBERED:
             self._forget()
             self._seen = seen
         return True
@@ -164,6 +166,7 @@ class Writer:
 
     def _forget(self) -> None:
         self._known.clear()
+        self.streams.forget()
         self._last_number = self._last_position = None
 
     @contextmanager
@@ -177,11 +180,16 @@ class Writer:
             roll_back(self._connection)
             raise
 
-    def _all_or_nothing(self, units: Sequence[Unit]) -> Verdicts:
+    def _all_or_nothing(self, units: Sequence[Unit | StreamUnit]) -> Verdicts:
+        cases = [unit for unit in units if isinstance(unit, Unit)]
+        streams = [unit for unit in units if isinstance(unit, StreamUnit)]
         with self._transaction():
-            return self._judge_and_write(units)
+            judged = {Unit: iter(self._judge_and_write(cases)), StreamUnit: iter(self.streams.write(streams))}
+        return [next(judged[type(unit)]) for unit in units]
 
     def _judge_and_write(self, units: Sequence[Unit]) -> Verdicts:
+        if not units:
+            return ()
         verdicts: list[StorageError | None] = []
         accepted: dict[_Standing, list[Unit]] = {}
         for unit in units:

@@ -173,10 +173,11 @@ async def test_a_newer_file_is_refused(file):
 
 async def test_a_damaged_file_says_so(file):
     """Damage in the middle of the file is an error that names it, not a wrong answer."""
-    await filled(file, 300)
+    await filled(file, 1000)
+    half = file.stat().st_size // 2  # behind the schema
     with file.open("r+b") as raw:
-        raw.seek(4096 * 3)
-        raw.write(b"\xff" * (file.stat().st_size - 4096 * 4))
+        raw.seek(half)
+        raw.write(b"\xff" * half)
 
     async with connect(file) as journal:
         with pytest.raises(StorageCorrupt, match=r"work\.db"):

@@ -1,0 +1,45 @@
+"""What every store of streams checks before it writes, and what it says when others were quicker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from circuit_breaker.engine.streams import Put
+from circuit_breaker.errors import DataInvalid, VersionConflict
+from circuit_breaker.storage.records import LONGEST, Draft
+
+__all__ = ["check_append", "check_length", "drafts_of"]
+
+
+def check_append(stream: str, documents: Sequence[bytes], after: int, put: Sequence[Put]) -> None:
+    """Nothing, when that can be appended.
+
+    Raises:
+        DataInvalid: The name or a document is none, or there is nothing to write.
+    """
+    if not 0 < len(stream) <= LONGEST or not stream.isprintable():
+        raise DataInvalid(f"{stream!r:.60} is no name of a stream", remedy=f"use a text of 1 to {LONGEST} characters")
+    if not documents and not put:
+        raise DataInvalid(f"nothing is appended to stream '{stream}'", remedy="give at least one document")
+    if any(type(document) is not bytes for document in documents):
+        raise DataInvalid(f"a document of stream '{stream}' is not bytes", remedy="encode it first")
+    if type(after) is not int or after < 0:
+        raise DataInvalid(f"{after!r:.40} is no number of documents", remedy="give how many the stream has, from 0")
+
+
+def drafts_of(put: Sequence[Put]) -> tuple[Draft, ...]:
+    """The records that are put, checked.
+
+    Raises:
+        DataInvalid: One is none.
+    """
+    return tuple(Draft.of(one.kind, one.id, one.document, one.keys) for one in put)
+
+
+def check_length(stream: str, *, held: int, after: int) -> VersionConflict | None:
+    """Why nothing can be appended behind that number, or None."""
+    if held == after:
+        return None
+    return VersionConflict(
+        f"stream '{stream}' has {held} documents, and not {after}", remedy="read what is new and decide again"
+    )
