@@ -10,6 +10,7 @@
     │   ├── ExecutorInvalid          an executor class
     │   ├── FunctionInvalid          a container function, a trigger or a chain
     │   ├── ToolInvalid              a tool, or tools that do not go together
+    │   ├── AgentInvalid             an agent or its prompts
     │   └── DocumentInvalid          a YAML or JSON document, with line and column
     ├── RulesError                   judging a rule was not possible
     │   ├── RuleNotFound             (LookupError)
@@ -61,11 +62,19 @@
     │   ├── ContentFiltered
     │   ├── ConnectionFailed
     │   ├── ResponseInvalid          what came back cannot be read
+    │   │   └── ResponseTooLong      there is more of it than could have been asked for
     │   ├── ResponseTimeout          (TimeoutError) no answer, or none any more
     │   └── BudgetExceeded           the money or the tokens for it are used up
     ├── FunctionError                something asked of a container function is not possible
     │   ├── FunctionNotFound         (LookupError)
     │   └── ExecutionNotFound        (LookupError)
+    ├── AgentError                   something asked of an agent is not possible
+    │   ├── AgentNotFound            (LookupError)
+    │   ├── AgentExecutionNotFound   (LookupError)
+    │   ├── ConversationNotFound     (LookupError)
+    │   ├── InvalidAgentType         an agent of this kind has no such thing
+    │   ├── AgentForbidden           somebody may not use this agent, or do this to it
+    │   └── GuardrailViolated        an input or an output was refused by a check of the agent
     ├── StorageError                 the journal cannot be read or written
     │   ├── VersionConflict          somebody else changed the case first
     │   ├── StorageLocked            (TimeoutError)
@@ -95,6 +104,11 @@ __all__ = [
     "ActionTimeout",
     "ActionWithdrawn",
     "AddressRefused",
+    "AgentError",
+    "AgentExecutionNotFound",
+    "AgentForbidden",
+    "AgentInvalid",
+    "AgentNotFound",
     "AuthenticationFailed",
     "BudgetExceeded",
     "CaseClosed",
@@ -106,6 +120,7 @@ __all__ = [
     "ConnectionFailed",
     "ContentFiltered",
     "ContextTooLong",
+    "ConversationNotFound",
     "DataInvalid",
     "DefaultProviderNotFound",
     "DefinitionError",
@@ -119,8 +134,10 @@ __all__ = [
     "FunctionError",
     "FunctionInvalid",
     "FunctionNotFound",
+    "GuardrailViolated",
     "HistoryIncomplete",
     "ImageUnavailable",
+    "InvalidAgentType",
     "LLMError",
     "LimitReached",
     "MergeConflict",
@@ -142,6 +159,7 @@ __all__ = [
     "RequestRefused",
     "ResponseInvalid",
     "ResponseTimeout",
+    "ResponseTooLong",
     "RuleInvalid",
     "RuleNotFound",
     "RulesError",
@@ -272,6 +290,12 @@ class ToolInvalid(DefinitionError):
     """The tool is not valid."""
 
     code = "invalid_tool"
+
+
+class AgentInvalid(DefinitionError):
+    """The agent is not valid."""
+
+    code = "invalid_agent"
 
 
 class DocumentInvalid(DefinitionError):
@@ -574,10 +598,12 @@ class LLMError(CircuitBreakerError):
     """
 
     code = "llm"
-    again: ClassVar[bool] = False
-    """Whether the same provider may do better when it is asked again."""
+    again: bool = False
+    """Whether the same provider may do better when it is asked again; of a class, unless its answer said so."""
     elsewhere: ClassVar[bool] = False
     """Whether another provider may do better."""
+    charged: bool = False
+    """Whether it may have to be paid all the same: the provider may have answered, and the answer was lost or useless."""
 
     def __init__(
         self,
@@ -695,6 +721,7 @@ class ConnectionFailed(LLMError):
     code = "connection_failed"
     again = True
     elsewhere = True
+    charged = True
 
 
 class ResponseInvalid(LLMError):
@@ -707,7 +734,15 @@ class ResponseInvalid(LLMError):
     code = "invalid_response"
     again = True
     elsewhere = True
+    charged = True
     misfit: bool = False
+
+
+class ResponseTooLong(ResponseInvalid):
+    """There is more of an answer than could have been asked for: its server does not end it."""
+
+    code = "response_too_long"
+    again = False
 
 
 class ResponseTimeout(LLMError, TimeoutError):
@@ -716,6 +751,7 @@ class ResponseTimeout(LLMError, TimeoutError):
     code = "response_timeout"
     again = True
     elsewhere = True
+    charged = True
 
 
 class BudgetExceeded(LLMError):
@@ -740,6 +776,48 @@ class ExecutionNotFound(FunctionError, LookupError):
     """There is no execution of that id."""
 
     code = "execution_not_found"
+
+
+class AgentError(CircuitBreakerError):
+    """That cannot be done with this agent."""
+
+    code = "agent"
+
+
+class AgentNotFound(AgentError, LookupError):
+    """There is no agent of that id or version."""
+
+    code = "agent_not_found"
+
+
+class AgentExecutionNotFound(AgentError, LookupError):
+    """There is no execution of an agent of that id."""
+
+    code = "agent_execution_not_found"
+
+
+class ConversationNotFound(AgentError, LookupError):
+    """There is no conversation of that id."""
+
+    code = "conversation_not_found"
+
+
+class InvalidAgentType(AgentError):
+    """An agent of this kind has no such thing."""
+
+    code = "invalid_agent_type"
+
+
+class AgentForbidden(AgentError):
+    """Somebody may not use this agent, or do this to it."""
+
+    code = "agent_forbidden"
+
+
+class GuardrailViolated(AgentError):
+    """A check of the agent refused what goes in or what came out."""
+
+    code = "guardrail_violated"
 
 
 class StorageError(CircuitBreakerError):

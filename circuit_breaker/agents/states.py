@@ -1,0 +1,69 @@
+"""The states of a state-machine agent, as values; they are made into a workflow where the agent is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from circuit_breaker.agents.prompts import Prompt
+from circuit_breaker.errors import Fault, nearest
+
+__all__ = ["AgentState", "AgentTransition", "machine_faults"]
+
+
+def _prompt(value: Prompt | str) -> Prompt:
+    return value if isinstance(value, Prompt) else Prompt(value)
+
+
+@attrs.frozen(kw_only=True)
+class AgentState:
+    """A state of the machine.
+
+    Attributes:
+        name: Its name.
+        prompt: What the model is told in it, after the system prompt.
+        actions: Names of tools that it may call in this state, beside those of the agent.
+    """
+
+    name: str
+    prompt: Prompt = attrs.field(default=Prompt(), converter=_prompt)
+    actions: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+
+
+@attrs.frozen(kw_only=True)
+class AgentTransition:
+    """A way from one state to another.
+
+    Attributes:
+        source: Where it begins.
+        target: Where it leads.
+        condition: A CEL text over ``data``: ``message`` (what the person said), ``answer`` (what the agent said, or its
+            structured output), and ``context``. Empty for always.
+    """
+
+    source: str
+    target: str
+    condition: str = ""
+
+
+def machine_faults(
+    kind: str, states: Sequence[AgentState], transitions: Sequence[AgentTransition], known: tuple[str, ...]
+) -> Iterator[Fault]:
+    """What is wrong with the machine of an agent."""
+    if kind != "state_machine":
+        if states or transitions:
+            yield Fault("states", "belong to an agent of type 'state_machine'", "set the type")
+        return
+    if not states:
+        yield Fault("states", "there is none", "add at least one state")
+    names = [state.name for state in states]
+    for number, state in enumerate(states):
+        if names.count(state.name) > 1 and names.index(state.name) != number:
+            yield Fault(f"states[{number}]", f"there are several states '{state.name}'", "name each one differently")
+        yield from state.prompt.unknown((*known, "message"), f"states[{number}].prompt")
+    for number, transition in enumerate(transitions):
+        for end in ("source", "target"):
+            name = getattr(transition, end)
+            if name not in names:
+                yield Fault(f"transitions[{number}].{end}", f"there is no state '{name}'", nearest(name, names))
