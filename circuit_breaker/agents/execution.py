@@ -46,9 +46,12 @@ class AgentExecution:
         parent_id: The execution that wanted it, or empty.
         depth: How many executions it is inside of.
         attempt: Which attempt this is: 1 for the first.
+        round: How often it has begun from the start; an attempt may also go on with what those before have finished.
+        before: What rounds before this one have taken: ``usage``, ``dollars`` and ``unpriced_calls``.
         worker: The process that works on it, or empty.
         events: How many events it has.
         key: The idempotency key under which it was asked for, or empty.
+        overrides: What takes the place of members of the agent's ``llm_config``.
         created_at: When it was asked for (UTC).
         started_at: When it began to work (UTC), or None.
         ended_at: When it was over (UTC), or None.
@@ -75,9 +78,12 @@ class AgentExecution:
     parent_id: str = ""
     depth: int = 0
     attempt: int = 1
+    round: int = 1
+    before: Mapping[str, Any] = EMPTY
     worker: str = ""
     events: int = 0
     key: str = ""
+    overrides: Data = attrs.field(default=EMPTY, converter=freeze_mapping)
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None

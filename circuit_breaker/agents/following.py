@@ -1,0 +1,137 @@
+"""Following executions: their events, live or later, from any number, of one or of several at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import attrs
+
+from circuit_breaker.agents.events import AgentEvent, decode, is_last
+from circuit_breaker.agents.ports import AgentStorage
+from circuit_breaker.agents.store import AgentStore, stream_of
+from circuit_breaker.agents.tail import Tail
+from circuit_breaker.errors import DataInvalid
+
+__all__ = ["AgentEvents"]
+
+_PAGE: Final = 200
+
+
+@attrs.frozen(eq=False)
+class AgentEvents:
+    """The events of executions.
+
+    Attributes:
+        storage: Where they are kept.
+        store: Who knows the executions.
+        tails: The ends of the streams that this process writes.
+        poll: Seconds between two looks at those that another process writes.
+    """
+
+    storage: AgentStorage
+    store: AgentStore
+    tails: Mapping[str, Tail]
+    poll: float
+
+    async def read(self, execution_id: str, *, after: int = 0, limit: int | None = None) -> list[bytes]:
+        """The events whose number is above ``after``, as they are kept.
+
+        Raises:
+            AgentExecutionNotFound: There is no such execution.
+        """
+        await self.store.execution(execution_id)
+        return await self.storage.streams.read(stream_of(execution_id), after=after, limit=limit)
+
+    @asynccontextmanager
+    async def subscribe(
+        self, *execution_ids: str, after: int | Mapping[str, int] = 0
+    ) -> AsyncIterator[AsyncIterator[AgentEvent]]:
+        """The events as they come: ``async with events.subscribe(id) as following: async for event in following: ...``.
+
+        Those that happened before come first. It ends with the last event of the last execution. A follower that is
+        slow or goes away costs nobody anything: what it has not had yet is read from the storage.
+
+        Args:
+            *execution_ids: One or several.
+            after: The number of the last event that the follower has: of all, or by execution.
+
+        Raises:
+            AgentExecutionNotFound: There is no such execution.
+            DataInvalid: An execution has not come to that number yet.
+        """
+        async with self.subscribe_raw(*execution_ids, after=after) as raw:
+            yield (decode(document) async for document in raw)
+
+    @asynccontextmanager
+    async def subscribe_raw(
+        self, *execution_ids: str, after: int | Mapping[str, int] = 0
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The same as the bytes that are kept."""
+        if not execution_ids:
+            raise DataInvalid("no execution is named", remedy="give the id of at least one")
+        begun = {one: after if isinstance(after, int) else after.get(one, 0) for one in dict.fromkeys(execution_ids)}
+        for execution_id, number in begun.items():
+            await self._check(execution_id, number)
+        if len(begun) == 1:
+            ((execution_id, number),) = begun.items()
+            yield self._followed(execution_id, number)
+            return
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(_PAGE)  # full, it keeps only this follower waiting
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._pass_on(one, number, queue)) for one, number in begun.items()]
+            try:
+                yield _merged(queue, len(begun))
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    async def _check(self, execution_id: str, number: int) -> None:
+        await self.store.execution(execution_id)
+        length = await self.storage.streams.length(stream_of(execution_id))
+        if type(number) is not int or number < 0 or number > length:
+            raise DataInvalid(
+                f"execution '{execution_id}' has {length} events, and none with the number {number!r}",
+                remedy="give the number of the last event that you have, or 0 for all",
+            )
+
+    async def _pass_on(self, execution_id: str, number: int, queue: asyncio.Queue[bytes | None]) -> None:
+        async for document in self._followed(execution_id, number):
+            await queue.put(document)
+        await queue.put(None)
+
+    async def _followed(self, execution_id: str, number: int) -> AsyncIterator[bytes]:
+        while True:
+            documents = await self._more(execution_id, number)
+            for document in documents:
+                yield document
+            number += len(documents)
+            if documents and is_last(decode(documents[-1])):
+                return
+            if not documents and (await self.store.execution(execution_id)).ended:
+                return
+
+    async def _more(self, execution_id: str, number: int) -> list[bytes]:
+        """The next events, once there are some; none where the execution is over, or another process writes it."""
+        stream = stream_of(execution_id)
+        tail = self.tails.get(execution_id)
+        if tail is not None:
+            await tail.more(number)
+            found = tail.after(number)
+            if found:
+                return found
+        documents = await self.storage.streams.read(stream, after=number, limit=_PAGE)
+        if not documents and self.tails.get(execution_id) is None:
+            await asyncio.sleep(self.poll)
+        return documents
+
+
+async def _merged(queue: asyncio.Queue[Any], open_: int) -> AsyncIterator[bytes]:
+    while open_:
+        document = await queue.get()
+        if document is None:
+            open_ -= 1
+        else:
+            yield document

@@ -1,0 +1,183 @@
+"""The store of agents: definitions and executions as records, events as streams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from circuit_breaker.agents.context import ExecutionContext
+from circuit_breaker.agents.definition import AgentDefinition
+from circuit_breaker.agents.documents import agent_from_document
+from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.ports import AgentStorage
+from circuit_breaker.data import thaw
+from circuit_breaker.engine.streams import Put
+from circuit_breaker.errors import AgentExecutionNotFound, AgentNotFound
+
+__all__ = ["STEP", "AgentStore", "execution_put", "step_id", "stream_of"]
+
+AGENT: Final = "agent"
+VERSION: Final = "agent_version"
+EXECUTION: Final = "agent_execution"
+STEP: Final = "agent_step"
+KEY: Final = "agent_key"
+
+_MOMENTS: Final = ("created_at", "started_at", "ended_at")
+
+
+def stream_of(execution_id: str) -> str:
+    """The stream that the events of an execution are in."""
+    return f"agent:{execution_id}"
+
+
+def step_id(execution_id: str, number: int, name: str) -> str:
+    """The id of a finished step of a round among the records."""
+    return f"{execution_id}/{number}/{name}"
+
+
+def execution_put(execution: AgentExecution) -> Put:
+    """The record of an execution, and what it is found by."""
+    keys = {
+        "agent": execution.agent_id,
+        "status": execution.status,
+        "conversation": execution.conversation_id,
+        "parent": execution.parent_id,
+        "worker": execution.worker,
+        **{f"context.{path}": text for path, text in execution.context.keys().items()},
+    }
+    found = {name: text for name, text in keys.items() if text}
+    return Put(EXECUTION, execution.id, execution_document(execution), found)
+
+
+def execution_document(execution: AgentExecution) -> dict[str, Any]:
+    """The execution as a JSON object."""
+    document = {name: thaw(getattr(execution, name)) for name in attrs.fields_dict(AgentExecution)}
+    moments = {name: moment.isoformat() for name in _MOMENTS if (moment := document[name]) is not None}
+    return document | moments | {"context": execution.context.to_document(), "dollars": f"{execution.dollars:f}"}
+
+
+def execution_of(document: Mapping[str, Any]) -> AgentExecution:
+    """The execution that :func:`execution_document` wrote."""
+    known = attrs.fields_dict(AgentExecution)
+    members: dict[str, Any] = {name: value for name, value in document.items() if name in known}
+    moments = {name: datetime.fromisoformat(members[name]) for name in _MOMENTS if members.get(name)}
+    context = ExecutionContext.from_document(members["context"])
+    return AgentExecution(**members | moments | {"context": context, "dollars": Decimal(members["dollars"])})
+
+
+@attrs.frozen
+class AgentStore:
+    """Reads and writes what is known of agents.
+
+    Attributes:
+        storage: Where it is kept.
+    """
+
+    storage: AgentStorage
+    _known: dict[str, AgentDefinition] = attrs.field(factory=dict)
+
+    # Definitions
+
+    async def put(self, definition: AgentDefinition, now: datetime) -> AgentDefinition:
+        """Keeps the definition as the present one, and its version for ever; gives it with its times."""
+        records = self.storage.records
+        before = await records.get(AGENT, definition.id)
+        created = datetime.fromisoformat(before.document["created_at"]) if before is not None else now
+        stored = definition.evolve(created_at=created, updated_at=now)
+        document = stored.to_document()
+        keys = {f"tag.{tag}": "1" for tag in stored.tags} | {f"capability.{one}": "1" for one in stored.capabilities}
+        await records.put(VERSION, f"{stored.id}/{stored.version}", document)
+        await records.put(AGENT, stored.id, document, keys=keys)
+        return stored
+
+    async def get(self, agent_id: str, version: str | None = None) -> AgentDefinition:
+        """The present definition, or that of a version.
+
+        Raises:
+            AgentNotFound: There is none.
+        """
+        name = f"{agent_id}/{version}"
+        if version is not None and name in self._known:
+            return self._known[name]
+        record = await self.storage.records.get(*((AGENT, agent_id) if version is None else (VERSION, name)))
+        if record is None:
+            known = (
+                ", ".join(one.id for one in await self.storage.records.find(AGENT, limit=20)) or "none is registered"
+            )
+            which = f"agent '{agent_id:.100}'" + (f" of version '{version:.20}'" if version else "")
+            raise AgentNotFound(f"there is no {which}", remedy=f"register it; known: {known}")
+        found = agent_from_document(record.document)
+        self._known[f"{found.id}/{found.version}"] = found
+        return found
+
+    async def listed(
+        self, *, tag: str = "", capability: str = "", after: str = "", limit: int = 100
+    ) -> list[AgentDefinition]:
+        """The present definitions, ordered by id, a page at a time."""
+        keys = ({f"tag.{tag}": "1"} if tag else {}) | ({f"capability.{capability}": "1"} if capability else {})
+        records = await self.storage.records.find(AGENT, keys=keys, after=after, limit=limit)
+        return [agent_from_document(record.document) for record in records]
+
+    async def remove(self, agent_id: str) -> bool:
+        """Whether there was such a definition, which cannot be used any more; executions keep their version."""
+        return await self.storage.records.delete(AGENT, agent_id)
+
+    # Executions
+
+    async def execution(self, execution_id: str) -> AgentExecution:
+        """The execution as it stands.
+
+        Raises:
+            AgentExecutionNotFound: There is none.
+        """
+        record = await self.storage.records.get(EXECUTION, execution_id)
+        if record is None:
+            raise AgentExecutionNotFound(f"there is no execution '{execution_id:.100}'")
+        return execution_of(record.document)
+
+    async def executions(self, keys: Mapping[str, str], *, after: str = "", limit: int = 100) -> list[AgentExecution]:
+        """The executions with these keys, the oldest first, a page at a time."""
+        records = await self.storage.records.find(EXECUTION, keys=keys, after=after, limit=limit)
+        return [execution_of(record.document) for record in records]
+
+    async def every(self, **keys: str) -> AsyncIterator[AgentExecution]:
+        """All executions with these keys."""
+        after = ""
+        while page := await self.executions(keys, after=after):
+            for execution in page:
+                yield execution
+            after = page[-1].id
+
+    async def steps(self, execution: AgentExecution) -> dict[str, Any]:
+        """The finished steps of the present round, by name."""
+        found: dict[str, Any] = {}
+        prefix = after = step_id(execution.id, execution.round, "")
+        while page := await self.storage.records.find(STEP, after=after):
+            for record in page:
+                if not record.id.startswith(prefix):
+                    return found
+                found[record.document["name"]] = thaw(record.document["value"])
+            after = page[-1].id
+        return found
+
+    async def forget_steps(self, execution: AgentExecution) -> None:
+        """Removes the finished steps of an execution that is over."""
+        prefix = after = f"{execution.id}/"
+        while page := await self.storage.records.find(STEP, after=after):
+            for record in page:
+                if not record.id.startswith(prefix):
+                    return
+                await self.storage.records.delete(STEP, record.id)
+            after = page[-1].id
+
+    async def forget(self, execution: AgentExecution) -> None:
+        """Removes an execution that is over, with all that is kept of it."""
+        await self.forget_steps(execution)
+        await self.storage.streams.drop(stream_of(execution.id))
+        if execution.key:
+            await self.storage.records.delete(KEY, execution.key)
+        await self.storage.records.delete(EXECUTION, execution.id)
