@@ -603,7 +603,7 @@ class LLMError(CircuitBreakerError):
     elsewhere: ClassVar[bool] = False
     """Whether another provider may do better."""
     charged: bool = False
-    """Whether it may have to be paid all the same: the provider may have answered, and the answer was lost or useless."""
+    """Whether it may have to be paid all the same: there may have been an answer, which was lost or is useless."""
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class Talk:
         conversation: Where it is kept, or None.
         memory_tokens: Most tokens of what is remembered.
         temperature: That of the model, or None.
+        budget: US dollars that all conversations of a month may cost, or None.
+        storage: Where that is counted.
     """
 
     output: Output
@@ -49,6 +52,8 @@ class Talk:
     conversation: Path | None = attrs.field(kw_only=True, default=None)
     memory_tokens: int = attrs.field(kw_only=True, default=8000)
     temperature: float | None = attrs.field(kw_only=True, default=None)
+    budget: Decimal | None = attrs.field(kw_only=True, default=None)
+    storage: str = attrs.field(kw_only=True, default="")
 
     @property
     def interactive(self) -> bool:
@@ -106,7 +111,7 @@ class Conversation:
         outcome = complete(self._answered({"input": text}))
         while outcome["status"] == APPROVAL_NEEDED:
             asked = outcome["approval"]
-            decisions = {call["id"]: self._approved(call) for call in asked["calls"]}
+            decisions = {call["digest"]: self._approved(call) for call in asked["calls"]}
             outcome = complete(self._answered({"resume": asked["document"], "approvals": decisions}))
         self._tokens += outcome["usage"]["total_tokens"]
         if self._talk.output.json:
@@ -126,7 +131,7 @@ class Conversation:
         parameters = {**self._talk.parameters(), **asked}
         if parameters["system_prompt"] is None:
             parameters["system_prompt"] = self._memory.system_prompt or None
-        async with router_of(self._talk.provider) as router:
+        async with router_of(self._talk.provider, budget=self._talk.budget, storage=self._talk.storage) as router:
             assistant = AssistantExecutor.under(router=router)(**parameters).with_memory(self._memory)
             return await assistant.watch(self._shown).execute()
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import attrs
 
 from circuit_breaker.attempts import repeated
+from circuit_breaker.data import Data, freeze, thaw
 from circuit_breaker.engine.cancellation import cancelled_from_outside
 from circuit_breaker.engine.invocation import threaded
 from circuit_breaker.engine.labels import label
@@ -27,7 +28,6 @@ from circuit_breaker.errors import (
 from circuit_breaker.rules import MISSING, Field, Template
 from circuit_breaker.workflow.case import Pending
 from circuit_breaker.workflow.change import Change
-from circuit_breaker.workflow.data import Data, freeze, thaw
 from circuit_breaker.workflow.flow import Call, Execution, Step
 from circuit_breaker.workflow.signature import wants_context
 from circuit_breaker.workflow.timing import RetryPolicy
@@ -95,6 +95,7 @@ class ActionContext:
         idempotency_key: The same for every attempt of this action, also after a crash: give it to whatever has effects.
         attempt: 1 for the first attempt since this process took it up.
         executors: What the engine runs under each name, and in place of each class.
+        results: The results on the token when the action began, which only the journal can have put there.
     """
 
     case_id: str
@@ -107,6 +108,7 @@ class ActionContext:
     _taken: set[str] = attrs.field(factory=set, repr=False)
     _prefix: str = attrs.field(default="", repr=False)
     executors: Mapping[Any, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
+    results: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
 
     def part(self, number: int) -> ActionContext:
         """The same for one of several parts of the action, whose steps and effects are its own."""
@@ -206,7 +208,15 @@ async def perform(
         if number > 1:
             await recorder.check()
         context = ActionContext(
-            case_id, transition.name, pending.key, number, recorder, done, loop, executors=executors
+            case_id,
+            transition.name,
+            pending.key,
+            number,
+            recorder,
+            done,
+            loop,
+            executors=executors,
+            results=token.results,
         )
         try:
             return await _timed(transition, _all_steps(transition.steps, token, context, executors))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
-from typing import Final, Protocol, TypeVar, cast
+from types import MappingProxyType
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import attrs
 
@@ -40,6 +41,10 @@ class ExecutionContext(Protocol):
     @property
     def attempt(self) -> int:
         """Which attempt this is, counted from 1."""
+
+    @property
+    def results(self) -> Mapping[str, Any]:
+        """What the journal knows of earlier work of the case, by the names of its results."""
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Tells how much is done, from 0 to 1."""
@@ -76,6 +81,7 @@ class StandaloneContext:
     case_id: str | None = None
     transition: str | None = None
     attempt: int = 1
+    results: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self) -> None:
         self._logs: deque[LogLine] = deque(maxlen=KEPT)

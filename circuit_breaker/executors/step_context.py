@@ -42,6 +42,11 @@ class StepContext:
         return self.whole.attempt
 
     @property
+    def results(self) -> Mapping[str, Any]:
+        """What the journal knows of earlier work of the case."""
+        return self.whole.results
+
+    @property
     def idempotency_key(self) -> str:
         """A key of its own."""
         return f"{self.whole.idempotency_key}:{self.name}"

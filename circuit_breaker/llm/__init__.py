@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         ToolCallDelta,
         ToolCallEnded,
     )
+    from circuit_breaker.llm.summaries import summaries_by
     from circuit_breaker.llm.tokens import TokenCount, count_tokens
     from circuit_breaker.llm.toolbox import (
         AgentTools,
@@ -190,6 +191,7 @@ __all__ = [
     "profiles_from",
     "run_tool_call",
     "run_tool_calls",
+    "summaries_by",
     "system",
     "to_document",
     "tool",
@@ -219,6 +221,7 @@ __getattr__ = lazily(
             "ConversationMemory",
             "MemoryUsage",
         ),
+        "summaries": ("summaries_by",),
         "messages": (
             "ChatMessage",
             "assistant",

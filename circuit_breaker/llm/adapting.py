@@ -8,8 +8,9 @@ from typing import Any, Final
 import attrs
 
 from circuit_breaker.llm.names import Names
+from circuit_breaker.llm.parts import EXTRA
 from circuit_breaker.llm.profile import ModelProfile
-from circuit_breaker.llm.repair import HISTORIES, repaired
+from circuit_breaker.llm.repair import HISTORIES, HistoryRules, repaired
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import Loss
 from circuit_breaker.llm.structured import Plan, planned
@@ -21,6 +22,9 @@ MEMBERS: Final = (
     "parallel_tool_calls", "reasoning_effort", "user", "metadata",
 )  # fmt: skip
 """Members of a request that say how to answer."""
+
+MOST_TOLD: Final = 20
+"""Unknown members of a client's document that are named in the losses."""
 
 _SILENT: Final[Mapping[str, tuple[Any, ...]]] = {"stop": ((),), "n": (None, 1), "metadata": ({},)}
 """Values of members that are the same as none."""
@@ -56,9 +60,11 @@ class Draft:
 def adapted(request: ChatCompletionRequest, profile: ModelProfile, *, kind: str, stream: bool = False) -> Draft:
     """The request as the model takes it, with its conversation repaired for that kind of provider."""
     losses: list[Loss] = []
+    rules = HISTORIES.get(kind, HISTORIES["custom"])
+    request = _passing(request, profile, losses)
     plan, request = planned(request, profile, losses)
     request = _with_abilities(request, profile, losses)
-    rules = HISTORIES.get(kind, HISTORIES["custom"])
+    request = _with_own_members(request, rules, losses)
     messages = repaired(request.messages, rules, profile, losses)
     if messages != request.messages:
         request = attrs.evolve(request, messages=messages)
@@ -76,6 +82,34 @@ def adapted(request: ChatCompletionRequest, profile: ModelProfile, *, kind: str,
 def _names(request: ChatCompletionRequest) -> Names:
     called = (call.name for message in request.messages for call in message.tool_calls)
     return Names([*(tool.name for tool in request.tools), *called])
+
+
+def _passing(request: ChatCompletionRequest, profile: ModelProfile, losses: list[Loss]) -> ChatCompletionRequest:
+    """The request with what its client says beyond what we know, as far as the profile lets it pass."""
+    if not request.unknown:
+        return request
+    passed = {name: value for name, value in request.unknown.items() if name in profile.passes}
+    dropped = [name for name in request.unknown if name not in passed]
+    losses.extend(
+        Loss(name, "dropped", "the profile of the model does not let it pass") for name in dropped[:MOST_TOLD]
+    )
+    if len(dropped) > MOST_TOLD:
+        more = len(dropped) - MOST_TOLD
+        losses.append(Loss("the request", "dropped", f"{more} more members, which do not pass either"))
+    return attrs.evolve(request, extra={**passed, **request.extra}, unknown=EXTRA)
+
+
+def _with_own_members(request: ChatCompletionRequest, rules: HistoryRules, losses: list[Loss]) -> ChatCompletionRequest:
+    """The request whose tools have no members of other vendors."""
+    if not any(tool.extra for tool in request.tools):
+        return request
+    tools = []
+    for tool in request.tools:
+        kept = rules.own(tool.extra)
+        names = sorted(tool.extra.keys() - kept.keys())
+        losses.extend(Loss(f"tools.{tool.name}.{name}", "dropped", "another vendor's member") for name in names)
+        tools.append(attrs.evolve(tool, extra=kept))
+    return attrs.evolve(request, tools=tools)
 
 
 def _with_abilities(request: ChatCompletionRequest, profile: ModelProfile, losses: list[Loss]) -> ChatCompletionRequest:

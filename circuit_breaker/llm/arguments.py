@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 
 from circuit_breaker.errors import ResponseInvalid
+from circuit_breaker.llm.encoding import refuse_constant
 from circuit_breaker.llm.parts import ToolCall
 
 __all__ = ["arguments_of"]
@@ -20,7 +21,7 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
     if not call.arguments.strip():
         return {}
     try:
-        found = json.loads(call.arguments, parse_constant=_refuse)
+        found = json.loads(call.arguments, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ResponseInvalid(
             f"the arguments of the tool '{call.name}' are no JSON: {error}", remedy="write one JSON object"
@@ -33,12 +34,3 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
             remedy='write an object, such as {"name": "value"}',
         )
     return found
-
-
-def _refuse(name: str) -> NoReturn:
-    """Refuses what Python reads and JSON does not have.
-
-    Raises:
-        ValueError: Always.
-    """
-    raise ValueError(f"{name} is no JSON")

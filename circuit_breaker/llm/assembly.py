@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from circuit_breaker.errors import CircuitBreakerError, ResponseInvalid
-from circuit_breaker.llm.call_pieces import Growing
+from circuit_breaker.llm.allowance import MOST_CHARACTERS, Allowance, size_of
+from circuit_breaker.llm.call_pieces import CallPieces, Growing
 from circuit_breaker.llm.failures import Asked
 from circuit_breaker.llm.growing import GrowingAnswer, GrowingText, GrowingThought, Wording
+from circuit_breaker.llm.members import beyond, gather
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.names import Names
 from circuit_breaker.llm.parts import EXTRA
@@ -23,15 +25,15 @@ from circuit_breaker.llm.stream import (
     StreamEvent,
     StreamFailed,
     StreamStarted,
-    TextDelta,
-    ThinkingDelta,
-    ToolCallDelta,
-    ToolCallEnded,
 )
+from circuit_breaker.llm.telling import Telling
 from circuit_breaker.llm.tokens import count_tokens
 from circuit_breaker.llm.usage import Usage
 
 __all__ = ["Assembly"]
+
+_A_CALL: Final = 256
+"""Characters that a call is charged with beside its arguments."""
 
 
 class Assembly:
@@ -44,6 +46,7 @@ class Assembly:
         losses: What could not be sent as it was asked for.
         answer_tool: The tool, by the vendor's name, whose arguments are the text of the answer; or an empty text.
         conversation: What was asked, to estimate its tokens where the vendor does not count them.
+        most: Characters that all answers may have together.
     """
 
     def __init__(
@@ -55,15 +58,16 @@ class Assembly:
         losses: Iterable[Loss] = (),
         answer_tool: str = "",
         conversation: Sequence[ChatMessage] = (),
+        most: int = MOST_CHARACTERS,
     ) -> None:
         self.asked = asked
         self.kind = kind
-        self.events: list[StreamEvent] = []
         self.usage: Usage | None = None
         self.created = 0
         self.extra: dict[str, Any] = {}
         self.request_id: str | None = None
         self._names = names or Names()
+        self._telling = Telling(self._names, answer_tool)
         self._wording = Wording(kind, self._names, answer_tool)
         self._losses = tuple(losses)
         self._answer_tool = answer_tool
@@ -72,6 +76,7 @@ class Assembly:
         self._model = ""
         self._started = False
         self._answers: dict[int, GrowingAnswer] = {}
+        self._allowance = Allowance(most, asked)
 
     # What a reader tells.
 
@@ -104,18 +109,28 @@ class Assembly:
         last = answer.parts[-1] if answer.parts else None
         if not isinstance(last, GrowingThought) or last.redacted is not None or redacted is not None:
             last = GrowingThought()
-            answer.parts.append(last)
+            self._add(answer, last)
         last.redacted = redacted
         last.signature = (last.signature or "") + signature if signature else last.signature
         if piece:
-            last.said.write(piece)
-            self.events.append(ThinkingDelta(text=piece, index=index))
+            self._allowance.take(len(piece))
+            self._telling.said(last, piece, index)
 
     def thought_ended(self, *, index: int = 0) -> None:
         """The thought is complete: the next piece begins another."""
         answer = self._answer(index)
         if answer.parts and isinstance(answer.parts[-1], GrowingThought):
-            answer.parts.append(GrowingText())
+            self._add(answer, GrowingText())
+
+    def note(self, extra: Mapping[str, Any], *, index: int = 0) -> None:
+        """Members of a choice that we do not know: those of a stream are put together."""
+        self._allowance.take(size_of(extra))
+        gather(self._answer(index).extra, extra)
+
+    def counted_beyond(self, known: Mapping[str, Any], usage: Mapping[str, Any]) -> None:
+        """What the vendor counts beside the tokens that we know of; counts are of all so far."""
+        if more := beyond(known, usage):
+            self.extra["usage"] = more
 
     def call(
         self,
@@ -139,12 +154,14 @@ class Assembly:
         """
         answer = self._answer(index)
         growing, new = answer.calls.place(arguments, at=at, id=id, name=name)
+        self._allowance.take(len(arguments) if isinstance(arguments, str) else _A_CALL)
         if extra:
             growing.extra = {**growing.extra, **extra}
         if new:
-            answer.parts.append(growing)
-        if growing.name:
-            self._tell(answer, growing)
+            self._allowance.take(_A_CALL)
+            self._add(answer, growing)
+        if growing.begun or self._names.known(growing.name):  # until then, more of its name may come
+            self._telling.call(answer, growing)
 
     def call_ended(self, *, at: int, index: int = 0) -> None:
         """The call that the vendor says it was is complete; those that are not told so end with the answer."""
@@ -171,10 +188,14 @@ class Assembly:
         """Whether every answer that has begun has said why it ended."""
         return bool(self._answers) and all(answer.reason is not None for answer in self._answers.values())
 
+    @property
+    def events(self) -> list[StreamEvent]:
+        """What was not taken yet."""
+        return self._telling.events
+
     def take(self) -> list[StreamEvent]:
         """The events since the last time."""
-        events, self.events = self.events, []
-        return events
+        return self._telling.take()
 
     def response(self) -> ChatCompletionResponse:
         """The whole answer; the calls that are still open are ended.
@@ -187,6 +208,7 @@ class Assembly:
             raise self.asked.error(ResponseInvalid, what, remedy="try again")
         for answer in self._answers.values():
             self._end_calls(answer)
+        self._complete()
         return self._built()
 
     def end(self, response: ChatCompletionResponse) -> None:
@@ -197,6 +219,10 @@ class Assembly:
         """The answer broke off: tells the last event."""
         if not self._started:
             self._start()
+        for answer in self._answers.values():
+            for call in answer.calls:
+                self._telling.call(answer, call)
+        self._complete()
         self.events.append(StreamFailed(error, self.partial()))
 
     def partial(self) -> ChatCompletionResponse:
@@ -216,32 +242,27 @@ class Assembly:
         if found is None:
             if not self._started:
                 self._start()
-            found = self._answers[index] = GrowingAnswer(index)
+            found = self._answers[index] = GrowingAnswer(index, calls=CallPieces(self._names.known))
         return found
+
+    def _add(self, answer: GrowingAnswer, part: GrowingText | GrowingThought | Growing) -> None:
+        """Begins a part, which ends the one before."""
+        self._telling.rest(answer)
+        answer.parts.append(part)
+
+    def _complete(self) -> None:
+        for answer in self._answers.values():
+            self._telling.rest(answer)
 
     def _text(self, answer: GrowingAnswer, piece: str, extra: Mapping[str, Any] = EXTRA) -> None:
         last = answer.parts[-1] if answer.parts else None
         if not isinstance(last, GrowingText):
             last = GrowingText()
-            answer.parts.append(last)
+            self._add(answer, last)
         if extra:
             last.extra = {**last.extra, **extra}
-        last.said.write(piece)
-        self.events.append(TextDelta(text=piece, index=answer.index))
-
-    def _tell(self, answer: GrowingAnswer, call: Growing) -> None:
-        """Tells what is new of a call whose name is known."""
-        piece = call.untold()
-        if call.name == self._answer_tool:
-            if piece:
-                self.events.append(TextDelta(text=piece, index=answer.index))
-            return
-        if piece or not call.told:
-            call.told = True
-            ours = self._names.ours(call.name)
-            self.events.append(
-                ToolCallDelta(call=call.number, id=call.id, name=ours, arguments=piece, index=answer.index)
-            )
+        self._allowance.take(len(piece))
+        self._telling.said(last, piece, answer.index)
 
     def _end_calls(self, answer: GrowingAnswer) -> None:
         for call in answer.calls:
@@ -252,16 +273,7 @@ class Assembly:
             return
         if not call.name:
             raise self.asked.error(ResponseInvalid, "the answer calls a tool without a name", remedy="try again")
-        call.ended = True
-        if call.name == self._answer_tool:
-            return
-        if not call.arguments.strip():
-            call.add("{}")
-            self._tell(answer, call)
-        ours = self._names.ours(call.name)
-        self.events.append(
-            ToolCallEnded(call=call.number, id=call.id, name=ours, arguments=call.arguments, index=answer.index)
-        )
+        self._telling.call_ended(answer, call)
 
     def _built(self, reason: FinishReason | None = None) -> ChatCompletionResponse:
         answers = sorted(self._answers.values(), key=_by_index) or [GrowingAnswer(0)]

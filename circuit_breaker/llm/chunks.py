@@ -49,11 +49,13 @@ class ChunkChoice:
         delta: What is new.
         index: Which of several answers.
         finish_reason: Why it ended, in its last chunk.
+        logprobs: How likely its tokens were, all of them in its last chunk, where they were asked for.
     """
 
     delta: Delta
     index: int = 0
     finish_reason: str | None = None
+    logprobs: Any = None
 
 
 @attrs.frozen
@@ -131,8 +133,7 @@ class ChunkWriter:
 
     def _end(self, response: ChatCompletionResponse) -> Iterator[ChatCompletionChunk]:
         for choice in response.choices:
-            reason = choice.finish_reason if choice.finish_reason not in {"error", "other"} else "stop"
-            ended = ChunkChoice(Delta(), choice.index, reason)
+            ended = ChunkChoice(Delta(), choice.index, choice.compatible_reason, choice.extra.get("logprobs"))
             yield ChatCompletionChunk(self._id, self._model, (ended,), self._created)
         yield ChatCompletionChunk(self._id, response.model, (), self._created, usage=response.usage, response=response)
 
@@ -159,4 +160,4 @@ def _choice_document(choice: ChunkChoice) -> dict[str, Any]:
     delta: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
     if choice.delta.tool_calls:
         delta["tool_calls"] = list(choice.delta.tool_calls)
-    return {"index": choice.index, "delta": delta, "logprobs": None, "finish_reason": choice.finish_reason}
+    return {"index": choice.index, "delta": delta, "logprobs": choice.logprobs, "finish_reason": choice.finish_reason}

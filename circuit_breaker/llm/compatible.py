@@ -1,6 +1,7 @@
 """The compatible face: requests, responses, chunks and errors as the documents that OpenAI's API has for them.
 
-Source: https://platform.openai.com/docs/api-reference/chat. Members of a vendor's that we do not know pass through.
+Source: https://platform.openai.com/docs/api-reference/chat. What a client's document says that we do not know reaches
+a vendor only where the profile of the model lists it; what we do not know of an answer passes through.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from circuit_breaker.llm.assembly import Assembly
 from circuit_breaker.llm.compatible_messages import message_document
 from circuit_breaker.llm.compatible_usage import usage_document
 from circuit_breaker.llm.failures import Asked
+from circuit_breaker.llm.providers.extras import over
 from circuit_breaker.llm.providers.openai_chat import ChatDialect
 from circuit_breaker.llm.request import ChatCompletionRequest, ResponseFormat, RoutingOptions, ToolDefinition
 from circuit_breaker.llm.response import ChatCompletionResponse, Choice
@@ -71,7 +73,8 @@ def request_document(request: ChatCompletionRequest) -> dict[str, Any]:
         document["metadata"] = dict(request.metadata)
     if request.circuit_breaker != RoutingOptions():
         document["circuit_breaker"] = _options_document(request.circuit_breaker)
-    return {**request.extra, **document}
+    unknown = {name: value for name, value in request.unknown.items() if "." not in name}
+    return {**unknown, **request.extra, **document}
 
 
 def _tool_document(tool: ToolDefinition) -> dict[str, Any]:
@@ -80,7 +83,7 @@ def _tool_document(tool: ToolDefinition) -> dict[str, Any]:
         function["description"] = tool.description
     if tool.strict is not None:
         function["strict"] = tool.strict
-    return {"type": "function", "function": function}
+    return {**tool.extra, "type": "function", "function": function}
 
 
 def _choice_document(choice: str) -> Any:
@@ -90,10 +93,9 @@ def _choice_document(choice: str) -> Any:
 def _format_document(form: ResponseFormat) -> dict[str, Any]:
     if form.kind != "json_schema":
         return {"type": form.kind}
-    return {
-        "type": "json_schema",
-        "json_schema": {"name": form.name, "schema": form.schema or {}, "strict": form.strict},
-    }
+    told = {"description": form.description} if form.description else {}
+    schema = {"name": form.name, **told, "schema": form.schema or {}, "strict": form.strict}
+    return {"type": "json_schema", "json_schema": schema}
 
 
 def _options_document(options: RoutingOptions) -> dict[str, Any]:
@@ -110,19 +112,15 @@ def response_document(response: ChatCompletionResponse) -> dict[str, Any]:
         "created": response.created,
         "model": response.model,
         "choices": [_choice_of(choice) for choice in response.choices],
-        "usage": usage_document(response.usage),
+        "usage": over(response.extra.get("usage") or {}, usage_document(response.usage)),
         "circuit_breaker": _told(response),
     }
 
 
 def _choice_of(choice: Choice) -> dict[str, Any]:
     (message,) = message_document(choice.message)
-    return {"index": choice.index, "message": message, "logprobs": None, "finish_reason": _reason(choice)}
-
-
-def _reason(choice: Choice) -> str:
-    """Why it ended, in OpenAI's words, which know no other reasons."""
-    return choice.finish_reason if choice.finish_reason not in {"error", "other"} else "stop"
+    known = {"index": choice.index, "message": message, "finish_reason": choice.compatible_reason}
+    return {"logprobs": None, **over(choice.extra, known)}
 
 
 def _told(response: ChatCompletionResponse) -> dict[str, Any]:

@@ -12,20 +12,33 @@ from circuit_breaker.llm.providers.openai_messages import content_of
 
 __all__ = ["Reading", "message_document"]
 
-_KNOWN: Final = {"role", "content", "name", "tool_calls", "tool_call_id", "refusal", "reasoning_content"}
+_KNOWN: Final = frozenset(
+    {"role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal", "reasoning_content"}
+)
+_KNOWN_OF_CALL: Final = frozenset({"id", "type", "function", "index"})
+_KEPT: Final = frozenset({"cache_control"})
+"""Members of messages, parts and tools that we do not know, and keep for the vendors that do."""
+
+_KEPT_OF_CALL: Final = _KEPT | {"thoughtSignature", "functionCallId", "extra_content"}
+"""Those of calls: a vendor wants them back as it gave them."""
+
+_NOTHING: Final[frozenset[str]] = frozenset()
+_SILENT: Final[tuple[Any, ...]] = (None, [], {})
+_AUDIO: Final = {"mp3": "mpeg"}
 _ROLES: Final[Mapping[str, Role]] = {
     "system": "system",
     "developer": "system",
     "user": "user",
     "assistant": "assistant",
     "tool": "tool",
+    "function": "tool",
 }
 
 
 def message_document(message: ChatMessage) -> Iterator[dict[str, Any]]:
     """The documents that say what a message says: each result of a tool has one of its own."""
     for result in message.tool_results:
-        yield {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
+        yield {**result.extra, "role": "tool", "tool_call_id": result.call_id, "content": result.content}
     parts = [part for part in message.parts if isinstance(part, (Text, Image, File))]
     if message.tool_results and not parts:
         return
@@ -50,14 +63,26 @@ class Reading:
 
     Attributes:
         faults: What is wrong.
+        unknown: What is said that we do not know, by its place.
     """
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
+        self.unknown: dict[str, Any] = {}
+        self._functions = 0
 
     def wrong(self, place: str, value: Any, wanted: str) -> None:
         """Notes a value that is not what is wanted."""
         self.faults.append(Fault(place, f"{value!r:.60} is not {wanted}", f"give {wanted}"))
+
+    def kept(
+        self, given: Mapping[Any, Any], place: str, *, known: frozenset[str] = _NOTHING, kept: frozenset[str] = _KEPT
+    ) -> Mapping[str, Any]:
+        """The members that are kept although we do not know them; the others are noted, if they say anything."""
+        more = {name: value for name, value in given.items() if name not in known and value not in _SILENT}
+        found = {name: value for name, value in more.items() if name in kept and _is_fair(name, value)}
+        self.unknown |= {f"{place}.{name}": value for name, value in more.items() if name not in found}
+        return found or EXTRA
 
     def messages(self, document: Any) -> list[ChatMessage]:
         """The messages; those with faults are left out."""
@@ -79,16 +104,20 @@ class Reading:
         if role == "tool":
             return self._result(document, "".join(part.text for part in parts if isinstance(part, Text)), place)
         parts += self._calls(document.get("tool_calls"), f"{place}.tool_calls")
+        parts += self._function_call(document.get("function_call"), f"{place}.function_call")
         name = document.get("name")
-        extra = {key: value for key, value in document.items() if key not in _KNOWN}
-        return ChatMessage(role, tuple(parts), name=name if isinstance(name, str) else None, extra=extra or EXTRA)
+        extra = self.kept(document, place, known=_KNOWN)
+        return ChatMessage(role, tuple(parts), name=name if isinstance(name, str) else None, extra=extra)
 
     def _result(self, document: Mapping[str, Any], content: str, place: str) -> ChatMessage:
         call_id = document.get("tool_call_id")
+        if document["role"] == "function":
+            call_id = _id_of_function(self._functions)
         if not isinstance(call_id, str):
             self.wrong(f"{place}.tool_call_id", call_id, "the id of a call")
             call_id = ""
-        result = ToolResult(call_id=call_id, name=str(document.get("name") or ""), content=content)
+        extra = self.kept(document, place, known=_KNOWN)
+        result = ToolResult(call_id=call_id, name=str(document.get("name") or ""), content=content, extra=extra)
         return ChatMessage("tool", (result,))
 
     def _content(self, content: Any, place: str) -> list[Part]:
@@ -102,17 +131,34 @@ class Reading:
 
     def _part(self, part: Any, place: str) -> Part | None:
         match part:
-            case str(text) | {"type": "text" | "refusal" | "input_text", "text": str(text)}:
+            case str(text):
                 return Text(text)
-            case {"type": "image_url", "image_url": {"url": str(url), **options}}:
-                return _image(url, options.get("detail"))
-            case {"type": "file", "file": {"file_id": str(file_id)}}:
-                return File(file_id=file_id)
-            case {"type": "file", "file": {"file_data": str(data), **options}}:
+            case {"type": "text" | "refusal" | "input_text", "text": str(text), **more}:
+                return Text(text, self.kept(more, place))
+            case {"type": "image_url", "image_url": {"url": str(url), **options}, **more}:
+                return _image(url, options.get("detail"), self.kept(more, place))
+            case {"type": "input_audio", "input_audio": {"data": str(data), "format": str(kind)}, **more}:
+                media_type = f"audio/{_AUDIO.get(kind, kind)}"
+                return File(data=data, media_type=media_type, extra=self.kept(more, place))
+            case {"type": "file", "file": {"file_id": str(file_id)}, **more}:
+                return File(file_id=file_id, extra=self.kept(more, place))
+            case {"type": "file", "file": {"file_data": str(data), **options}, **more}:
                 media_type, data = _inline(data, "application/pdf")
-                return File(data=data, media_type=media_type, name=str(options.get("filename") or ""))
-        self.wrong(place, part, "a part of type text, image_url or file")
+                name = str(options.get("filename") or "")
+                return File(data=data, media_type=media_type, name=name, extra=self.kept(more, place))
+        self.wrong(place, part, "a part of type text, image_url, input_audio or file")
         return None
+
+    def _function_call(self, call: Any, place: str) -> list[Part]:
+        """A call as it was told before there were several at once: the next message of role function answers it."""
+        match call:
+            case None:
+                return []
+            case {"name": str(name), "arguments": str(arguments)}:
+                self._functions += 1
+                return [ToolCall(id=_id_of_function(self._functions), name=name, arguments=arguments or "{}")]
+        self.wrong(place, call, "a call with name and arguments")
+        return []
 
     def _calls(self, calls: Any, place: str) -> list[Part]:
         if calls is None:
@@ -126,18 +172,27 @@ class Reading:
     def _call(self, call: Any, place: str) -> ToolCall | None:
         match call:
             case {"id": str(number), "function": {"name": str(name), "arguments": str() | None as arguments}}:
-                extra = {key: value for key, value in call.items() if key not in {"id", "type", "function", "index"}}
-                return ToolCall(id=number, name=name, arguments=arguments or "{}", extra=extra or EXTRA)
+                extra = self.kept(call, place, known=_KNOWN_OF_CALL, kept=_KEPT_OF_CALL)
+                return ToolCall(id=number, name=name, arguments=arguments or "{}", extra=extra)
         self.wrong(place, call, "a call with an id and a function with name and arguments")
         return None
 
 
-def _image(url: str, detail: Any) -> Image:
+def _is_fair(name: str, value: Any) -> bool:
+    """Whether a member costs what we count with: what the cache holds for an hour costs more than that."""
+    return name != "cache_control" or value in ({"type": "ephemeral"}, {"type": "ephemeral", "ttl": "5m"})
+
+
+def _id_of_function(number: int) -> str:
+    return f"call_function_{number}"
+
+
+def _image(url: str, detail: Any, extra: Mapping[str, Any]) -> Image:
     told = detail if isinstance(detail, str) else None
     if not url.startswith("data:"):
-        return Image(url=url, detail=told)
+        return Image(url=url, detail=told, extra=extra)
     media_type, data = _inline(url, "image/png")
-    return Image(data=data, media_type=media_type, detail=told)
+    return Image(data=data, media_type=media_type, detail=told, extra=extra)
 
 
 def _inline(url: str, otherwise: str) -> tuple[str, str]:

@@ -21,7 +21,7 @@ _FLAGS: Final = ("stream", "parallel_tool_calls")
 _TEXTS: Final = ("user", "reasoning_effort")
 _KNOWN: Final = {
     "model", "messages", "stop", "tools", "tool_choice", "response_format", "metadata", "circuit_breaker",
-    *_NUMBERS, *_FLAGS, *_TEXTS,
+    "functions", "function_call", "stream_options", *_NUMBERS, *_FLAGS, *_TEXTS,
 }  # fmt: skip
 _OPTIONS: Final = {field.name: field for field in attrs.fields(RoutingOptions)}
 _LISTS: Final = {"fallback_models", "preferred_providers"}
@@ -31,7 +31,8 @@ _AMOUNTS: Final = {"max_cost_per_1k_tokens", "max_latency_ms"}
 def request_from(document: Any) -> ChatCompletionRequest:
     """The request that the body of ``POST /v1/chat/completions`` asks for.
 
-    Members that we do not know are kept in ``extra`` and passed on to the vendor.
+    Who writes such a document is a client, whom nobody need trust. Members that we do not know are kept in ``unknown``;
+    only those go to a vendor which the profile of the model lists in ``passes``.
 
     Raises:
         DocumentInvalid: Something is wrong with it; it tells everything that is, with its place.
@@ -42,7 +43,6 @@ def request_from(document: Any) -> ChatCompletionRequest:
     members = {
         "model": reading.text("model") or "",
         "messages": reading.messages(document.get("messages")),
-        "extra": {name: value for name, value in document.items() if name not in _KNOWN},
         "metadata": reading.mapping("metadata"),
         "stop": reading.stop(),
         "tools": reading.tools(),
@@ -50,6 +50,7 @@ def request_from(document: Any) -> ChatCompletionRequest:
         "response_format": reading.form(),
         "circuit_breaker": reading.options(),
         **reading.scalars(),
+        "unknown": reading.beyond(),
     }
     faults = reading.faults
     if not faults:
@@ -66,6 +67,10 @@ class _Request(Reading):
     def __init__(self, document: Mapping[str, Any]) -> None:
         super().__init__()
         self._document = document
+
+    def beyond(self) -> Mapping[str, Any]:
+        """What the document says that we do not know, by its place."""
+        return {name: value for name, value in self._document.items() if name not in _KNOWN} | self.unknown
 
     def text(self, name: str) -> str | None:
         """A text, or None."""
@@ -87,7 +92,8 @@ class _Request(Reading):
         """The numbers, flags and texts that are there."""
         found = {name: value for name in _NUMBERS if (value := self._number(name)) is not None}
         if "max_completion_tokens" in found:
-            found["max_tokens"] = found.pop("max_completion_tokens")
+            limit = found.pop("max_completion_tokens")
+            found["max_tokens"] = min(limit, found.get("max_tokens", limit))
         found |= {name: value for name in _FLAGS if (value := self._flag(name)) is not None}
         return found | {name: value for name in _TEXTS if (value := self.text(name)) is not None}
 
@@ -116,18 +122,21 @@ class _Request(Reading):
 
     def tools(self) -> list[ToolDefinition]:
         """What the model may call."""
-        value = self._document.get("tools")
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            self.wrong("tools", value, "a list of tools")
-            return []
-        found = (self._tool(tool, f"tools[{number}]") for number, tool in enumerate(value))
+        functions = ({"type": "function", "function": function} for function in self._list("functions"))
+        found = [self._tool(tool, f"tools[{number}]") for number, tool in enumerate(self._list("tools"))]
+        found += [self._tool(tool, f"functions[{number}]") for number, tool in enumerate(functions)]
         return [tool for tool in found if tool is not None]
+
+    def _list(self, name: str) -> list[Any]:
+        value = self._document.get(name)
+        if value is None or isinstance(value, list):
+            return value or []
+        self.wrong(name, value, f"a list of {name}")
+        return []
 
     def _tool(self, tool: Any, place: str) -> ToolDefinition | None:
         match tool:
-            case {"type": "function", "function": {"name": str(name), **rest}}:
+            case {"type": "function", "function": {"name": str(name), **rest}, **more}:
                 parameters = rest.get("parameters")
                 told = {"parameters": parameters} if isinstance(parameters, Mapping) else {}
                 strict = rest.get("strict")
@@ -135,17 +144,20 @@ class _Request(Reading):
                     name=name,
                     description=str(rest.get("description") or ""),
                     strict=strict if isinstance(strict, bool) else None,
+                    extra=self.kept(more, place),
                     **told,
                 )
+        # What a vendor runs by itself costs and reaches what nobody here has allowed.
         self.wrong(place, tool, "a tool of type function with a name")
         return None
 
     def tool_choice(self) -> str:
         """Which tool is to be called."""
-        match self._document.get("tool_choice"):
+        given = self._document.get("tool_choice")
+        match self._document.get("function_call") if given is None else given:
             case None:
                 return "auto"
-            case str(choice) | {"type": "function", "function": {"name": str(choice)}}:
+            case str(choice) | {"type": "function", "function": {"name": str(choice)}} | {"name": str(choice)}:
                 return choice
             case other:
                 self.wrong("tool_choice", other, "'auto', 'none', 'required' or a function")
@@ -159,9 +171,12 @@ class _Request(Reading):
             case {"type": "text" | "json_object" as kind}:
                 return ResponseFormat(kind=kind)
             case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema, **rest}}:
-                name = str(rest.get("name") or "answer")
                 return ResponseFormat(
-                    kind="json_schema", schema=schema, name=name, strict=rest.get("strict") is not False
+                    kind="json_schema",
+                    schema=schema,
+                    name=str(rest.get("name") or "answer"),
+                    strict=rest.get("strict") is not False,
+                    description=str(rest.get("description") or ""),
                 )
             case other:
                 self.wrong("response_format", other, "of type text, json_object, or json_schema with a schema")

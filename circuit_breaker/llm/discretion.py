@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["HIDDEN", "is_secret_name", "without_keys"]
+from circuit_breaker.outgoing.redaction import HIDDEN
 
-HIDDEN: Final = "***"
+__all__ = ["HIDDEN", "is_secret_name", "without_keys"]
 
 _KEYS: Final = re.compile(
     r"""
@@ -15,7 +15,7 @@ _KEYS: Final = re.compile(
   | \bgithub_pat_\w{20,}
   | \bAIza[\w-]{30,}                                                          # Google
   | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b                                             # Amazon
-  | \beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*                                         # a JSON web token
+  | (?<![\w-])(?:(?!eyJ)[\w-])*+eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+            # a JSON web token, tried once a word
   | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----(?:[^-]|-(?!----END))*(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----)?
   | (?P<before>\b(?:bearer|basic)[ ]+)[\w.~+/=-]{8,}                          # a header
   | (?P<name>\b(?:[\w-]{0,40}(?:api|access|secret)[-_]?key|[\w-]{0,40}token|password|passwd|secret)["']?\s*[=:]\s*["']?)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn
 
 import msgspec
 
-__all__ = ["decoded", "encoded", "json_text", "whole_object"]
+from circuit_breaker.llm.halves import without_halves
+
+__all__ = ["decoded", "decoded_piece", "encoded", "json_text", "refuse_constant", "whole_object"]
+
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def _plain(value: Any) -> Any:
@@ -42,9 +48,61 @@ def decoded(data: bytes | str) -> Any:
         ValueError: It is no JSON, or nested too deep.
     """
     try:
+        return _decoded(data)
+    except ValueError:
+        if not _cut(data):
+            raise
+    return _each_text(_with_halves(data), without_halves)
+
+
+def decoded_piece(data: bytes) -> Any:
+    """The document that JSON describes, in whose texts halves of a character may stand that other pieces complete.
+
+    Raises:
+        ValueError: It is no JSON, or nested too deep.
+    """
+    try:
+        return _decoded(data)
+    except ValueError:
+        if not _cut(data):
+            raise
+    return _with_halves(data)
+
+
+def _decoded(data: bytes | str) -> Any:
+    try:
         return _DECODER.decode(data)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
+
+
+def _cut(data: bytes | str) -> bool:
+    """Whether a character may be cut in two in it, which the quick reader refuses."""
+    return _HALF.search(data.encode("utf-8", "replace") if isinstance(data, str) else data) is not None
+
+
+def _with_halves(data: bytes | str) -> Any:
+    try:
+        return json.loads(data, parse_constant=refuse_constant)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """Refuses what Python reads and JSON does not have, such as ``NaN``.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(f"{name} is no JSON")
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(name): _each_text(inner, change) for name, inner in value.items()}
+    return [_each_text(inner, change) for inner in value] if isinstance(value, list) else value
 
 
 def whole_object(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -23,12 +24,16 @@ from circuit_breaker.errors import (
     RequestRefused,
     ResponseTimeout,
 )
-from circuit_breaker.llm.discretion import HIDDEN, without_keys
+from circuit_breaker.llm.discretion import without_keys
+from circuit_breaker.outgoing.redaction import Redaction
 
 __all__ = ["Asked", "VendorFault", "http_failure", "request_id_in", "wait_of"]
 
 LONGEST: Final = 500
 """Characters that a message repeats of what a vendor says."""
+
+READ: Final = 20_000
+"""Characters that are read at all of what a vendor says."""
 
 SHORTEST: Final = 6
 """Characters of the shortest text that is taken for a secret: a header such as ``X-Team: red`` is none."""
@@ -41,6 +46,7 @@ _NO_MODEL: Final = re.compile(r"model\b.*\b(?:not found|does not exist|not exist
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 NO_KINDS: Final[Mapping[str, type[LLMError]]] = MappingProxyType({})
+_AGAIN: Final[Mapping[str, bool]] = {"true": True, "false": False}
 _NUMBER: Final = re.compile(r"\d{1,12}(?:\.\d{1,6})?")
 
 _BY_STATUS: Final[Mapping[int, type[LLMError]]] = {
@@ -87,10 +93,9 @@ class Asked:
 
     def clean(self, text: str, most: int = LONGEST) -> str:
         """The text in one line, without keys, and not too long."""
-        for secret in self.secrets:
-            if len(secret) >= SHORTEST:
-                text = text.replace(secret, HIDDEN)
-        seen = without_keys(_UNSEEN.sub(" ", text)).strip()
+        if len(text) > READ:
+            text = text[:READ]
+        seen = without_keys(_UNSEEN.sub(" ", _without(self.secrets).clean_spread(text))).strip()
         return seen if len(seen) <= most else f"{seen[:most]}…"
 
     def error(
@@ -113,6 +118,12 @@ class Asked:
             request_id=request_id,
             remedy=remedy or _REMEDIES.get(kind, ""),
         )
+
+
+@lru_cache(maxsize=16)
+def _without(secrets: tuple[str, ...]) -> Redaction:
+    """What takes them out; the spellings of a key take longer to find than all else that is told of an error."""
+    return Redaction.of(secret for secret in secrets if len(secret) >= SHORTEST)
 
 
 @attrs.frozen(kw_only=True)
@@ -152,7 +163,7 @@ def http_failure(
     kind = kinds.get(fault.code) or kinds.get(fault.type) or _kind(fault, status)
     told = f" ({'/'.join(filter(None, (fault.type, fault.code)))})" if fault.type or fault.code else ""
     number = f"answered {status}: " if status is not None else "broke off: "
-    return asked.error(
+    error = asked.error(
         kind,
         f"{number}{fault.message or 'it gives no reason'}{told}",
         remedy=_remedy(kind, status),
@@ -160,6 +171,11 @@ def http_failure(
         retry_after=fault.retry_after if fault.retry_after is not None else wait_of(headers),
         request_id=request_id_in(headers),
     )
+    # What the vendors' own clients obey: whether it would help is known to the server alone.
+    again = _AGAIN.get(headers.get("x-should-retry", ""))
+    if again is not None:
+        error.again = again
+    return error
 
 
 def _remedy(kind: type[LLMError], status: int | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from circuit_breaker.llm.call_pieces import CallPieces, Growing
+from circuit_breaker.llm.halves import Halves
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.names import Names
 from circuit_breaker.llm.parts import EXTRA, Part, Text, Thinking, ToolCall
@@ -22,6 +23,7 @@ class GrowingText:
     """A text that is still being said."""
 
     said: StringIO = attrs.field(factory=StringIO)
+    halves: Halves = attrs.field(factory=Halves)
     extra: Mapping[str, Any] = EXTRA
 
 
@@ -30,6 +32,7 @@ class GrowingThought:
     """A thought that is still being thought."""
 
     said: StringIO = attrs.field(factory=StringIO)
+    halves: Halves = attrs.field(factory=Halves)
     signature: str | None = None
     redacted: str | None = None
 
@@ -45,6 +48,7 @@ class GrowingAnswer:
         reason: Why it ended, or None.
         raw_reason: The vendor's word for that.
         refused: Whether the text says why the model does not answer.
+        extra: Members of the vendor's that we do not know; see :class:`~circuit_breaker.llm.response.Choice`.
     """
 
     index: int
@@ -53,6 +57,7 @@ class GrowingAnswer:
     reason: FinishReason | None = None
     raw_reason: str = ""
     refused: bool = False
+    extra: dict[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -77,6 +82,7 @@ class Wording:
             message=ChatMessage("assistant", tuple(parts)),
             finish_reason=reason or self._reason(answer),
             raw_finish_reason=answer.raw_reason,
+            extra=answer.extra or EXTRA,
         )
 
     def _part(self, part: GrowingText | GrowingThought | Growing) -> Part | None:

@@ -5,18 +5,16 @@ See https://modelcontextprotocol.io; the official SDK speaks the protocol, in it
 
 from __future__ import annotations
 
-import re
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
-from circuit_breaker.errors import ActionError, ServiceFailed, ToolInvalid
+from circuit_breaker.errors import ServiceFailed, ServiceUnavailable, ToolInvalid
 from circuit_breaker.llm.mcp_connection import Connection
-from circuit_breaker.llm.mcp_result import text_of
+from circuit_breaker.llm.mcp_tool import LONGEST_NAME, MCPTool, offered
 from circuit_breaker.llm.mcp_transport import Connect, check_sdk, over_http, over_stdio
-from circuit_breaker.llm.tools.base import Tool
-from circuit_breaker.llm.tools.context import ToolContext
 from circuit_breaker.llm.tools.toolset import Toolset
 from circuit_breaker.outgoing.perimeter import Perimeter
 
@@ -27,8 +25,6 @@ __all__ = ["Access", "MCPToolset"]
 
 _MOST_TOOLS: Final = 1000
 _MOST_PAGES: Final = 100
-_LONGEST_DESCRIPTION: Final = 4000
-_FOREIGN: Final = re.compile(r"[^a-zA-Z0-9_.-]")
 
 
 @attrs.frozen
@@ -188,14 +184,25 @@ class MCPToolset:
             ServiceUnavailable: The server cannot be reached.
             ToolNotFound: An option names a tool that it has not.
         """
-        listed = await self._asked().ask(_listed, again=True)
-        tools, self.left_out = [], {}
+        connection = self._asked()
+        try:
+            async with asyncio.timeout(self._connecting):
+                listed = await connection.ask(_listed, again=True)
+        except TimeoutError as error:
+            raise ServiceUnavailable(
+                f"the MCP server '{self.name}' took longer than {self._connecting:g} s to list its tools",
+                remedy="allow more with connecting=",
+            ) from error
+        tools: dict[str, MCPTool] = {}
+        self.left_out = {}
         for told in listed:
             try:
-                tools.append(_MCPTool(told, self._asked(), self._seconds))
+                made = offered(told, connection, seconds=self._seconds, prefix=self._access.prefix, others=tools)
             except ToolInvalid as error:
-                self.left_out[told.name] = str(error)
-        self._tools = self._access.applied(Toolset(*tools))
+                self.left_out[told.name[:LONGEST_NAME]] = str(error)
+            else:
+                tools[made.name] = made
+        self._tools = self._access.applied(Toolset(*tools.values()))
         return self._tools
 
     def _asked(self) -> Connection:
@@ -209,40 +216,9 @@ class MCPToolset:
 
 def _public(url: str) -> str:
     """The address without what may be secret in it: the name and password before the host, and the query."""
-    scheme, mark, rest = url.partition("?")[0].partition("#")[0].partition("://")
+    scheme, mark, rest = url.partition("?")[0].partition("#")[0].rpartition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
-
-
-class _MCPTool(Tool):
-    """A tool of a server."""
-
-    def __init__(self, told: Any, connection: Connection, seconds: float) -> None:
-        self._told_name = told.name
-        self._connection = connection
-        hints = told.annotations
-        self._again = bool(hints and (hints.read_only_hint or hints.idempotent_hint))
-        description = (told.description or told.title or told.name)[:_LONGEST_DESCRIPTION]
-        super().__init__(_FOREIGN.sub("_", told.name), description, told.input_schema, timeout=seconds)
-
-    @property
-    def is_async(self) -> bool:
-        return True
-
-    def execute(self, *_: Any, **arguments: Any) -> Any:
-        return self.perform(arguments, ToolContext())
-
-    async def perform(self, arguments: dict[str, Any], context: ToolContext) -> Any:
-        async def tell(progress: float, total: float | None, message: str | None) -> None:
-            context.progress(message or "", progress / total if total else None)
-
-        result = await self._connection.ask(
-            lambda client: client.call_tool(self._told_name, arguments, self.timeout, tell), again=self._again
-        )
-        text = text_of(result)
-        if result.is_error:
-            raise ActionError(text or "the server says no more than that it failed")
-        return text
 
 
 async def _listed(client: Client) -> list[Any]:
@@ -257,8 +233,8 @@ async def _listed(client: Client) -> list[Any]:
         page = await client.list_tools(cursor=cursor, cache_mode="refresh")
         found.extend(page.tools)
         cursor = page.next_cursor
+        if len(found) > _MOST_TOOLS:
+            raise ServiceFailed(f"an MCP server has more than {_MOST_TOOLS} tools")
         if cursor is None:
             return found
-        if len(found) >= _MOST_TOOLS:
-            raise ServiceFailed(f"an MCP server has more than {_MOST_TOOLS} tools")
     raise ServiceFailed(f"an MCP server has more than {_MOST_PAGES} pages of tools")

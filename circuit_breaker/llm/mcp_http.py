@@ -6,9 +6,10 @@ is verified, and redirects are the SDK's business, which follows none to another
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import httpx2
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["guarded_client"]
 
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""The longest answer, or event of a stream, that is read."""
+
+_EVENT_ENDS: Final = re.compile(rb"\n\n|\r\r|\r\n\r\n")
 _HOPS = frozenset({"connection", "host", "content-length", "transfer-encoding", "accept-encoding"})
 
 
@@ -76,8 +81,15 @@ class _Body(httpx2.AsyncByteStream):
         self._stack = stack
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        # A stream of events may last as long as the session: it is each of its events that is bounded.
+        streamed = self._response.content_type == "text/event-stream"
+        size, end = 0, b""
         try:
             async for piece in self._response.content.iter_any():
+                end = end[-3:] + piece
+                size = size + len(piece) if not (streamed and _EVENT_ENDS.search(end)) else 0
+                if size > MOST_BYTES:
+                    raise httpx2.ReadError(f"an answer has more than {MOST_BYTES:,} bytes")
                 yield piece
         except OSError as error:
             raise httpx2.ReadError(str(error)) from error

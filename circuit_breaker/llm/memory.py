@@ -162,6 +162,20 @@ class ConversationMemory:
         self._units, self._fallen, self._summary, self._dropped = (), [], "", 0
         self._settle_anew()
 
+    def like(self, *, summary: bool = True) -> ConversationMemory:
+        """A memory with the same system prompt and limits that counts in the same way, and in which nothing was said.
+
+        Args:
+            summary: Whether it has the summary as well.
+        """
+        made = ConversationMemory(
+            self._system_prompt, self.max_tokens, self.max_messages, model=self._model, vocabulary=self._vocabulary
+        )
+        if summary and self._summary:
+            made._summary = self._summary
+            made._settle_anew()
+        return made
+
     async def condense(self) -> str:
         """Brings what has fallen out into the summary, and gives that. Call it before the model is asked.
 

@@ -41,6 +41,10 @@ class Names:
         """What we call the vendor's tool; a name that we never gave is taken as it is."""
         return self._ours.get(name, name)
 
+    def known(self, name: str) -> bool:
+        """Whether the vendor calls one of our tools so."""
+        return name in self._ours
+
     def changed(self) -> dict[str, str]:
         """The names that differ: ours to the vendor's."""
         return {ours: vendor for ours, vendor in self._vendor.items() if ours != vendor}

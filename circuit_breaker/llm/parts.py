@@ -36,12 +36,19 @@ class Image:
         data: Its bytes in base64, or None.
         media_type: Such as ``"image/png"``.
         detail: ``"auto"``, ``"low"`` or ``"high"``, where a vendor asks for it.
+        extra: Members of a vendor's that we do not know, such as ``cache_control``.
     """
 
     url: str | None = None
     data: str | None = attrs.field(default=None, repr=False)
     media_type: str = "image/png"
     detail: str | None = None
+    extra: Mapping[str, Any] = attrs.field(default=EXTRA, repr=False)
+
+    @property
+    def ability(self) -> str:
+        """What a model must be able to do to take it: one of its profile's capabilities."""
+        return "images"
 
     def __attrs_post_init__(self) -> None:
         if (self.url is None) == (self.data is None):
@@ -50,7 +57,7 @@ class Image:
 
 @attrs.frozen(kw_only=True)
 class File:
-    """A file, such as a document in PDF.
+    """A file, such as a document in PDF or a recording.
 
     Attributes:
         data: Its bytes in base64, or None.
@@ -58,6 +65,7 @@ class File:
         file_id: What the vendor calls it, or None.
         media_type: Such as ``"application/pdf"``.
         name: What it is called, or an empty text.
+        extra: Members of a vendor's that we do not know, such as ``cache_control``.
     """
 
     data: str | None = attrs.field(default=None, repr=False)
@@ -65,6 +73,17 @@ class File:
     file_id: str | None = None
     media_type: str = "application/pdf"
     name: str = ""
+    extra: Mapping[str, Any] = attrs.field(default=EXTRA, repr=False)
+
+    @property
+    def is_audio(self) -> bool:
+        """Whether it is to be heard."""
+        return self.media_type.startswith("audio/")
+
+    @property
+    def ability(self) -> str:
+        """What a model must be able to do to take it: one of its profile's capabilities."""
+        return "audio" if self.is_audio else "files"
 
 
 @attrs.frozen(kw_only=True)
@@ -110,12 +129,14 @@ class ToolResult:
         name: The name of the tool.
         content: A text; JSON where the tool gave more.
         is_error: Whether the tool failed.
+        extra: Members of a vendor's that we do not know, such as ``cache_control``.
     """
 
     call_id: str
     name: str = ""
     content: str = ""
     is_error: bool = False
+    extra: Mapping[str, Any] = attrs.field(default=EXTRA, repr=False)
 
 
 Part = Text | Image | File | Thinking | ToolCall | ToolResult

@@ -41,15 +41,19 @@ class Retries:
         most: Attempts after the first.
         pause: Seconds between them, unless the vendor wants longer.
         longest: Seconds that the vendor may want; if it wants more, the error is raised at once.
+        charged: Whether a call that failed, but may have to be paid all the same, is made again as well.
     """
 
     most: int = 3
     pause: float = 2.0
     longest: float = 60.0
+    charged: bool = True
 
     def again(self, error: Exception, attempt: int) -> bool:
         """Whether there is another attempt after this one, counted from 1."""
         if not isinstance(error, LLMError) or not error.again or attempt > self.most:
+            return False
+        if error.charged and not self.charged:
             return False
         return (error.retry_after or 0.0) <= self.longest
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import attrs
+
 from circuit_breaker.llm.profile import ModelProfile, Price
 from circuit_breaker.llm.usage import Cost, Usage
 
-__all__ = ["UNPRICED", "cost_of", "dollars_of", "worst_case"]
+__all__ = ["UNPRICED", "at_share", "cost_of", "dollars_of", "worst_case"]
 
 UNPRICED = Cost()
 """Nobody knows the price, which is not the same as free."""
@@ -44,3 +46,15 @@ def worst_case(input_tokens: int, output_tokens: int, price: Price) -> Decimal:
     price = price.of(input_tokens)
     dearest = max(price.input, price.cached or price.input, price.cache_write or price.input)
     return (input_tokens * dearest + output_tokens * price.output).scaleb(-6)
+
+
+def at_share(profile: ModelProfile, share: Decimal) -> ModelProfile:
+    """The profile at a part of its price, such as the half that vendors take for batches."""
+    return profile if profile.price is None else attrs.evolve(profile, price=_part(profile.price, share))
+
+
+def _part(price: Price, share: Decimal) -> Price:
+    kinds = ("input", "output", "cached", "cache_write")
+    parts = {kind: amount * share for kind in kinds if (amount := getattr(price, kind)) is not None}
+    longer = None if price.longer is None else _part(price.longer, share)
+    return attrs.evolve(price, **parts, longer=longer)

@@ -15,7 +15,7 @@ __all__ = ["CAPABILITIES", "ModelProfile", "Price"]
 
 CAPABILITIES: Final = frozenset(
     {"tools", "parallel_tools", "images", "files", "json_object", "json_schema", "thinking", "streaming", "embeddings",
-     "system"}
+     "system", "audio"}
 )  # fmt: skip
 """What a model may be able to do."""
 
@@ -68,6 +68,8 @@ class ModelProfile:
             between them are not taken together, and ``prefill`` is to go on with what the model is said to have begun.
         fixed: Members of which it takes one value only; another is changed to it, and the response says so.
         ranges: The least and the greatest value of members whose range is narrower than ours; of ``stop``, how many.
+        passes: Members of a client's document that go to the vendor although we do not know them. List none that
+            changes what a call costs, what it may reach or whose data it sees: the document may be anybody's.
         schema_dialect: Which JSON Schema it takes: ``"full"``, ``"openai_strict"``, ``"anthropic"``, ``"gemini"``.
         foreign_thinking: What becomes of the thoughts of other vendors' models: ``"dropped"``, or told as ``"text"``.
         price: What it costs, or None where nobody knows.
@@ -86,6 +88,7 @@ class ModelProfile:
     refused: frozenset[str] = attrs.field(default=frozenset(), converter=names_of)
     fixed: Mapping[str, Any] = _NONE
     ranges: Mapping[str, tuple[float, float]] = _NONE
+    passes: frozenset[str] = attrs.field(default=frozenset(), converter=names_of)
     schema_dialect: str = "full"
     foreign_thinking: Literal["dropped", "text"] = "dropped"
     price: Price | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -25,6 +25,7 @@ from circuit_breaker.llm.turns import taking_turns
 
 __all__ = ["HISTORIES", "HistoryRules", "repaired"]
 
+_SORTS: Final = {"images": "image", "files": "file", "audio": "audio"}
 _OTHER: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -58,9 +59,15 @@ class HistoryRules:
     extras: bool = False
     own_extras: frozenset[str] = frozenset()
 
+    def own(self, extra: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The members without those of other vendors."""
+        foreign = (_OWNED - self.own_extras) & extra.keys()
+        return {name: value for name, value in extra.items() if name not in foreign} if foreign else extra
+
 
 _GOOGLE: Final = frozenset({"thoughtSignature", "functionCallId"})
-_ANTHROPIC: Final = frozenset({"cache_control", "citations"})
+_CACHE: Final = "cache_control"
+_ANTHROPIC: Final = frozenset({_CACHE, "citations"})
 _OWNED: Final = _GOOGLE | _ANTHROPIC
 
 HISTORIES: Final[Mapping[str, HistoryRules]] = MappingProxyType(
@@ -117,9 +124,9 @@ def _sayable(one: Placed, rules: HistoryRules, profile: ModelProfile, told: Told
     if message.name is not None and not rules.names:
         told.note(one.at, "name", "dropped", "the vendor is not told who of several says something")
         message = attrs.evolve(message, name=None)
-    if message.extra and not rules.extras:
-        message = attrs.evolve(message, extra=EXTRA)
-    parts = tuple(_parts(one, rules, profile, told))
+    if message.extra:
+        message = _with_members(Placed(one.at, message), rules, told)
+    parts = tuple(_parts(Placed(one.at, message), rules, profile, told))
     if parts != message.parts:
         message = attrs.evolve(message, parts=parts)
     return one if message is one.message else Placed(one.at, message)
@@ -134,10 +141,10 @@ def _parts(one: Placed, rules: HistoryRules, profile: ModelProfile, told: Told) 
             case Thinking():
                 found = _thought(part, one, rules, profile, told)
             case Image() | File() if not _seen(part, one.message.role, rules, profile):
-                found = _unseen("image" if isinstance(part, Image) else "file", one.at, told)
+                found = _unseen(_SORTS[part.ability], one.at, told)
             case ToolCall() | ToolResult() if not profile.can("tools"):
                 found = _retold(part, one.at, told)
-            case ToolCall() if part.extra:
+            case ToolCall() | ToolResult() | Image() | File() if part.extra:
                 found = attrs.evolve(part, extra=_own(part.extra, one.at, rules, told))
         if found is not None:
             yield found
@@ -150,12 +157,30 @@ def _text(text: Text, at: int, rules: HistoryRules, told: Told) -> Text | None:
     return text if not text.extra else attrs.evolve(text, extra=_own(text.extra, at, rules, told))
 
 
-def _own(extra: Mapping[str, object], at: int, rules: HistoryRules, told: Told) -> Mapping[str, object]:
+def _own(extra: Mapping[str, Any], at: int, rules: HistoryRules, told: Told) -> Mapping[str, Any]:
     """The members without those of other vendors."""
-    foreign = (_OWNED - rules.own_extras) & extra.keys()
-    for name in sorted(foreign - _GOOGLE):
+    kept = rules.own(extra)
+    for name in sorted(extra.keys() - kept.keys() - _GOOGLE):
         told.note(at, name, "dropped", "another vendor's member")
-    return {name: value for name, value in extra.items() if name not in foreign} if foreign else extra
+    return kept
+
+
+def _with_members(one: Placed, rules: HistoryRules, told: Told) -> ChatMessage:
+    """The message with those of its members that the vendor knows; how long it is kept may be said of a part only."""
+    message = one.message
+    if rules.extras:
+        return attrs.evolve(message, extra=_own(message.extra, one.at, rules, told))
+    cached = message.extra.get(_CACHE) if _CACHE in rules.own_extras else None
+    last = message.parts[-1] if message.parts else None
+    if cached is not None and last is not None and not isinstance(last, Thinking):
+        message = attrs.evolve(
+            message, parts=(*message.parts[:-1], attrs.evolve(last, extra={_CACHE: cached, **last.extra}))
+        )
+    else:
+        cached = None
+    for name in sorted(message.extra.keys() - _GOOGLE - ({_CACHE} if cached is not None else set())):
+        told.note(one.at, name, "dropped", "the vendor's messages have no such member")
+    return attrs.evolve(message, extra=EXTRA)
 
 
 def _thought(thought: Thinking, one: Placed, rules: HistoryRules, profile: ModelProfile, told: Told) -> Part | None:
@@ -185,7 +210,7 @@ def _seen(part: Image | File, role: str, rules: HistoryRules, profile: ModelProf
     """Whether the model can look at it, from whom it is."""
     if role == "system" or (role == "assistant" and not rules.model_media):
         return False
-    return profile.can("images" if isinstance(part, Image) else "files")
+    return profile.can(part.ability)
 
 
 def _unseen(what: str, at: int, told: Told) -> Text:

@@ -38,12 +38,14 @@ class ToolDefinition:
         description: What it is for, when to call it.
         parameters: JSON Schema of its arguments, an object.
         strict: Whether the vendor is to keep to the schema, where it can.
+        extra: Members of a vendor's that we do not know, such as ``cache_control``.
     """
 
     name: str
     description: str = ""
     parameters: Mapping[str, Any] = _NOTHING
     strict: bool | None = None
+    extra: Mapping[str, Any] = attrs.field(default=EXTRA, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -55,12 +57,14 @@ class ResponseFormat:
         schema: JSON Schema of the answer, for ``"json_schema"``.
         name: What the schema is called.
         strict: Whether the vendor is to keep to it, where it can; we check the answer in any case.
+        description: What the answer is for; the schema says it to vendors that have no member for it.
     """
 
     kind: Literal["text", "json_object", "json_schema"] = "text"
     schema: Mapping[str, Any] | None = None
     name: str = "answer"
     strict: bool = True
+    description: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -121,7 +125,9 @@ class ChatCompletionRequest:
         user: Who is behind it, as the vendor is to see it.
         metadata: What is noted with it.
         circuit_breaker: What it asks of the router.
-        extra: Members of a vendor's that we do not know, which are passed on.
+        extra: Members of a vendor's that we do not know, which are passed on: they are the operator's own.
+        unknown: What a client's document says that we do not know, by its place. Of these go on only those which the
+            profile of the model ``passes``; the response tells the others as dropped.
     """
 
     model: str
@@ -145,6 +151,7 @@ class ChatCompletionRequest:
     metadata: Mapping[str, Any] = EXTRA
     circuit_breaker: RoutingOptions = RoutingOptions()
     extra: Mapping[str, Any] = EXTRA
+    unknown: Mapping[str, Any] = EXTRA
 
     def faults(self) -> list[Fault]:
         """What is wrong with it, whoever is to answer; empty when nothing is."""

@@ -13,8 +13,11 @@ from circuit_breaker.llm.usage import NO_USAGE, Cost, Usage
 
 __all__ = ["ChatCompletionResponse", "Choice", "FinishReason", "Loss"]
 
-FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "error", "other"]
-"""Why an answer ended: complete, too long, tools to be called, filtered, broken off, or as only the vendor knows."""
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "paused", "error", "other"]
+"""Why an answer ended: complete, too long, tools to be called, filtered, broken off, or as only the vendor knows.
+
+An answer that is ``"paused"`` goes on when the conversation is sent again with it: a vendor's own tools take long.
+"""
 
 
 @attrs.frozen
@@ -41,12 +44,19 @@ class Choice:
         message: What the model said.
         finish_reason: Why it ended.
         raw_finish_reason: The vendor's own word for that.
+        extra: Members of the vendor's that we do not know, such as ``logprobs``; in ``message`` those of its message.
     """
 
     index: int = 0
     message: ChatMessage
     finish_reason: FinishReason = "stop"
     raw_finish_reason: str = ""
+    extra: Mapping[str, Any] = attrs.field(default=EXTRA, repr=False)
+
+    @property
+    def compatible_reason(self) -> str:
+        """Why it ended, in OpenAI's words, which know no other reasons."""
+        return self.finish_reason if self.finish_reason not in {"paused", "error", "other"} else "stop"
 
 
 @attrs.frozen(kw_only=True)

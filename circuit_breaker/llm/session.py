@@ -20,6 +20,7 @@ from circuit_breaker.errors import (
     RequestRefused,
     ResponseInvalid,
     ResponseTimeout,
+    ResponseTooLong,
     ServiceFailed,
 )
 from circuit_breaker.lazy import Later
@@ -36,6 +37,9 @@ __all__ = ["Answer", "Call", "Connections", "Exchange"]
 
 MOST: Final = 64 * 1024 * 1024
 """Bytes of the longest answer that is not streamed."""
+
+MOST_STREAMED: Final = 256 * 1024 * 1024
+"""Bytes of the longest answer that is streamed: each token comes with some hundred bytes around it."""
 
 BUFFER: Final = 8192
 """Bytes of a stream that are kept until they are read: a thousand streams at once are not rare."""
@@ -77,6 +81,7 @@ class Connections:
         ca_file: A file with certificates of further authorities to trust.
         limit: The most connections at once; 0 for any number.
         allow: Hosts and ranges that :meth:`fetch` may call although they are not public.
+        most_streamed: Bytes of the longest streamed answer.
     """
 
     def __init__(
@@ -86,11 +91,13 @@ class Connections:
         ca_file: str | None = None,
         limit: int = 0,
         allow: tuple[str, ...] = (),
+        most_streamed: int = MOST_STREAMED,
     ) -> None:
         self.timeouts = timeouts
         self._ca_file = ca_file
         self._limit = limit
         self._allow = allow
+        self._most = most_streamed
         self._users = 0
         self._providers: outgoing.Session | None = None
         self._others: outgoing.Session | None = None
@@ -126,13 +133,13 @@ class Connections:
         request = outgoing.Request(
             method=call.method, url=call.url, headers={"Accept-Encoding": "identity", **call.headers}, body=call.body
         )
-        return Exchange(self._providers.open(request), asked, timeouts or self.timeouts)
+        return Exchange(self._providers.open(request), asked, timeouts or self.timeouts, self._most)
 
     async def fetch(self, url: str, asked: Asked, *, most: int = MOST) -> tuple[bytes, str]:
         """What is at a public address, and its media type.
 
         Raises:
-            RequestRefused: The address is none, or may not be called.
+            RequestRefused: The address is none, or may not be called, or more bytes than ``most`` are there.
             LLMError: It cannot be had.
         """
         if self._others is None:
@@ -146,7 +153,11 @@ class Connections:
             async with asyncio.timeout(self.timeouts.first_byte), self._others.open(request, redirects=3) as response:
                 if response.status != 200:
                     raise asked.error(RequestRefused, f"an image cannot be had: its server answered {response.status}")
-                return await outgoing.read_body(response, most), response.content_type
+                try:
+                    return await outgoing.read_body(response, most), response.content_type
+                except OutputTooLarge as error:
+                    what = f"images that are given by address have more than the {most} bytes that are left for them"
+                    raise asked.error(RequestRefused, what, remedy="give fewer or smaller ones") from error
 
 
 class Exchange:
@@ -156,11 +167,16 @@ class Exchange:
     """
 
     def __init__(
-        self, opening: AbstractAsyncContextManager[aiohttp.ClientResponse], asked: Asked, timeouts: Timeouts
+        self,
+        opening: AbstractAsyncContextManager[aiohttp.ClientResponse],
+        asked: Asked,
+        timeouts: Timeouts,
+        most: int = MOST_STREAMED,
     ) -> None:
         self._opening = opening
         self._asked = asked
         self._timeouts = timeouts
+        self._most = most
 
     async def __aenter__(self) -> Answer:
         """Sends the request and waits for the answer to begin.
@@ -175,7 +191,7 @@ class Exchange:
         with _told(self._asked):
             async with asyncio.timeout(_least(self._timeouts.first_byte, self._timeouts.total)):
                 response = await self._opening.__aenter__()
-        return Answer(response, self._asked, idle=self._timeouts.idle, deadline=deadline)
+        return Answer(response, self._asked, idle=self._timeouts.idle, deadline=deadline, most=self._most)
 
     async def __aexit__(self, *_: object) -> None:
         await self._opening.__aexit__(None, None, None)
@@ -190,7 +206,13 @@ class Answer:
     """
 
     def __init__(
-        self, response: aiohttp.ClientResponse, asked: Asked, *, idle: float | None, deadline: float | None
+        self,
+        response: aiohttp.ClientResponse,
+        asked: Asked,
+        *,
+        idle: float | None,
+        deadline: float | None,
+        most: int = MOST_STREAMED,
     ) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
@@ -198,6 +220,8 @@ class Answer:
         self._asked = asked
         self._idle = idle
         self._deadline = deadline
+        self._most = most
+        self._left = most
         self._time = asyncio.get_running_loop().time
 
     @property
@@ -211,7 +235,8 @@ class Answer:
         Raises:
             ResponseTimeout: It took too long, or stopped coming.
             ConnectionFailed: The connection broke.
-            ResponseInvalid: It is too long, or wrongly packed.
+            ResponseTooLong: It is too long.
+            ResponseInvalid: It is wrongly packed.
         """
         with _told(self._asked):
             async with asyncio.timeout_at(self._deadline):
@@ -223,10 +248,15 @@ class Answer:
         Raises:
             ResponseTimeout: It took too long.
             ConnectionFailed: The connection broke.
+            ResponseTooLong: There is more than a streamed answer may have.
         """
         with _told(self._asked):
             async with asyncio.timeout(self._patience()):
-                return await self._response.content.readany()
+                piece = await self._response.content.readany()
+        self._left -= len(piece)
+        if self._left < 0:
+            raise self._asked.error(ResponseTooLong, f"its stream is longer than {self._most} bytes, and has no end")
+        return piece
 
     def _patience(self) -> float | None:
         """How many seconds the next piece may take."""
@@ -247,19 +277,28 @@ def _told(asked: Asked) -> Iterator[None]:
         raise
     except TimeoutError as error:
         what = error.message if isinstance(error, ActionTimeout) else "it took too long to answer"
-        raise asked.error(ResponseTimeout, what) from error
+        raise _unsent(asked.error(ResponseTimeout, what), error) from error
     except ActionError as error:
-        raise asked.error(_kind(error), error.message, remedy=error.remedy) from error
+        raise _unsent(asked.error(_kind(error), error.message, remedy=error.remedy), error) from error
     except (aiohttp.ClientError, ConnectionError) as error:
         what = "it closed the connection before it had answered in full"
         raise asked.error(ConnectionFailed, what, remedy="try again") from error
+
+
+def _unsent(told: LLMError, error: Exception) -> LLMError:
+    """The error, which costs nothing where there was no connection to send anything over."""
+    never = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.InvalidURL)
+    told.charged = told.charged and not isinstance(error.__context__, never)
+    return told
 
 
 def _kind(error: ActionError) -> type[LLMError]:
     match error:
         case AddressRefused():
             return RequestRefused
-        case ServiceFailed() | OutputTooLarge():
+        case OutputTooLarge():
+            return ResponseTooLong
+        case ServiceFailed():
             return ResponseInvalid
         case _:
             return ConnectionFailed

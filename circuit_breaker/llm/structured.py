@@ -90,6 +90,8 @@ def _plan(form: ResponseFormat, how: How) -> Plan:
     schema = checked(form.schema or {}, "response_format.schema")
     wrapped = how != "prompt" and schema.get("type") != "object"
     sent = _wrapping(schema) if wrapped else schema
+    if form.description:
+        sent = {"description": form.description, **sent}
     return Plan(how=how, form=form, schema=schema, sent=sent, wrapped=wrapped, tool=form.name if how == "tool" else "")
 
 
@@ -109,7 +111,7 @@ def _with_tool(request: ChatCompletionRequest, plan: Plan) -> ChatCompletionRequ
 
 
 def _with_prompt(request: ChatCompletionRequest, plan: Plan) -> ChatCompletionRequest:
-    told = instruction(plan.schema)
+    told = instruction(plan.sent)
     messages = request.messages
     first = messages[0] if messages and messages[0].role == "system" else None
     before = f"{first.content}\n\n" if first is not None else ""

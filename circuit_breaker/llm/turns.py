@@ -36,7 +36,7 @@ def taking_turns(
         found = _system_first(found, told)
     if alternating:
         found = _begun_by_user(_merged(found), told)
-    if user_last and found and found[-1].message.role == "assistant":
+    if user_last and found and found[-1].message.role == "assistant" and not _paused(found[-1].message):
         told.note(found[-1].at, "role", "changed", "the user has to speak last, and is taken to say: go on")
         found.append(Placed(found[-1].at, user(GO_ON)))
     return found
@@ -46,6 +46,12 @@ def _says_something(message: ChatMessage) -> bool:
     """Whether there is more in it than thoughts: no vendor takes these alone, unless they are its own affair."""
     told = any(not isinstance(part, Thinking) or part.redacted for part in message.parts)
     return told or bool(message.extra and not message.parts)
+
+
+def _paused(message: ChatMessage) -> bool:
+    """Whether it ends with a block that only the vendor can read: it was in the middle of a tool of its own."""
+    last = message.parts[-1]
+    return isinstance(last, Thinking) and (last.redacted or "").startswith("{")
 
 
 def _is_system(one: Placed) -> bool:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from circuit_breaker.errors import CircuitBreakerError
-from circuit_breaker.executors.secrets import Redaction
 from circuit_breaker.llm.documents import from_document, to_document
 from circuit_breaker.llm.profile import CAPABILITIES, ModelProfile
 from circuit_breaker.llm.provider import Embeddings, EventStream, Provider, ProviderHealth
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import ChatCompletionResponse
 from circuit_breaker.llm.stream import StreamEvent
+from circuit_breaker.outgoing.redaction import Redaction
 from circuit_breaker.testing.exchange import (
     Exchange,
     cleaned,
@@ -55,7 +55,7 @@ class Recorder:
     def __init__(self, provider: Provider, path: str | Path, *, secrets: Iterable[str] = ()) -> None:
         self._provider = provider
         self._path = Path(path)
-        self._redact = Redaction.of(secrets).clean
+        self._redact = Redaction.of(secrets).clean_spread
         self._exchanges: list[Exchange] = []
         self.name = provider.name
         self.kind = provider.kind
@@ -177,7 +177,7 @@ class Replayer:
         self.name = name
         self._left = read_exchanges(Path(path))
         self._path = Path(path)
-        self._redact = Redaction.of(secrets).clean
+        self._redact = Redaction.of(secrets).clean_spread
         self._profile = profile or ModelProfile(capabilities=_ALL)
 
     async def __aenter__(self) -> Self:

@@ -34,6 +34,8 @@ async def work(name: str, context: ToolContext) -> dict:
         context: The call.
     """
     begun(f"tool {name}")
+    with (FOLDER / "keys").open("a") as file:
+        file.write(f"{name} {context.idempotency_key}\n")
     context.state["done"] = [*context.state.get("done", []), name]
     while name == "last" and not (FOLDER / "go").exists():  # noqa: ASYNC110 - another process makes it
         await asyncio.sleep(0.01)

@@ -119,6 +119,18 @@ async def test_repetition_and_approval_are_told():
     assert "survey" == outcome["approval"]["calls"][0]["name"]
 
 
+@pytest.mark.parametrize(("enabled", "shown"), [(True, ["One?", "a", "Two?"]), (False, ["Two?"])])
+async def test_an_agent_remembers_or_does_not(enabled, shown):
+    """J5: enable_memory says whether an agent is shown, and keeps, what was said in its executions before."""
+    kind, model = under("a", "b")
+    agent = kind.define().enable_memory(enabled)
+    for task in ("One?", "Two?"):
+        await agent.update_context(task=task).execute()
+
+    assert shown == [message.content for message in model.requests[1].messages]
+    assert (4 if enabled else 0) == len(agent.memory.history)
+
+
 # -- in a workflow ----------------------------------------------------------------------------------------------------
 
 analyzed, asked, reviewed, done, dropped = states("analyzed", "asked", "reviewed", "done", "dropped")
@@ -163,7 +175,8 @@ async def test_a_person_approves_a_tool_through_the_workflow(approved, is_error)
     async with Engine(approving(kind), storage=connect("memory://")) as engine:
         case = await engine.run(await engine.start("approving", data={}))
         assert ("asked", "waiting") == (case.state, case.status)
-        case = await engine.run(await engine.fire(case, "decide", by="ann", data={"approved": approved}))
+        said = case.token.results["agent"]["approval"]["digest"] if approved else False
+        case = await engine.run(await engine.fire(case, "decide", by="ann", data={"approved": said}))
 
     agent = case.token.results["agent"]
     assert ("done", "It is done.", 2) == (case.state, agent["report"], len(model.requests))

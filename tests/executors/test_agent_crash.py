@@ -49,6 +49,9 @@ def test_a_restart_asks_no_model_and_calls_no_tool_again(tmp_path):
     before = ["model 0", "tool first", "tool second", "model 1", "tool last"]
     assert [*before, "tool last", "model 2"] == (tmp_path / "begun").read_text().splitlines()
 
+    keys = [line.split() for line in (tmp_path / "keys").read_text().splitlines()]
+    assert (4, 3) == (len(keys), len({key for _, key in keys})), "the call that was made again has the same key"
+
     async def ended():
         async with connect(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
             return await journal.load("one")

@@ -407,7 +407,7 @@ async def test_a_call_is_approved_by_a_person():
     assert () == assistant.memory.history
 
     document = asked["approval"]["document"]
-    outcome = await assistant.update_context(resume=document, approvals=True).execute()
+    outcome = await assistant.update_context(resume=document, approvals=asked["approval"]["digest"]).execute()
     assert ("completed", "5", 2) == (outcome["status"], outcome["output"], len(model.requests))
     assert ["user", "assistant", "tool", "assistant"] == [message.role for message in assistant.memory.history]
 

@@ -268,18 +268,25 @@ class ResponsesFace(ChatFace):
         empty = {**item, "summary": [], "content": [], "arguments": ""}
         yield "response.output_item.added", {**at, "item": empty}
         if item["type"] == "reasoning":
+            at |= {"item_id": item["id"], "summary_index": 0}
+            yield "response.reasoning_summary_part.added", {**at, "part": {"type": "summary_text", "text": ""}}
             for piece in said.thinking:
-                yield "response.reasoning_summary_text.delta", {**at, "summary_index": 0, "delta": piece}
+                yield "response.reasoning_summary_text.delta", {**at, "delta": piece}
         elif item["type"] == "message":
+            at |= {"item_id": item["id"], "content_index": 0}
+            part = {"type": "output_text", "text": "", "annotations": []}
+            yield "response.content_part.added", {**at, "part": part}
             for piece in said.pieces:
-                yield "response.output_text.delta", {**at, "content_index": 0, "delta": piece}
-            yield "response.output_text.done", {**at, "text": said.text}
+                yield "response.output_text.delta", {**at, "delta": piece, "logprobs": []}
+            yield "response.output_text.done", {**at, "text": said.text, "logprobs": []}
+            yield "response.content_part.done", {**at, "part": {**part, "text": said.text}}
         else:
             text = item["arguments"]
+            at |= {"item_id": item["id"]}
             for start in range(0, len(text), 5):
                 yield "response.function_call_arguments.delta", {**at, "delta": text[start : start + 5]}
             yield "response.function_call_arguments.done", {**at, "arguments": text}
-        yield "response.output_item.done", {**at, "item": item}
+        yield "response.output_item.done", {"output_index": place, "item": item}
 
     def broken(self, message):
         return self._event("error", 9, {"code": "server_error", "message": message, "param": None})

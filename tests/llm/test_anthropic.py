@@ -263,6 +263,19 @@ def test_a_newer_model_that_must_call_a_tool_does_not_think():
     assert ("reasoning_effort", "dropped") in losses
 
 
+def test_a_paused_answer_is_sent_again_as_it_is():
+    """An answer that stopped within a tool of the vendor's own goes back last, without a word of the user's."""
+    search = '{"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {}}'
+    paused = assistant(Text("I search."), Thinking(redacted=search, provider="anthropic"))
+    body, losses = sent(user("?"), paused, model="claude-opus-5")
+
+    assert ("assistant", "server_tool_use") == (
+        body["messages"][-1]["role"],
+        body["messages"][-1]["content"][-1]["type"],
+    )
+    assert [] == losses
+
+
 async def test_thoughts_return_as_they_came():
     """ZB4: signed, hidden, and blocks that only the vendor knows, in their order, streamed or whole."""
     search = {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {"query": "x"}}
@@ -295,7 +308,7 @@ async def test_thoughts_return_as_they_came():
     whole, _ = await answered(Reply(body=dumped(body)))
 
     assert whole.message == streamed_.message
-    assert ("other", "pause_turn") == (whole.finish_reason, whole.choices[0].raw_finish_reason)
+    assert ("paused", "pause_turn") == (whole.finish_reason, whole.choices[0].raw_finish_reason)
     assert content == sent(user("?"), whole.message, user("!"))[0]["messages"][1]["content"]
 
 
@@ -363,7 +376,7 @@ def test_alternatives_of_all_arguments_are_checked_on_our_side():
     ("reason", "expected"),
     [
         ("end_turn", "stop"), ("stop_sequence", "stop"), ("max_tokens", "length"), ("refusal", "content_filter"),
-        ("model_context_window_exceeded", "length"), ("pause_turn", "other"), ("new_reason", "other"),
+        ("model_context_window_exceeded", "length"), ("pause_turn", "paused"), ("new_reason", "other"),
     ],
 )  # fmt: skip
 async def test_why_it_ended(reason, expected):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from circuit_breaker.llm.assembly import Assembly
 from circuit_breaker.llm.failures import Asked
+from circuit_breaker.llm.names import Names
 from circuit_breaker.llm.stream import ToolCallDelta, ToolCallEnded
 
 TWO = [("f", '{"a": 1}'), ("g", '{"b": {"c": [2]}}')]
@@ -133,3 +134,85 @@ def test_calls_that_come_interleaved_are_put_together(calls, chance):
 
     if told:
         assert told == assembled(pieces)
+
+
+def offered(*names, pieces):
+    """The calls of an answer of a model that was told of these tools, and the names in the deltas."""
+    assembly = Assembly(Asked(provider="p", model="m"), kind="openai", names=Names(names))
+    for piece in pieces:
+        assembly.call(**piece)
+    assembly.finish("tool_calls", "tool_calls")
+    calls = [(call.name, call.arguments) for call in assembly.response().tool_calls]
+    return calls, {event.name for event in assembly.events if isinstance(event, ToolCallDelta)}
+
+
+@pytest.mark.parametrize("rest", ["weather", "get_weather"], ids=["the rest", "all of it"])
+def test_a_name_in_two_pieces_is_one_call(rest):
+    """Pains: a name that is cut, or grows from piece to piece, is no second call."""
+    pieces = [{"at": 0, "id": "a", "name": "get_"}, {"at": 0, "name": rest}, {"at": 0, "arguments": '{"x": 1}'}]
+
+    assert [("get_weather", '{"x": 1}')] == assembled(pieces)
+
+
+def test_a_cut_name_is_known_by_the_tools_where_there_are_no_ids():
+    """Without ids a name goes on if that gives a tool which the model was told of; else another call begins."""
+    pieces = [{"at": 0, "name": "get_"}, {"at": 0, "name": "weather"}, {"at": 0, "arguments": "{}"}]
+
+    assert ([("get_weather", "{}")], {"get_weather"}) == offered("get_weather", pieces=pieces)
+    assert [("get_", "{}"), ("weather", "{}")] == offered("get", pieces=pieces)[0]
+
+
+def test_tools_that_take_nothing_are_called_one_after_the_other():
+    """Names of tools that are known whole begin a call each, although nothing else comes."""
+    pieces = [{"at": 0, "name": "now"}, {"at": 0, "name": "here"}]
+
+    assert [("now", "{}"), ("here", "{}")] == offered("now", "here", pieces=pieces)[0]
+
+
+@given(
+    st.recursive(
+        st.integers() | st.text(st.sampled_from('a{}[],:"\\ '), max_size=4),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("a{", max_size=2), inner, max_size=3),
+    ).map(lambda value: json.dumps({"a": value})),
+    st.lists(st.integers(1, 30), min_size=1, max_size=8),
+)
+def test_arguments_that_are_repeated_from_the_beginning_are_not_doubled(text, places):
+    """Pains: each delta holds all of the arguments so far, with id and name; they are those of the last."""
+    ends = sorted({min(place, len(text)) for place in places} | {len(text)})
+    pieces = [{"at": 0, "id": "a", "name": "f", "arguments": text[:end]} for end in ends]
+
+    assert [("f", text)] == assembled(pieces)
+
+
+@pytest.mark.parametrize("known", ['{"a"', '{"a": 1', '{"a": [1]', '{"a": {"b": 2}', '{"a": "x"', "{"])
+def test_repeated_arguments_are_known_without_a_name(known):
+    """What has no place in JSON after what has come is a repetition."""
+    whole = '{"a": [1]}' if "[" in known else f"{known}{'' if len(known) > 1 else chr(34) + 'a' + chr(34)}"
+    pieces = [{"at": 0, "id": "a", "name": "f", "arguments": known}, {"at": 0, "arguments": whole}]
+
+    assert [("f", whole)] == assembled(pieces)
+
+
+@pytest.mark.parametrize("known", ['{"a": ', '{"a": [', '{"a": [{}, ', '{"a": "', '{"a": "\\"'])
+def test_objects_within_objects_are_no_repetition(known):
+    """An object may begin again where JSON has a place for it, and within a text."""
+    pieces = [{"at": 0, "id": "a", "name": "f", "arguments": known}, {"at": 0, "arguments": known}]
+
+    assert [("f", known * 2)] == assembled(pieces)
+
+
+def test_an_empty_object_may_stand_for_arguments_that_come():
+    """Pains: a placeholder is not put before the arguments; where nothing comes it is all there is."""
+    first = {"at": 0, "id": "a", "name": "f", "arguments": "{}"}
+
+    assert [("f", '{"a": 1}')] == assembled([first, {"at": 0, "arguments": '{"a": 1}'}])
+    assert [("f", '{"a": 1}')] == assembled([first, first | {"arguments": '{"a": 1}'}])
+    assert [("f", "{}")] == assembled([first])
+
+
+def test_the_same_call_told_twice_is_one():
+    """With its id, a whole call that comes again is the same one; without, the model calls twice."""
+    whole = {"at": 0, "id": "a", "name": "f", "arguments": '{"a": 1}'}
+
+    assert [("f", '{"a": 1}')] == assembled([whole, whole])
+    assert 2 * [("f", '{"a": 1}')] == assembled([whole | {"id": None}] * 2)

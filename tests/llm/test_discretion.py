@@ -20,6 +20,7 @@ from circuit_breaker.llm.discretion import is_secret_name, without_keys
         ("https://x/y?access_token=abcdef123&z=1", "https://x/y?access_token=***&z=1"),
         ("postgres://me:hunter2@db/x", "postgres://***@db/x"),
         ("eyJhbGciOiJI.eyJzdWIiOiI.sig", "***"),
+        ("token-eyJhbGciOiJI.eyJzdWIiOiI.sig eyJ", "*** eyJ"),
         ("password = hunter22", "password = ***"),
         ("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", "***"),
     ],
@@ -45,7 +46,15 @@ def test_names_of_secrets_are_known(name):
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 300_000, "a-" * 100_000, "token" * 50_000, "-----BEGIN PRIVATE KEY-----" * 9000]
+    "text",
+    [
+        "a" * 300_000,
+        "a-" * 100_000,
+        "token" * 50_000,
+        "-----BEGIN PRIVATE KEY-----" * 9000,
+        "eyJaaaaaaaa-" * 30_000,
+        "eyJaaaaaaaa." * 30_000,
+    ],
 )
 def test_no_text_takes_for_ever(text):
     """The time is in proportion to the text."""

@@ -24,6 +24,8 @@ from circuit_breaker.llm.loop import (
     ToolReported,
     ToolStarted,
     answering,
+    call_digest,
+    calls_digest,
 )
 from circuit_breaker.llm.messages import user
 from circuit_breaker.llm.patience import Retries
@@ -92,6 +94,17 @@ async def test_tools_are_called_until_the_model_answers():
     assert ("completed", "It is 5.", "stop") == (outcome.status, outcome.output, outcome.reason)
     assert ['{"sum": 5}', '{"notes": 1}'] == [m.tool_results[0].content for m in model.requests[1].messages[-2:]]
     assert 3 == outcome.state.iteration == len(model.requests)
+
+
+async def test_a_model_that_pauses_goes_on():
+    """Pains: an answer that a vendor's own tools interrupt is no end; the loop asks on, and no oftener than allowed."""
+    pause = ModelTurn(says="I search.", finish_reason="paused")
+    loop, model = loop_of(pause, "It is 5.")
+    endless, _ = loop_of(*[pause] * 5, options=LoopOptions(limits=LoopLimits(iterations=3)))
+
+    assert "It is 5." == (await loop.run()).output
+    assert "I search." == model.requests[1].messages[-1].content
+    assert ("stopped", "max_iterations") == ((found := await endless.run()).status, found.reason)
 
 
 async def test_the_outcome_is_json_that_rules_can_read():
@@ -329,7 +342,7 @@ async def test_a_person_approves_a_call():
     assert any(isinstance(event, ApprovalNeeded) for event in events)
     document = json.loads(json.dumps(outcome.document()["approval"]["document"]))
 
-    again = await loop.run(LoopState.from_document(document), decisions={outcome.approvals[0].id: True})
+    again = await loop.run(LoopState.from_document(document), decisions={call_digest(outcome.approvals[0]): True})
     assert ("completed", "5", 2) == (again.status, again.output, len(model.requests))
     assert ['{"sum": 5}', '{"notes": 1}'] == [call.result.content for call in again.state.calls]
 
@@ -347,7 +360,7 @@ async def test_a_yes_is_for_the_calls_that_wait():
     """K11: who agrees to one call has not agreed to those that follow."""
     loop, _ = guarded(calls(ADD), calls(("add", {"a": 1, "b": 1})), "done")
     first = await loop.run()
-    second = await loop.run(first.state, decisions=True)
+    second = await loop.run(first.state, decisions=calls_digest(first.approvals))
 
     assert "approval_needed" == second.status
     assert '{"a": 1, "b": 1}' == second.approvals[0].arguments

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 
@@ -21,6 +22,7 @@ from circuit_breaker.llm.request import ChatCompletionRequest, ToolDefinition
 from circuit_breaker.llm.response import ChatCompletionResponse, Choice
 from circuit_breaker.llm.tools import Toolset, tool
 from circuit_breaker.llm.usage import Cost, Usage
+from circuit_breaker.testing.model_turns import ModelTurn
 from circuit_breaker.testing.models import ScriptedProvider
 
 NUMBERS = iter(range(1_000_000))
@@ -205,3 +207,27 @@ def test_pending_calls_are_those_without_a_result():
     assert () == state.settled("over").pending
     assert "over" == state.settled("over").messages[-1].tool_results[0].content
     assert () == LoopState().pending
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (LoopLimits(seconds=0.1), "it may have done its work or not: the work was ended (time)"),
+        (LoopLimits(repeats=1), "the call was not made: the work was ended (repeated_calls)"),
+    ],
+)
+async def test_the_model_is_not_told_that_a_call_was_not_made_when_it_had_begun(limits, said):
+    """Pains 10: of a call that was cut off nobody knows whether it has done its work, and it is told so."""
+
+    @tool
+    async def pay(amount: int) -> str:
+        """Pays."""
+        await asyncio.sleep(60 if limits.seconds else 0)
+        return "paid"
+
+    again = [ModelTurn(calls=(("pay", {"amount": 1}),))] * 3
+    asked = ChatCompletionRequest(model="m", messages=[user("Pay.")])
+    outcome = await Loop(ScriptedProvider(*again), asked, Toolset(pay), options=LoopOptions(limits=limits)).run()
+
+    assert "stopped" == outcome.status
+    assert said == outcome.state.messages[-1].tool_results[0].content

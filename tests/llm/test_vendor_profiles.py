@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from circuit_breaker.llm.profile import CAPABILITIES
 from circuit_breaker.llm.profiles import Profiles
 from circuit_breaker.llm.request import ChatCompletionRequest
+from tests.llm.test_client_documents import FOREIGN
 
 FAMILIES = pytest.mark.parametrize("family", ["anthropic", "google"])
 
@@ -59,3 +62,41 @@ def test_the_data_uses_words_that_there_are(family):
 
     patterns = [profile.pattern for profile in profiles.known]
     assert len(set(patterns)) == len(patterns)
+
+
+@pytest.mark.parametrize(
+    ("family", "model", "short", "long"),
+    [
+        ("anthropic", "claude-sonnet-4-5-20250929", "3", "6"),
+        ("anthropic", "claude-opus-5-20260801", "5", "5"),
+        ("anthropic", "claude-opus-5-5", "4", "4"),
+        ("anthropic", "claude-haiku-5-5", "0.10", "0.50"),
+        ("google", "gemini-1.5-pro-002", "1.25", "2.5"),
+        ("google", "gemini-2.5-pro", "1.25", "2.5"),
+        ("google", "gemini-2.0-flash-lite", "0.075", "0.075"),
+        ("google", "gemini-3.1-pro-preview", "2", "4"),
+    ],
+)
+def test_prices_are_those_of_the_name_and_of_the_length(family, model, short, long):
+    """G20: a longer name is not priced as a shorter one, and a long prompt costs what the vendor takes for it."""
+    price = Profiles.of_family(family).of(model).price
+
+    assert (Decimal(short), Decimal(long)) == (price.of(1000).input, price.of(250_000).input)
+    assert "2026-11-10" in price.source
+
+
+@pytest.mark.parametrize(
+    "model", ["gemini-2.5-flash-image", "gemini-2.5-flash-preview-tts", "gemini-3-pro-image-preview", "gemini-9"]
+)
+def test_what_has_prices_of_another_kind_is_unpriced(model):
+    """G20: pictures and speech are not sold as text is; what nobody knows is not guessed."""
+    assert Profiles.of_family("google").of(model).price is None
+
+
+@pytest.mark.parametrize("family", ["anthropic", "google", "ollama", "openai", "custom"])
+def test_no_client_may_say_what_costs_or_reaches_more(family):
+    """G23: the built-in lists of what passes hold no member by which others would pay, or be read."""
+    profiles = Profiles.of_family(family)
+    passing = {name for profile in (*profiles.known, profiles.other) for name in profile.passes}
+
+    assert passing.isdisjoint(FOREIGN)

@@ -156,7 +156,7 @@ class GoogleFace:
 
     def _calls(self, said):
         return [
-            {"functionCall": {"id": f"fc{n}", "name": name, "args": arguments}, "thoughtSignature": f"c2ln{n}"}
+            {"functionCall": {"id": f"fc{n}", "name": name, "args": arguments}, "thoughtSignature": f"c2ln{n}A=="}
             for n, (name, arguments) in enumerate(said.calls)
         ]
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import attrs
 
 from circuit_breaker.errors import ActionError, CircuitBreakerError, DefinitionError, Fault, LLMError, ParameterInvalid
-from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.declarations import parameter, validate
+from circuit_breaker.executors.models.building import ModelBuilding
 from circuit_breaker.executors.models.progress import LoopProgress
 from circuit_breaker.executors.models.sampling import form_of, sampling_faults
-from circuit_breaker.executors.models.settings import LOCAL_OLLAMA, ModelSettings, UnknownProvider
+from circuit_breaker.executors.models.settings import LOCAL_OLLAMA, UnknownProvider
 from circuit_breaker.executors.models.tools import gathered_tools, tool_faults
 from circuit_breaker.executors.models.window import Window
+from circuit_breaker.llm.loop.approvals import Decisions, checked_decisions
 from circuit_breaker.llm.loop.events import LoopEvent
 from circuit_breaker.llm.loop.limits import LoopLimits
 from circuit_breaker.llm.loop.loop import Loop
@@ -24,13 +25,10 @@ from circuit_breaker.llm.loop.options import LoopOptions
 from circuit_breaker.llm.loop.outcome import LoopOutcome
 from circuit_breaker.llm.loop.state import LoopState
 from circuit_breaker.llm.loop.surroundings import Surroundings, Tell
-from circuit_breaker.llm.memory import ConversationMemory
 from circuit_breaker.llm.messages import user
 from circuit_breaker.llm.provider import Provider
 from circuit_breaker.llm.request import ChatCompletionRequest
-from circuit_breaker.llm.tools.base import Tool
 from circuit_breaker.llm.tools.context import ToolContext
-from circuit_breaker.llm.tools.toolset import Toolset
 
 __all__ = ["ModelExecutor"]
 
@@ -50,15 +48,14 @@ _BUDGET = ("tokens", "dollars", "seconds", "repeats", "repairs", "unpriced")
 @parameter("approve", default=[], description="Names of tools of which a person must approve each call")
 @parameter("memory_tokens", default=4000, minimum=1, description="Most tokens of the conversation that it is shown")
 @parameter("memory_size", default=None, minimum=1, description="Most messages of the conversation that it is shown")
+@parameter("memory_enabled", default=True, description="Whether it remembers what was said, from call to call")
 @parameter("resume", default=None, description="Where to go on: the document of an outcome that needed approval")
-@parameter("approvals", default=None, description="What was decided then: true or false, or one for each id of a call")
-class ModelExecutor(BaseExecutor, abstract=True):
+@parameter("approvals", default=None, description="What was decided: the digest of the calls, false, or both by call")
+class ModelExecutor(ModelBuilding, abstract=True):
     """A model with tools at work.
 
     Who may answer is the operator's to say: ``.under(providers=[...])`` or ``.under(router=...)``.
     """
-
-    settings: ClassVar[ModelSettings] = ModelSettings()
 
     model: str | None
     model_provider: str | None
@@ -73,81 +70,9 @@ class ModelExecutor(BaseExecutor, abstract=True):
     approve: list[str]
     memory_tokens: int
     memory_size: int | None
+    memory_enabled: bool
     resume: dict[str, Any] | None
-    approvals: bool | dict[str, bool] | None
-
-    def __init__(self, /, **parameters: Any) -> None:
-        super().__init__(**parameters)
-        self._memory: ConversationMemory | None = None
-        self._watcher: Tell | None = None
-
-    # Step by step
-
-    def use_model(self, model: str, *, provider: str | None = None) -> Self:
-        """This instance, with that model, and with who serves it where that is given."""
-        return self.update_context(model=model, model_provider=provider)
-
-    def with_system_prompt(self, text: str) -> Self:
-        """This instance, with what the model is told to be and to do."""
-        return self.update_context(system_prompt=text)
-
-    def with_parameters(self, **parameters: Any) -> Self:
-        """This instance, with more or other parameters of the model, such as ``temperature=0.7``."""
-        return self.update_context(parameters={**self._given.get("parameters", {}), **parameters})
-
-    def with_tools(self, tools: Toolset | Iterable[Tool | Toolset | str]) -> Self:
-        """This instance, with these tools and no others."""
-        return self.update_context(tools=[tools] if isinstance(tools, Toolset) else list(tools))
-
-    def add_tools(self, tools: Toolset | Iterable[Tool | Toolset | str]) -> Self:
-        """This instance, with these tools as well."""
-        more = [tools] if isinstance(tools, Toolset) else list(tools)
-        return self.update_context(tools=[*self._given.get("tools", []), *more])
-
-    def add_tool(self, tool: Tool | str | Iterable[Tool | str]) -> Self:
-        """This instance, with this tool as well; several may be given."""
-        return self.add_tools([tool] if isinstance(tool, (Tool, str)) else tool)
-
-    def remove_tool(self, name: str) -> Self:
-        """This instance, without the tool of that name.
-
-        Raises:
-            ToolNotFound: There is none.
-        """
-        known = gathered_tools(self._given.get("tools", []), self.settings.tools)
-        return self.with_tools(known.remove_tool(name))
-
-    def clear_tools(self) -> Self:
-        """This instance, without tools."""
-        return self.with_tools([])
-
-    def with_memory_size(self, messages: int) -> Self:
-        """This instance, whose model is shown at most so many messages of the conversation."""
-        made = self.update_context(memory_size=messages)
-        if self._memory is not None:
-            self._memory.max_messages = messages
-        return made
-
-    def with_memory(self, memory: ConversationMemory) -> Self:
-        """This instance, with that memory in place of its own; the limits are those of the memory."""
-        self._refuse_while_running()
-        self._memory = memory
-        return self
-
-    def watch(self, tell: Tell) -> Self:
-        """This instance, which tells of every event of its loop, the pieces of an answer included."""
-        self._refuse_while_running()
-        self._watcher = tell
-        return self
-
-    @property
-    def memory(self) -> ConversationMemory:
-        """What it remembers from call to call; nothing at first."""
-        if self._memory is None:
-            self._memory = ConversationMemory(
-                self._values.get("system_prompt") or "", self._values["memory_tokens"], self._values["memory_size"]
-            )
-        return self._memory
+    approvals: str | bool | dict[str, bool] | None
 
     # Checks
 
@@ -183,10 +108,12 @@ class ModelExecutor(BaseExecutor, abstract=True):
             form_of(context["output_schema"])
         except CircuitBreakerError as error:
             yield Fault("parameter 'output_schema'", error.message, error.remedy)
-        try:
-            self._resumed(context)
-        except CircuitBreakerError as error:
-            yield Fault("parameter 'resume'", error.message, error.remedy)
+        readings: dict[str, Callable[[Mapping[str, Any]], object]] = {"resume": self._resumed, "approvals": _decided}
+        for name, read in readings.items():
+            try:
+                read(context)
+            except CircuitBreakerError as error:
+                yield Fault(f"parameter '{name}'", error.message, error.remedy)
         if context["resume"] is None and not self.said(context):
             yield Fault(
                 f"parameter '{self.asks}'", f"missing required parameter: {self.asks}", "say what is to be done"
@@ -215,8 +142,19 @@ class ModelExecutor(BaseExecutor, abstract=True):
         """Has the model work until it answers or has to stop."""
         limits = self._limits(context)
         progress = LoopProgress(self.execution, limits.iterations)
-        outcome = await self._worked(context, limits, self._telling(progress))
-        return self.told(outcome, progress)
+        try:
+            await self.memory.condense()
+            outcome = await self._worked(context, limits, self._telling(progress))
+        except LLMError as error:
+            raise ActionError(f"{error.message}{_where(error)}", code=error.code, remedy=error.remedy) from error
+        return self._sealed(self.told(outcome, progress))
+
+    def _sealed(self, told: dict[str, Any]) -> dict[str, Any]:
+        """The outcome, whose document to go on from only we can have made."""
+        approval = told.get("approval")
+        if approval is None:
+            return told
+        return {**told, "approval": {**approval, "document": self.settings.sealing.on(approval["document"])}}
 
     async def _worked(self, context: Mapping[str, Any], limits: LoopLimits, tell: Tell) -> LoopOutcome:
         begun, window = self._begun(context)
@@ -230,19 +168,16 @@ class ModelExecutor(BaseExecutor, abstract=True):
         )
         toolset = gathered_tools(context["tools"], self.settings.tools, context["approve"])
         roles: Any = self.settings.roles
-        try:
-            async with self._source(context) as model:
-                loop = Loop(
-                    answering(model, tenant=self.settings.tenant),
-                    self._request(context),
-                    toolset,
-                    options=options,
-                    context=ToolContext(roles=roles),
-                )
-                around = Surroundings(tell=tell, keep=self.execution.step)
-                outcome = await loop.run(begun, decisions=context["approvals"], around=around)
-        except LLMError as error:
-            raise ActionError(f"{error.message}{_where(error)}", code=error.code, remedy=error.remedy) from error
+        async with self._source(context) as model:
+            loop = Loop(
+                answering(model, tenant=self.settings.tenant),
+                self._request(context),
+                toolset,
+                options=options,
+                context=ToolContext(roles=roles, work=self.execution.idempotency_key),
+            )
+            around = Surroundings(tell=tell, keep=self.execution.step)
+            outcome = await loop.run(begun, decisions=_decided(context), around=around)
         window.remember(outcome)
         return outcome
 
@@ -277,17 +212,25 @@ class ModelExecutor(BaseExecutor, abstract=True):
             memory.system_prompt = context["system_prompt"]
         resumed = self._resumed(context)
         if resumed is not None:
-            return resumed, Window(memory, resumed=True)
-        history = memory.history
-        return LoopState(messages=(*history, user(self.said(context)))), Window(memory, begun=len(history))
+            return resumed, Window(memory, resumed=True, kept=context["memory_enabled"])
+        history = memory.history if context["memory_enabled"] else ()
+        messages = (*history, user(self.said(context)))
+        return LoopState(messages=messages), Window(memory, begun=len(history), kept=context["memory_enabled"])
 
     def _resumed(self, context: Mapping[str, Any]) -> LoopState | None:
         document = context["resume"]
-        return None if document is None else LoopState.from_document(document)
+        if document is None:
+            return None
+        opened = self.settings.sealing.opened(document, self.execution.results)
+        return LoopState.from_document(opened)
 
     def _limits(self, context: Mapping[str, Any]) -> LoopLimits:
         limits = LoopLimits(iterations=context["max_iterations"], **context["budget"])
         return self.settings.limited(limits)
+
+
+def _decided(context: Mapping[str, Any]) -> Decisions:
+    return checked_decisions(context["approvals"])
 
 
 def _called(name: str) -> Any:

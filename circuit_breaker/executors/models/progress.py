@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from circuit_breaker.executors.execution import ExecutionContext
+from circuit_breaker.llm.loop.approvals import asked_for
 from circuit_breaker.llm.loop.events import (
     ApprovalNeeded,
     LoopEnded,
@@ -20,7 +21,7 @@ from circuit_breaker.llm.loop.events import (
     ToolReported,
     ToolStarted,
 )
-from circuit_breaker.llm.loop.outcome import asked_for, usage_document
+from circuit_breaker.llm.loop.outcome import usage_document
 
 __all__ = ["LoopProgress"]
 

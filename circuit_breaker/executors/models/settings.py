@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import attrs
 
+from circuit_breaker.executors.models.seal import Seal
 from circuit_breaker.executors.secrets import NO_SECRETS, revealed, secret
 from circuit_breaker.executors.settings import Settings
 from circuit_breaker.lazy import deferred
@@ -67,6 +68,11 @@ def _addresses(given: Any) -> tuple[str, ...]:
     return tuple(address.rstrip("/") for address in ([given] if isinstance(given, str) else given))
 
 
+def _sealing(_: Any, __: attrs.Attribute[Any], seal: Any) -> None:
+    if seal is not None:
+        Seal(seal)
+
+
 def _toolset(tools: Toolset | Iterable[Tool]) -> Toolset:
     return Toolset().add_tools(tools)
 
@@ -85,6 +91,9 @@ class ModelSettings(Settings):
         most: Limits that no definition can exceed.
         retries: How often a model is asked again: three times with a pause of two seconds unless given.
         tenant: Whose budgets and virtual models of the router count.
+        seal: A secret text of 32 characters or more, the same for all processes. A document from which work goes on
+            after an approval is taken back where it has this seal, or stands in the journal of the case; without a
+            text of yours, outside of a workflow only by the process that gave it out.
     """
 
     router: Any = attrs.field(default=None, converter=_router)
@@ -95,6 +104,12 @@ class ModelSettings(Settings):
     most: LoopLimits = _ANY
     retries: Retries = Retries()
     tenant: str = ""
+    seal: str | None = attrs.field(default=None, repr=False, validator=_sealing)
+
+    @property
+    def sealing(self) -> Seal:
+        """What seals documents from which work goes on."""
+        return Seal(owner=self.tenant) if self.seal is None else Seal(self.seal, self.tenant)
 
     def detected(self, model: str) -> tuple[str, str]:
         """The provider of a model that is given without one, and its name there.

@@ -19,15 +19,17 @@ class Window:
         memory: The memory of the executor.
         begun: The place of the message that says what is to be done; it is always shown.
         resumed: Whether the conversation takes the place of what is remembered.
+        kept: Whether it is remembered.
     """
 
     memory: ConversationMemory
     begun: int = 0
     resumed: bool = False
+    kept: bool = True
 
     def view(self, messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
         """What the model is shown: the system prompt, the work, and as much of the end as there is room for."""
-        memory = self._fresh()
+        memory = self.memory.like(summary=self.kept)
         memory.add(*messages)
         shown = memory.messages
         work = messages[self.begun]
@@ -38,12 +40,8 @@ class Window:
 
     def remember(self, outcome: LoopOutcome) -> None:
         """Adds what was said to the memory, unless the work is not over."""
-        if outcome.status == APPROVAL_NEEDED:
+        if outcome.status == APPROVAL_NEEDED or not self.kept:
             return
         if self.resumed:
             self.memory.clear()
         self.memory.add(*outcome.state.messages[0 if self.resumed else self.begun :])
-
-    def _fresh(self) -> ConversationMemory:
-        memory = self.memory
-        return ConversationMemory(memory.system_prompt, memory.max_tokens, memory.max_messages)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from circuit_breaker.lazy import lazily
 
 if TYPE_CHECKING:
+    from circuit_breaker.llm.loop.approvals import Decisions, call_digest, calls_digest
     from circuit_breaker.llm.loop.events import (
         AnswerDelta,
         ApprovalNeeded,
@@ -39,6 +40,7 @@ __all__ = [
     "ApprovalNeeded",
     "BudgetSpent",
     "CallRecord",
+    "Decisions",
     "Loop",
     "LoopEnded",
     "LoopEvent",
@@ -56,11 +58,14 @@ __all__ = [
     "ToolReported",
     "ToolStarted",
     "answering",
+    "call_digest",
+    "calls_digest",
 ]
 
 __getattr__ = lazily(
     __name__,
     {
+        "approvals": ("Decisions", "call_digest", "calls_digest"),
         "events": (
             "AnswerDelta",
             "ApprovalNeeded",

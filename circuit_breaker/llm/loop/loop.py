@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager
 import attrs
 
 from circuit_breaker.errors import CircuitBreakerError
+from circuit_breaker.llm.loop.approvals import Decisions
 from circuit_breaker.llm.loop.events import LoopEvent
 from circuit_breaker.llm.loop.model import Answering
 from circuit_breaker.llm.loop.options import LoopOptions
 from circuit_breaker.llm.loop.outcome import LoopOutcome
-from circuit_breaker.llm.loop.round import Decisions
 from circuit_breaker.llm.loop.state import LoopState
 from circuit_breaker.llm.loop.surroundings import Surroundings
 from circuit_breaker.llm.loop.work import Work
@@ -66,11 +66,14 @@ class Loop:
 
         Args:
             state: Where to go on; the beginning when left out.
-            decisions: What a person has said of calls that needed approval.
+            decisions: What a person has said of calls that needed approval: the digest of these calls is a yes to
+                exactly them, False a no, and a mapping says either by the digest of each call. What was said of other
+                calls counts for nothing: the outcome then asks again.
             around: Who is told of events, and who keeps what is finished.
 
         Raises:
             LLMError: The model could not answer, or not in the form that was asked for.
+            DataInvalid: The decisions are none.
         """
         begun = state or LoopState(messages=self._request.messages)
         work = Work(self._model, self._request, self._toolset, self._options, self._context, around or Surroundings())

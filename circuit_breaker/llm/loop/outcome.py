@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import attrs
 
+from circuit_breaker.llm.loop.approvals import asked_for, calls_digest
 from circuit_breaker.llm.loop.state import LoopState
 from circuit_breaker.llm.parts import ToolCall
 from circuit_breaker.llm.response import Loss
 from circuit_breaker.llm.usage import Usage
 
-__all__ = ["APPROVAL_NEEDED", "COMPLETED", "STOPPED", "LoopOutcome", "asked_for", "usage_document"]
+__all__ = ["APPROVAL_NEEDED", "COMPLETED", "STOPPED", "LoopOutcome", "usage_document"]
 
 COMPLETED: Final = "completed"
 STOPPED: Final = "stopped"
@@ -68,7 +69,11 @@ class LoopOutcome:
         if state.plan:
             told["plan"] = list(state.plan)
         if self.status == APPROVAL_NEEDED:
-            told["approval"] = {"calls": list(asked_for(self.approvals)), "document": state.to_document()}
+            told["approval"] = {
+                "calls": list(asked_for(self.approvals)),
+                "digest": calls_digest(self.approvals),
+                "document": state.to_document(),
+            }
         return told
 
 
@@ -85,8 +90,3 @@ def _cost_document(state: LoopState) -> Mapping[str, Any]:
         "exact": None if unknown else f"{state.dollars:f}",
         "unpriced_calls": state.unpriced,
     }
-
-
-def asked_for(calls: Iterable[ToolCall]) -> Iterable[dict[str, str]]:
-    """The calls that a person decides on, as JSON."""
-    return ({"id": call.id, "name": call.name, "arguments": call.arguments} for call in calls)

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from circuit_breaker.llm.documents import from_document, to_document
+from circuit_breaker.llm.loop.approvals import Decisions, call_digest, said_of
 from circuit_breaker.llm.loop.events import RepetitionTold, ToolEnded, ToolReported, ToolStarted
 from circuit_breaker.llm.loop.repetition import judged, told_so
 from circuit_breaker.llm.loop.state import CallRecord, LoopState
@@ -19,15 +20,7 @@ from circuit_breaker.llm.tools.context import ToolContext, ToolProgress
 from circuit_breaker.llm.tools.running import run_tool_call
 from circuit_breaker.llm.tools.toolset import Toolset
 
-__all__ = ["Decisions", "Round", "decided", "plain"]
-
-Decisions = Mapping[str, bool] | bool | None
-"""What a person has said of calls: yes or no to all, or for each by its id; None where nobody was asked."""
-
-
-def decided(decisions: Decisions, call: ToolCall) -> bool | None:
-    """What was said of a call, or None."""
-    return decisions.get(call.id) if isinstance(decisions, Mapping) else decisions
+__all__ = ["Round", "plain"]
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +34,7 @@ class Round:
         context: The surroundings of the calls.
         around: Who is told, and who keeps the results.
         repeats: See :class:`LoopLimits`.
-        decisions: What a person has said.
+        decisions: What a person has said of those that need it.
     """
 
     calls: tuple[ToolCall, ...]
@@ -58,11 +51,20 @@ class Round:
         return "stopped" in self._judgements
 
     @property
-    def undecided(self) -> tuple[ToolCall, ...]:
-        """Calls that a person must decide on first."""
+    def waiting(self) -> tuple[ToolCall, ...]:
+        """Calls that need the approval of a person."""
         made = [call for call, found in zip(self.calls, self._judgements, strict=True) if found == "made"]
-        needing = self.toolset.needing_approval(made)
-        return tuple(call for call in needing if decided(self.decisions, call) is None)
+        return self.toolset.needing_approval(made)
+
+    @property
+    def undecided(self) -> tuple[ToolCall, ...]:
+        """Those of them of which nothing was said."""
+        said = self._said
+        return tuple(call for call in self.waiting if call_digest(call) not in said)
+
+    @property
+    def _said(self) -> Mapping[str, bool]:
+        return said_of(self.decisions, self.waiting)
 
     @property
     def _judgements(self) -> Sequence[str]:
@@ -94,20 +96,24 @@ class Round:
         """The record of one call, which is made unless its result is kept."""
         number = self.state.iteration
 
-        async def run() -> dict[str, Any]:
-            return await self._run(call)
+        name = f"{number}/tool/{at}/{call.name:.64}"
 
-        document, kept = await self.around.kept(f"{number}/tool/{at}/{call.name:.64}", run)
+        async def run() -> dict[str, Any]:
+            return await self._run(call, name)
+
+        document, kept = await self.around.kept(name, run)
         self.context.state.update(document["memory"])
         result: ToolResult = from_document(document["result"], ToolResult)
         seconds = document["seconds"]
         self.around.tell(ToolEnded(iteration=number, call=call, result=result, seconds=seconds, kept=kept))
         return CallRecord(iteration=number, call=call, result=result, seconds=seconds)
 
-    async def _run(self, call: ToolCall) -> dict[str, Any]:
+    async def _run(self, call: ToolCall, name: str) -> dict[str, Any]:
         number, begun, before = self.state.iteration, self.around.now(), plain(self.context.state)
         self.around.tell(ToolStarted(iteration=number, call=call))
-        own = attrs.evolve(self.context, approve=self._approved, report=self._report)
+        # Some vendors begin to count their calls anew with each answer: the place tells them apart.
+        work = f"{self.context.work}/{name}"
+        own = attrs.evolve(self.context, approve=self._approved, report=self._report, work=work)
         result = await run_tool_call(call, self.toolset, own)
         after = plain(self.context.state)
         return {
@@ -117,7 +123,7 @@ class Round:
         }
 
     def _approved(self, call: ToolCall) -> bool:
-        return decided(self.decisions, call) is True
+        return self._said.get(call_digest(call)) is True
 
     def _report(self, progress: ToolProgress) -> None:
         self.around.tell(ToolReported(iteration=self.state.iteration, progress=progress))

@@ -130,7 +130,7 @@ class LoopState:
         return attrs.evolve(self.plus(*messages), calls=(*self.calls, *made))
 
     def settled(self, why: str) -> LoopState:
-        """The state without pending calls: each has a result that says why it was not made."""
+        """The state without pending calls: each has a result that says what became of it."""
         return self.plus(*(tool_result(call, why, is_error=True) for call in self.pending))
 
     def to_document(self) -> dict[str, Any]:

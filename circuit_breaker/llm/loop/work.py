@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import Any
 
 import attrs
 
 from circuit_breaker.errors import BudgetExceeded, RequestRefused, ResponseInvalid
+from circuit_breaker.llm.loop.approvals import Decisions, checked_decisions
 from circuit_breaker.llm.loop.events import (
     ApprovalNeeded,
     BudgetSpent,
@@ -22,7 +24,7 @@ from circuit_breaker.llm.loop.model import Answering
 from circuit_breaker.llm.loop.options import LoopOptions
 from circuit_breaker.llm.loop.outcome import APPROVAL_NEEDED, COMPLETED, STOPPED, LoopOutcome
 from circuit_breaker.llm.loop.plan import GO, plan_wanted, steps_of
-from circuit_breaker.llm.loop.round import Decisions, Round, decided, plain
+from circuit_breaker.llm.loop.round import Round, plain
 from circuit_breaker.llm.loop.state import LoopState
 from circuit_breaker.llm.loop.surroundings import Surroundings
 from circuit_breaker.llm.messages import user
@@ -49,11 +51,14 @@ class Work:
     decisions: Decisions = None
     before: float = 0.0
     losses: tuple[Loss, ...] = ()
+    under_way: bool = False  # whether tools run
 
     async def outcome(self, state: LoopState, decisions: Decisions) -> LoopOutcome:
         """What comes of it, with the time that it took."""
-        self.state, self.decisions, self.before = state, _for_pending(decisions, state), state.seconds
-        self.context = attrs.evolve(self.context, state=dict(state.memory))
+        said = checked_decisions(decisions)
+        self.state, self.decisions, self.before = state, said if state.pending else None, state.seconds
+        work = self.context.work or uuid.uuid4().hex
+        self.context = attrs.evolve(self.context, state=dict(state.memory), work=work)
         self._check_price()
         begun = self.around.now()
         found = await self._in_time()
@@ -120,7 +125,8 @@ class Work:
         return None
 
     def _stopped(self, reason: str) -> LoopOutcome:
-        self.state = self.state.settled(f"not made: the work was ended ({reason})")
+        said = "it may have done its work or not" if self.under_way else "the call was not made"
+        self.state = self.state.settled(f"{said}: the work was ended ({reason})")
         return LoopOutcome(status=STOPPED, reason=reason, state=self.state)
 
     # The model
@@ -139,7 +145,7 @@ class Work:
         response = await self._answer(f"{self.state.iteration + 1}/model", self._shaped(tools=self._definitions()))
         self.state = self.state.answered(response)
         self._tell_spent()
-        if response.tool_calls:
+        if response.tool_calls or response.finish_reason == "paused":
             return None
         found = read(self.request.response_format, response)
         if not found.faults:
@@ -213,17 +219,11 @@ class Work:
         )
         if turn.stopped:
             return self._stopped("repeated_calls")
-        if undecided := turn.undecided:
-            return LoopOutcome(status=APPROVAL_NEEDED, reason="approval", state=self.state, approvals=undecided)
+        if turn.undecided:
+            return LoopOutcome(status=APPROVAL_NEEDED, reason="approval", state=self.state, approvals=turn.waiting)
+        self.under_way = True
         self.state, self.decisions = self.state.done(await turn.records()), None
+        self.under_way = False
         if any(stop(self.state) for stop in self.options.stop_when):
             return self._stopped("stop_condition")
         return None
-
-
-def _for_pending(decisions: Decisions, state: LoopState) -> Decisions:
-    """What was said of the calls that wait; a person who agrees to these has not agreed to those that follow."""
-    if decisions is None:
-        return None
-    found = {call.id: decided(decisions, call) for call in state.pending}
-    return {name: said for name, said in found.items() if said is not None}

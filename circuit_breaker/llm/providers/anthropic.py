@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from circuit_breaker.llm.keys import Secret
 from circuit_breaker.llm.providers.answers import misshapen
+from circuit_breaker.llm.providers.anthropic_batches import MessageBatches
 from circuit_breaker.llm.providers.anthropic_messages import MessagesDialect
-from circuit_breaker.llm.providers.base import HEALTH, HTTPProvider
+from circuit_breaker.llm.providers.base import HEALTH
 from circuit_breaker.llm.providers.dialect import Dialect
 from circuit_breaker.llm.request import ChatCompletionRequest
 
@@ -24,7 +25,7 @@ MOST_PAGES: Final = 50
 _COUNTED: Final = ("model", "messages", "system", "tools", "tool_choice", "thinking")
 
 
-class AnthropicProvider(HTTPProvider):
+class AnthropicProvider(MessageBatches):
     """Anthropic. ``AnthropicProvider(api_key="...")``, or ``api_key=function`` that gives it when it is needed.
 
     Args:

@@ -23,7 +23,7 @@ from circuit_breaker.errors import (
     ResponseTimeout,
 )
 from circuit_breaker.llm.assembly import Assembly
-from circuit_breaker.llm.encoding import decoded, json_text
+from circuit_breaker.llm.encoding import decoded, decoded_piece, json_text
 from circuit_breaker.llm.failures import VendorFault, http_failure
 from circuit_breaker.llm.response import FinishReason
 from circuit_breaker.llm.sse import EventDecoder, ServerEvent
@@ -62,8 +62,17 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
     "model_context_window_exceeded": "length",
     "tool_use": "tool_calls",
     "refusal": "content_filter",
+    "pause_turn": "paused",
 }
 _KNOWN: Final = frozenset({"id", "type", "role", "model", "content", "stop_reason", "usage", "error"})
+
+_COUNTED: Final[Mapping[str, Any]] = {
+    "input_tokens": None,
+    "output_tokens": None,
+    "cache_creation_input_tokens": None,
+    "cache_read_input_tokens": None,
+    "output_tokens_details": {"thinking_tokens": None},
+}
 
 
 def fault_of(document: Any) -> VendorFault | None:
@@ -105,6 +114,7 @@ def read_message(document: Any, assembly: Assembly) -> None:
     _finish(document, assembly)
     if document.get("usage"):
         assembly.usage = usage_of(document["usage"])
+        assembly.counted_beyond(_COUNTED, document["usage"])
     _note(document, assembly)
 
 
@@ -134,7 +144,7 @@ def _begin_text(at: int | None, block: Mapping[str, Any], assembly: Assembly) ->
 def _cite(citations: Any, assembly: Assembly) -> None:
     """Notes where a text is from, for all of the answer."""
     if citations:
-        assembly.extra["citations"] = [*assembly.extra.get("citations", ()), *citations]
+        assembly.extra.setdefault("citations", []).extend(citations)
 
 
 def _begin_call(at: int | None, block: Mapping[str, Any], assembly: Assembly) -> None:
@@ -199,7 +209,7 @@ class MessageReader:
         Raises:
             LLMError: The event is an error.
         """
-        document = decoded(event.data)
+        document = decoded_piece(event.data)
         take = self._takes.get(document.get("type") or event.event)
         if take is not None:
             take(document)
@@ -215,6 +225,7 @@ class MessageReader:
         if usage:
             self._usage |= {name: value for name, value in usage.items() if value is not None}
             self._assembly.usage = usage_of(self._usage)
+            self._assembly.counted_beyond(_COUNTED, self._usage)
 
     def _block_start(self, document: Any) -> None:
         at, block = document.get("index"), document["content_block"]

@@ -98,17 +98,20 @@ def _block(part: Part, draft: Draft) -> dict[str, Any]:
         case Text():
             return _text(part)
         case Image():
-            return {"type": "image", "source": _source(in_data(part))}
+            return {"type": "image", "source": _source(in_data(part)), **_own(part)}
         case File():
-            return _document(in_data(part))
+            return {**_document(in_data(part)), **_own(part)}
         case Thinking():
             return _thought(part)
         case ToolCall():
             name = draft.names.vendor(part.name)
-            own = {key: part.extra[key] for key in ("cache_control",) if key in part.extra}
-            return {"type": "tool_use", "id": part.id, "name": name, "input": object_of(part, draft), **own}
+            return {"type": "tool_use", "id": part.id, "name": name, "input": object_of(part, draft), **_own(part)}
         case ToolResult():
-            return _result(part)
+            return {**_result(part), **_own(part)}
+
+
+def _own(part: Image | File | ToolCall | ToolResult) -> dict[str, Any]:
+    return {"cache_control": part.extra["cache_control"]} if "cache_control" in part.extra else {}
 
 
 def _text(text: Text) -> dict[str, Any]:
@@ -212,7 +215,7 @@ def _tool(tool: ToolDefinition, draft: Draft) -> dict[str, Any]:
     if schema is None:
         schema = _open(tool.parameters, draft, place)
     described = {"description": tool.description} if tool.description else {}
-    return {"name": draft.names.vendor(tool.name), **described, "input_schema": schema, **strict}
+    return {**tool.extra, "name": draft.names.vendor(tool.name), **described, "input_schema": schema, **strict}
 
 
 def _open(parameters: Mapping[str, Any], draft: Draft, place: str) -> dict[str, Any]:

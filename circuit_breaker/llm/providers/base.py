@@ -15,10 +15,12 @@ from typing import ClassVar, Literal
 
 from circuit_breaker.errors import LLMError, ProviderOverloaded, RateLimitExceeded, RequestRefused
 from circuit_breaker.llm.adapting import Draft, adapted
+from circuit_breaker.llm.allowance import most_characters
 from circuit_breaker.llm.assembly import Assembly
 from circuit_breaker.llm.encoding import encoded
 from circuit_breaker.llm.failures import Asked
 from circuit_breaker.llm.keys import Secret
+from circuit_breaker.llm.metering import meter
 from circuit_breaker.llm.patience import PATIENCE, Patience, persisted
 from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.profiles import Profiles
@@ -80,7 +82,7 @@ class HTTPProvider(Endpoint):
         self.model = model
         self._own_profiles = tuple(profiles)
         self._retries = patience.retries
-        self._repairs = patience.repairs
+        self.repairs = patience.repairs
 
     # What a vendor's class gives.
 
@@ -109,7 +111,7 @@ class HTTPProvider(Endpoint):
         plan, response = await self._completed(request, asked)
         found = reading(plan, response)
         before: tuple[Usage, ...] = ()
-        for _ in range(self._repairs):
+        for _ in range(self.repairs):
             if not found.faults or response.finish_reason == "length":
                 break
             before = (*before, response.usage)
@@ -190,15 +192,19 @@ class HTTPProvider(Endpoint):
         draft = await self._draft(request, asked, stream=False)
         dialect = self.dialect(request.model)
         call = self._call(dialect.path(draft), asked, encoded(dialect.body(draft)))
+        paid = meter()
 
         async def attempt(number: int) -> ChatCompletionResponse:
             try:
-                return await self._answered(call, draft, dialect, asked)
+                with paid.call():
+                    response = await self._answered(call, draft, dialect, asked)
             except LLMError as error:
                 error.attempt = number
                 raise
+            paid.took(response.usage)
+            return response
 
-        return draft.plan, await persisted(attempt, self._retries)
+        return draft.plan, await persisted(attempt, paid.retries(self._retries))
 
     async def _answered(self, call: Call, draft: Draft, dialect: Dialect, asked: Asked) -> ChatCompletionResponse:
         assembly = self._assembly(draft, dialect, asked)
@@ -231,4 +237,5 @@ class HTTPProvider(Endpoint):
             losses=draft.losses,
             answer_tool=draft.names.vendor(tool) if tool else "",
             conversation=draft.request.messages,
+            most=most_characters(draft.request, draft.profile),
         )

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from circuit_breaker.errors import ResponseInvalid
+from circuit_breaker.errors import RequestRefused, ResponseInvalid
 from circuit_breaker.llm.adapting import Draft
 from circuit_breaker.llm.arguments import arguments_of
 from circuit_breaker.llm.failures import Asked
@@ -16,6 +16,12 @@ from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.parts import File, Image, Text, ToolCall
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.session import Connections
+
+MOST_FETCHED: Final = 64
+"""Images and files that are fetched for one request."""
+
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of all of them together."""
 
 __all__ = ["blocks_by_turn", "fetched", "in_data", "object_of", "system_texts"]
 
@@ -70,18 +76,27 @@ async def fetched(
     """The request with the bytes of those images and files that are wanted; only public addresses are called.
 
     Raises:
+        RequestRefused: There are more than :data:`MOST_FETCHED`, or together they have more than :data:`MOST_BYTES`.
         LLMError: One cannot be had.
     """
+    media = [part for one in request.messages for part in one.parts if isinstance(part, (Image, File)) and part.url]
+    if not media:
+        return request
+    elsewhere = sum(wanted(part) and not (part.url or "").startswith("data:") for part in media)
+    if elsewhere > MOST_FETCHED:
+        what = f"{elsewhere} images and files are given by address, and at most {MOST_FETCHED} are fetched"
+        raise asked.error(RequestRefused, what, remedy="give fewer, or their bytes")
+    left = MOST_BYTES
 
     async def with_bytes(part: Any) -> Any:
         if not isinstance(part, (Image, File)) or not part.url or not wanted(part):
             return part
         if part.url.startswith("data:"):
             return in_data(part)
-        data, media_type = await connections.fetch(part.url, asked)
+        nonlocal left
+        data, media_type = await connections.fetch(part.url, asked, most=left)
+        left -= len(data)
         return attrs.evolve(part, url=None, data=base64.b64encode(data).decode(), media_type=media_type)
 
-    if not any(isinstance(part, (Image, File)) and part.url for one in request.messages for part in one.parts):
-        return request
     messages = [attrs.evolve(one, parts=[await with_bytes(part) for part in one.parts]) for one in request.messages]
     return attrs.evolve(request, messages=tuple(messages))

@@ -19,7 +19,7 @@ from circuit_breaker.errors import (
     ResponseTimeout,
 )
 from circuit_breaker.llm.assembly import Assembly
-from circuit_breaker.llm.encoding import decoded, whole_object
+from circuit_breaker.llm.encoding import decoded_piece, whole_object
 from circuit_breaker.llm.failures import VendorFault, http_failure
 from circuit_breaker.llm.response import FinishReason
 from circuit_breaker.llm.sse import EventDecoder, ServerEvent, StreamTooLong
@@ -68,6 +68,10 @@ _MOST_LINES: Final = 1000
 _SECONDS: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _KNOWN: Final = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId", "error"})
 _KNOWN_OF_CANDIDATE: Final = frozenset({"content", "finishReason", "index"})
+_COUNTED: Final = dict.fromkeys(
+    ("promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount",
+     "cachedContentTokenCount")
+)  # fmt: skip
 _TEXTS: Final = frozenset({"text", "thought", "thoughtSignature"})
 
 
@@ -133,6 +137,7 @@ class Contents:
         assembly.started(id=document.get("responseId") or "", model=document.get("modelVersion") or "")
         if document.get("usageMetadata"):
             assembly.usage = usage_of(document["usageMetadata"])
+            assembly.counted_beyond(_COUNTED, document["usageMetadata"])
         assembly.extra |= {name: document[name] for name in document.keys() - _KNOWN}
         blocked = (document.get("promptFeedback") or {}).get("blockReason")
         if blocked and not document.get("candidates"):
@@ -167,7 +172,7 @@ class Contents:
         elif signature:
             self._assembly.thinking(None, index=index, signature=signature)
         elif not part.keys() <= _TEXTS:
-            self._assembly.extra["parts"] = [*self._assembly.extra.get("parts", ()), part]
+            self._assembly.extra.setdefault("parts", []).append(part)
 
     def _call(self, function: Any, signature: str | None, index: int) -> None:
         """A call, which comes whole; the next one is another, whatever its id."""
@@ -218,4 +223,4 @@ class ContentReader:
             LLMError: The event is an error.
         """
         if event.data.strip():
-            self._contents.take(decoded(event.data))
+            self._contents.take(decoded_piece(event.data))

@@ -223,7 +223,7 @@ def _tools(draft: Draft) -> list[dict[str, Any]]:
 
 
 def _tool(tool: ToolDefinition, draft: Draft) -> dict[str, Any]:
-    declared = {"name": draft.names.vendor(tool.name), "description": tool.description or tool.name}
+    declared = {**tool.extra, "name": draft.names.vendor(tool.name), "description": tool.description or tool.name}
     if not tool.parameters.get("properties") and not tool.parameters.get("additionalProperties"):
         return declared  # an object without members is refused, and so is left out
     return declared | _schema(tool.parameters, draft, f"tools.{tool.name}", "parameters", "parametersJsonSchema")

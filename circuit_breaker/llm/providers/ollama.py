@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from circuit_breaker.errors import LLMError
 from circuit_breaker.llm.adapting import Draft
 from circuit_breaker.llm.assembly import Assembly
-from circuit_breaker.llm.encoding import decoded, whole_object
+from circuit_breaker.llm.encoding import decoded, decoded_piece, whole_object
 from circuit_breaker.llm.failures import NO_KINDS, Asked, VendorFault, http_failure
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.parts import File, Image, Thinking, ToolCall
@@ -19,7 +19,7 @@ from circuit_breaker.llm.providers.blocks import fetched
 from circuit_breaker.llm.providers.dialect import Dialect
 from circuit_breaker.llm.providers.extras import over
 from circuit_breaker.llm.providers.openai_chat import fault_of
-from circuit_breaker.llm.request import ChatCompletionRequest
+from circuit_breaker.llm.request import ChatCompletionRequest, ToolDefinition
 from circuit_breaker.llm.response import FinishReason
 from circuit_breaker.llm.sse import LineDecoder, ServerEvent
 from circuit_breaker.llm.usage import Usage
@@ -105,11 +105,11 @@ class OllamaDialect:
         return "api/chat"
 
     def body(self, draft: Draft) -> dict[str, Any]:
-        """The request as the vendor takes it; what it does not know in ``extra`` is taken for an option of a model."""
+        """The request as the vendor takes it."""
         request = draft.request
         body: dict[str, Any] = {}
         if request.tools:
-            body["tools"] = [_tool(tool.name, tool.description, tool.parameters) for tool in _tools(draft)]
+            body["tools"] = [_tool(tool) for tool in _tools(draft)]
         if draft.plan.how == "native":
             form = draft.plan.form
             body["format"] = draft.plan.sent if form is not None and form.kind == "json_schema" else "json"
@@ -149,7 +149,7 @@ class OllamaReader:
         Raises:
             LLMError: It is an error.
         """
-        line = decoded(event.data)
+        line = decoded_piece(event.data)
         if line.get("error"):
             raise http_failure(self._assembly.asked, fault_of(line) or VendorFault(), kinds=NO_KINDS)
         _take(line, self._assembly)
@@ -186,8 +186,9 @@ def _tools(draft: Draft) -> Any:
     return tools
 
 
-def _tool(name: str, description: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
+def _tool(tool: ToolDefinition) -> dict[str, Any]:
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {**tool.extra, "type": "function", "function": function}
 
 
 def _think(effort: str) -> bool | str:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 from circuit_breaker.llm.keys import Secret
 from circuit_breaker.llm.providers.custom import CustomProvider
 from circuit_breaker.llm.providers.dialect import Dialect
+from circuit_breaker.llm.providers.openai_batches import FileBatches
 from circuit_breaker.llm.providers.openai_responses import ResponsesDialect
 
 __all__ = ["OpenAIProvider"]
@@ -16,7 +17,7 @@ ADDRESS: Final = "https://api.openai.com/v1"
 _AZURE: Final = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
 
-class OpenAIProvider(CustomProvider):
+class OpenAIProvider(CustomProvider, FileBatches):
     """OpenAI. ``OpenAIProvider(api_key="...")``, or ``api_key=function`` that gives it when it is needed.
 
     Azure is known by its base address: ``https://NAME.openai.azure.com/openai/v1``, or

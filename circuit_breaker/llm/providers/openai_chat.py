@@ -20,7 +20,7 @@ from circuit_breaker.errors import (
 )
 from circuit_breaker.llm.adapting import Draft
 from circuit_breaker.llm.assembly import Assembly
-from circuit_breaker.llm.encoding import decoded
+from circuit_breaker.llm.encoding import decoded_piece
 from circuit_breaker.llm.failures import VendorFault, http_failure
 from circuit_breaker.llm.providers.extras import over
 from circuit_breaker.llm.providers.openai_messages import choice_of, form_of, messages_of, tool_of
@@ -55,6 +55,18 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
 _KNOWN: Final = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "error", "prompt_filter_results", "obfuscation"}
 )
+
+_KNOWN_OF_CHOICE: Final = frozenset({"index", "delta", "message", "finish_reason", "stop_reason"})
+_KNOWN_OF_MESSAGE: Final = frozenset(
+    {"role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls", "function_call"}
+)
+_COUNTED: Final[Mapping[str, Any]] = {
+    "prompt_tokens": None,
+    "completion_tokens": None,
+    "total_tokens": None,
+    "prompt_tokens_details": {"cached_tokens": None, "cache_write_tokens": None},
+    "completion_tokens_details": {"reasoning_tokens": None},
+}
 
 
 class ChatDialect:
@@ -127,7 +139,7 @@ class ChatReader:
             return
         if not event.data.strip():
             return
-        chunk = decoded(event.data)
+        chunk = decoded_piece(event.data)
         if chunk.get("error"):
             raise http_failure(self._assembly.asked, fault_of(chunk) or VendorFault(), kinds=self._kinds)
         _begin(chunk, self._assembly)
@@ -151,6 +163,7 @@ def _end(document: Any, assembly: Assembly) -> None:
     usage = document.get("usage")
     if usage:
         assembly.usage = usage_of(usage)
+        assembly.counted_beyond(_COUNTED, usage)
     if len(document) > 5:
         for name in document.keys() - _KNOWN:
             if document[name] is not None:
@@ -176,6 +189,19 @@ def _take_choice(choice: Any, message: Any, assembly: Assembly) -> None:
     raw = choice.get("finish_reason")
     if raw:
         assembly.finish(_REASONS.get(raw, "other"), raw, index=index)
+    usual = 3 if choice.get("logprobs", 1) is not None else 4
+    if len(choice) > usual or len(message) > 2:
+        _note(choice, message, assembly, index)
+
+
+def _note(choice: Any, message: Any, assembly: Assembly, index: int) -> None:
+    """Keeps what we do not know of a choice and of its message, such as the probabilities of its tokens."""
+    found = {name: value for name, value in choice.items() if name not in _KNOWN_OF_CHOICE and value is not None}
+    more = {name: value for name, value in message.items() if name not in _KNOWN_OF_MESSAGE and value}
+    if more:
+        found["message"] = more
+    if found:
+        assembly.note(found, index=index)
 
 
 def _take_call(call: Any, assembly: Assembly, index: int) -> None:

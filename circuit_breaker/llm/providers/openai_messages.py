@@ -22,8 +22,9 @@ def form_of(draft: Draft) -> dict[str, Any]:
     schema, is_strict = plan.sent or {}, form.strict
     if is_strict and draft.profile.schema_dialect == "openai_strict":
         schema, is_strict = strict(schema, draft.lose, "response_format.schema")
+    told = {"description": form.description} if form.description else {}
     name = draft.names.vendor(form.name)
-    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": is_strict}}
+    return {"type": "json_schema", "json_schema": {"name": name, **told, "schema": schema, "strict": is_strict}}
 
 
 def tool_of(tool: ToolDefinition, draft: Draft) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def tool_of(tool: ToolDefinition, draft: Draft) -> dict[str, Any]:
         )
     elif tool.strict is not None:
         function["strict"] = tool.strict
-    return {"type": "function", "function": function}
+    return {**tool.extra, "type": "function", "function": function}
 
 
 def choice_of(draft: Draft) -> dict[str, Any]:
@@ -53,7 +54,8 @@ def choice_of(draft: Draft) -> dict[str, Any]:
 def messages_of(message: ChatMessage, draft: Draft) -> list[dict[str, Any]]:
     """The vendor's messages that say what one of ours says: each result of a tool has one of its own."""
     found: list[dict[str, Any]] = [
-        {"role": "tool", "tool_call_id": result.call_id, "content": result.content} for result in message.tool_results
+        {**result.extra, "role": "tool", "tool_call_id": result.call_id, "content": result.content}
+        for result in message.tool_results
     ]
     rest = [part for part in message.parts if isinstance(part, (Text, Image, File))]
     calls = [_call(call, draft) for call in message.tool_calls]
@@ -76,7 +78,8 @@ def _call(call: ToolCall, draft: Draft) -> dict[str, Any]:
 def content_of(parts: Sequence[Text | Image | File]) -> str | list[dict[str, Any]]:
     """The content: a text where there is nothing else."""
     texts = [part.text for part in parts if isinstance(part, Text)]
-    if len(texts) == len(parts):
+    cached = any("cache_control" in part.extra for part in parts if isinstance(part, Text))
+    if len(texts) == len(parts) and not cached:
         return "".join(texts)
     return [_part(part) for part in parts]
 
@@ -84,12 +87,26 @@ def content_of(parts: Sequence[Text | Image | File]) -> str | list[dict[str, Any
 def _part(part: Text | Image | File) -> dict[str, Any]:
     match part:
         case Text():
-            return {"type": "text", "text": part.text}
+            return {**_cached(part), "type": "text", "text": part.text}
         case Image():
             image = {"url": part.url or f"data:{part.media_type};base64,{part.data}"}
-            return {"type": "image_url", "image_url": image | ({"detail": part.detail} if part.detail else {})}
+            detail = {"detail": part.detail} if part.detail else {}
+            return {**_cached(part), "type": "image_url", "image_url": image | detail}
+        case File() if part.is_audio and part.data:
+            return {**_cached(part), "type": "input_audio", "input_audio": {"data": part.data, "format": _format(part)}}
         case File():
-            return {"type": "file", "file": file_of(part)}
+            return {**_cached(part), "type": "file", "file": file_of(part)}
+
+
+def _cached(part: Text | Image | File) -> dict[str, Any]:
+    """How long the vendor is to keep what stands before, which servers that pass it on to Anthropic take."""
+    return {"cache_control": part.extra["cache_control"]} if "cache_control" in part.extra else {}
+
+
+def _format(audio: File) -> str:
+    """What OpenAI calls a kind of recording."""
+    kind = audio.media_type.removeprefix("audio/").removeprefix("x-")
+    return {"mpeg": "mp3", "wave": "wav"}.get(kind, kind)
 
 
 def file_of(file: File) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from circuit_breaker.llm.adapting import Draft
 from circuit_breaker.llm.assembly import Assembly
-from circuit_breaker.llm.encoding import decoded, json_text
+from circuit_breaker.llm.encoding import decoded, decoded_piece, json_text
 from circuit_breaker.llm.failures import VendorFault, http_failure
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.parts import File, Image, Part, Text, Thinking, ToolCall, ToolResult
@@ -33,6 +33,15 @@ _KNOWN: Final = frozenset(
     "parallel_tool_calls temperature text tool_choice tools top_p truncation user reasoning store "
     "previous_response_id background".split()
 )
+
+
+_COUNTED: Final[Mapping[str, Any]] = {
+    "input_tokens": None,
+    "output_tokens": None,
+    "total_tokens": None,
+    "input_tokens_details": {"cached_tokens": None, "cache_write_tokens": None},
+    "output_tokens_details": {"reasoning_tokens": None},
+}
 
 
 class ResponsesDialect:
@@ -91,7 +100,8 @@ def _members(draft: Draft) -> dict[str, Any]:
 
 
 def _tool(tool: ToolDefinition, draft: Draft) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": "function", "name": draft.names.vendor(tool.name), "parameters": tool.parameters}
+    found: dict[str, Any] = {**tool.extra, "type": "function", "name": draft.names.vendor(tool.name)}
+    found["parameters"] = tool.parameters
     found["strict"] = False  # the interface would be strict if nothing were said
     if tool.strict:
         found["parameters"], found["strict"] = strict(tool.parameters, draft.lose, f"tools.{tool.name}", optional=False)
@@ -110,7 +120,9 @@ def _form(draft: Draft) -> dict[str, Any]:
     schema, is_strict = plan.sent or {}, form.strict
     if is_strict:
         schema, is_strict = strict(schema, draft.lose, "response_format.schema")
-    return {"type": "json_schema", "name": draft.names.vendor(form.name), "schema": schema, "strict": is_strict}
+    told = {"description": form.description} if form.description else {}
+    name = draft.names.vendor(form.name)
+    return {"type": "json_schema", "name": name, **told, "schema": schema, "strict": is_strict}
 
 
 def _items(message: ChatMessage, draft: Draft) -> list[dict[str, Any]]:
@@ -195,6 +207,7 @@ def _end(document: Any, assembly: Assembly) -> None:
     assembly.finish(_ENDINGS.get(reason, "other") if reason else "stop", reason or document.get("status") or "")
     if document.get("usage"):
         assembly.usage = _usage(document["usage"])
+        assembly.counted_beyond(_COUNTED, document["usage"])
     for name in document.keys() - _KNOWN:
         if document[name] is not None:
             assembly.extra[name] = document[name]
@@ -229,7 +242,7 @@ class ResponsesReader:
         """
         if not event.data.strip() or event.data.startswith(b"[DONE]"):
             return
-        told = decoded(event.data)
+        told = decoded_piece(event.data)
         kind = told.get("type") or event.event
         match kind:
             case "response.output_text.delta":

@@ -12,6 +12,7 @@ import attrs
 
 from circuit_breaker.errors import LLMError, ResponseInvalid
 from circuit_breaker.llm.assembly import Assembly
+from circuit_breaker.llm.metering import meter
 from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.providers.answers import (
     MISSHAPEN,
@@ -58,12 +59,13 @@ class Streaming:
 
     async def __aenter__(self) -> Events:
         opening = await self._prepare()
-        answer = await opening.exchange.__aenter__()
-        try:
-            self._opening, self._events = opening, await _begun(opening, answer)
-        except BaseException:
-            await opening.exchange.__aexit__()
-            raise
+        with meter().call():
+            answer = await opening.exchange.__aenter__()
+            try:
+                self._opening, self._events = opening, await _begun(opening, answer)
+            except BaseException:
+                await opening.exchange.__aexit__()
+                raise
         return self._events
 
     async def __aexit__(self, *_: object) -> None:

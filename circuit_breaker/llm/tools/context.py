@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +78,8 @@ class ToolContext:
         report: Told what tools say while they work.
         redact: Takes secrets out of what the model is to see; what looks like a key is taken out of errors in any case.
         limits: What a call may take.
+        work: What stays the same when the same work is done again, such as the idempotency key of an execution. Where
+            it is not given each run of a loop, and each call outside of one, is work of its own.
     """
 
     state: dict[str, Any] = attrs.field(factory=dict, repr=False)
@@ -86,12 +91,21 @@ class ToolContext:
     report: Callable[[ToolProgress], object] = attrs.field(default=_ignore, repr=False)
     redact: Callable[[str], str] = attrs.field(default=str, repr=False)
     limits: ToolLimits = ToolLimits()
+    work: str = attrs.field(default="", repr=False)
     next_tool: Tool | None = attrs.field(default=None, init=False)
 
     @property
     def call_id(self) -> str:
         """The id of the call; an empty text outside of one."""
         return self.call.id if self.call else ""
+
+    @property
+    def idempotency_key(self) -> str:
+        """A text of its own for this call, and the same when the call is made again after a crash or a retry.
+
+        Give it to whatever has effects, so that a payment is made once.
+        """
+        return hashlib.sha256(json.dumps([self.work, self.tool, self.call_id]).encode()).hexdigest()[:32]
 
     def progress(self, message: str = "", fraction: float | None = None) -> None:
         """Says what the tool does now, and how far it is, from 0 to 1."""
@@ -103,4 +117,5 @@ class ToolContext:
 
     def inside(self, call: ToolCall, tool: str, available: tuple[Tool, ...]) -> ToolContext:
         """The context of one call of a tool: it shares the state, and has a way on of its own."""
-        return attrs.evolve(self, call=call, tool=tool, available_tools=available)
+        work = self.work or uuid.uuid4().hex
+        return attrs.evolve(self, call=call, tool=tool, available_tools=available, work=work)

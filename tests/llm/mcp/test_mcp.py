@@ -8,13 +8,21 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+import traceback
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from circuit_breaker.errors import AddressRefused, ExtraMissing, ServiceFailed, ServiceUnavailable, ToolNotFound
+from circuit_breaker.errors import (
+    AddressRefused,
+    CircuitBreakerError,
+    ExtraMissing,
+    ServiceFailed,
+    ServiceUnavailable,
+    ToolNotFound,
+)
 from circuit_breaker.llm.mcp import Access, MCPToolset, _listed
 from circuit_breaker.llm.mcp_result import text_of
 from circuit_breaker.llm.parts import ToolCall
@@ -33,6 +41,8 @@ from mcp_types import (
     ResourceLink,
     TextResourceContents,
 )
+
+from circuit_breaker.llm import mcp_http
 
 SERVER = str(Path(__file__).parent / "server.py")
 COMMAND = [sys.executable, SERVER, "stdio"]
@@ -301,3 +311,126 @@ async def test_a_listing_without_end_is_refused():
 
     with pytest.raises(ServiceFailed, match="100 pages"):
         await _listed(SimpleNamespace(list_tools=list_tools))
+
+
+def offering(*tools, **more):
+    """A client of a server that says so of its tools."""
+
+    async def list_tools(**_):
+        return SimpleNamespace(tools=tools, next_cursor=None, **more)
+
+    return SimpleNamespace(list_tools=list_tools)
+
+
+def told(name, schema=None):
+    empty = {"type": "object", "properties": {}}
+    return SimpleNamespace(
+        name=name, title=None, description="x", annotations=None, input_schema=schema or empty, output_schema=None
+    )
+
+
+def connected(client, **options):
+    """A toolset over that client."""
+
+    @asynccontextmanager
+    async def connect():
+        yield client
+
+    return MCPToolset("liar", connect, Access(prefix=options.pop("prefix", "")), **{"seconds": 5.0, **options})
+
+
+async def test_more_tools_than_anybody_needs_are_refused():
+    """A list of tools without an end on one page is one error."""
+    with pytest.raises(ServiceFailed, match="more than 1000 tools"):
+        await _listed(offering(*map(told, map(str, range(1001)))))
+
+
+async def test_what_cannot_be_offered_is_left_out_with_the_reason():
+    """Two tools of one name, a name too long for its prefix and a huge schema do no harm to the others."""
+    huge = {"type": "object", "properties": {"a": {"type": "string", "description": "x" * 70_000}}}
+    lying = offering(told("a b"), told("a/b"), told("n" * 62), told("huge", huge), told("é" * 999), told("good"))
+    async with connected(lying, connecting=5.0, prefix="ops_") as mcp:
+        assert ("ops_a_b", "ops_good") == mcp.tools.names
+        assert ["a/b", "n" * 62, "huge", "é" * 64] == list(mcp.left_out)
+        assert "another tool 'a_b'" in mcp.left_out["a/b"]
+
+
+async def test_a_server_that_never_lists_its_tools_is_given_up():
+    """The time for connecting is that for the tools as well."""
+
+    async def list_tools(**_):
+        await asyncio.sleep(60)
+
+    with pytest.raises(ServiceUnavailable, match=r"longer than 0\.05 s to list"):
+        async with connected(SimpleNamespace(list_tools=list_tools), connecting=0.05):
+            raise AssertionError("it listed its tools")
+
+
+@pytest.mark.parametrize(
+    ("progress", "total", "fraction"),
+    [(1, 2, 0.5), (7, 2, 1.0), (-1, 2, 0.0), (1, 0, None), (1, None, None), (float("nan"), 1, None)],
+)
+async def test_progress_is_a_share_whatever_a_server_says(progress, total, fraction):
+    """K11: what is told of progress is from 0 to 1 or nothing, and short."""
+    seen = []
+
+    async def call_tool(name, arguments, _, tell):
+        await tell(progress, total, "x" * 5000)
+        return CallToolResult(content=[])
+
+    client = SimpleNamespace(call_tool=call_tool, list_tools=offering(told("work")).list_tools)
+    async with connected(client, connecting=5.0) as mcp:
+        await run_tool_call(call("work"), mcp.tools, ToolContext(report=seen.append))
+
+    assert [(fraction, 1000)] == [(one.fraction, len(one.message)) for one in seen]
+
+
+class Endless:
+    """An answer that does not end, of a media type."""
+
+    def __init__(self, kind, piece):
+        self.content_type, self.content, self._piece = kind, self, piece
+        self.sent = 0
+
+    async def iter_any(self):
+        while self.sent < 3 * mcp_http.MOST_BYTES:
+            self.sent += len(self._piece)
+            yield self._piece
+
+    def close(self):
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "piece", "refused"),
+    [
+        ("application/json", b" \n\n" * 100_000, True),
+        ("text/event-stream", b"data: " + b"x" * 300_000, True),
+        ("text/event-stream", b"data: x\n" * 50_000, True),
+        ("text/event-stream", b"data: x\n\n" * 50_000, False),
+    ],
+)
+async def test_an_answer_without_an_end_is_not_read_to_it(kind, piece, refused):
+    """A server that sends for ever fills no memory; a stream of many events may go on."""
+    response = Endless(kind, piece)
+
+    async def read():
+        async for _ in mcp_http._Body(response, AsyncExitStack()):
+            pass
+
+    if not refused:
+        return await read()
+    with pytest.raises(mcp_http.httpx2.ReadError, match="more than 16,777,216 bytes"):
+        await read()
+    assert response.sent <= mcp_http.MOST_BYTES + len(piece)
+    return None
+
+
+@pytest.mark.parametrize("url", ["https://bob:s3cr3t@tools.example.com/mcp?key=s3cr3t", "bob:s3cr3t@host/mcp"])
+async def test_a_password_in_an_address_is_in_no_error(url):
+    """An address with a password, even one that is none, is refused without showing it, and so are its causes."""
+    with pytest.raises(CircuitBreakerError) as wrong:
+        async with MCPToolset.http(url, connecting=2.0):
+            raise AssertionError("it was called")
+
+    assert "s3cr3t" not in "".join(traceback.format_exception(wrong.value))
