@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, Final
 
 import click
@@ -12,9 +13,11 @@ import click
 from circuit_breaker.executors.models.settings import KEYS
 from circuit_breaker.lazy import deferred
 from circuit_breaker.llm.parts import ToolCall
+from circuit_breaker.llm.profile import CAPABILITIES, ModelProfile, Price
 from circuit_breaker.llm.provider import Provider
 from circuit_breaker.llm.request import ChatCompletionRequest
-from circuit_breaker.llm.router import Access, LLMConfig, LLMRouter
+from circuit_breaker.llm.router import Access, Budget, LLMConfig, LLMRouter
+from circuit_breaker.storage import budgets
 from circuit_breaker.testing.models import ScriptedProvider
 
 __all__ = ["SCRIPTED", "VARIABLES", "router_of"]
@@ -36,11 +39,13 @@ _OLLAMA: Final = deferred(f"{_HOME}.ollama", "OllamaProvider")
 _SUM: Final = re.compile(r"[\d\s.()+*/-]*\d\s*[-+*/]\s*[\d\s.()+*/-]*\d[\d\s.()]*")
 
 
-def router_of(provider: str | None = None) -> LLMRouter:
+def router_of(provider: str | None = None, *, budget: Decimal | None = None, storage: str = "") -> LLMRouter:
     """A router over the providers that there are keys for, and over Ollama on this machine.
 
     Args:
         provider: The only one that is to be asked, or None.
+        budget: US dollars that may be spent in a month, or None for any number.
+        storage: Where what was spent is kept.
 
     Raises:
         click.UsageError: There is no such provider.
@@ -52,7 +57,9 @@ def router_of(provider: str | None = None) -> LLMRouter:
         hint = f"set {variable}" if variable else f"there are: {known}"
         raise click.UsageError(f"there is no provider '{provider}' ({hint})")
     chosen = [found[provider]] if provider is not None else list(found.values())
-    return LLMRouter(LLMConfig(providers=chosen, default_provider=chosen[0].name))
+    limits = [] if budget is None else [Budget("chat", dollars=budget)]
+    ledger = None if budget is None else budgets(storage)
+    return LLMRouter(LLMConfig(providers=chosen, default_provider=chosen[0].name, budgets=limits, ledger=ledger))
 
 
 def _accesses() -> Iterator[tuple[str, Access]]:
@@ -73,7 +80,8 @@ def _made(name: str, key: str) -> Provider:
 
 
 def _script() -> ScriptedProvider:
-    return ScriptedProvider(always=_answer, name=SCRIPTED)
+    free = Price(input=Decimal(0), output=Decimal(0), source="a script")
+    return ScriptedProvider(always=_answer, name=SCRIPTED, profile=ModelProfile(capabilities=CAPABILITIES, price=free))
 
 
 def _answer(request: ChatCompletionRequest) -> Any:

@@ -15,9 +15,9 @@ import attrs
 import yaml
 
 from circuit_breaker.errors import DocumentInvalid
+from circuit_breaker.source.json_text import read_json
 from circuit_breaker.source.located import DEEPEST, Faults, Located, Path, Place, Source
 from circuit_breaker.source.scalars import resolve
-from circuit_breaker.source.json_text import read_json
 from circuit_breaker.source.writing import write_source
 
 __all__ = ["Source", "read_source", "scan_source", "write_source"]

@@ -1,16 +1,20 @@
-"""Storage: the journals that keep cases, behind one function, :func:`connect`."""
+"""Storage: the journals that keep cases behind :func:`connect`, and the ledgers of budgets behind :func:`budgets`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from circuit_breaker.engine.ports import Journal
 from circuit_breaker.errors import StorageError, nearest
 from circuit_breaker.storage.address import Address
 
-__all__ = ["Address", "connect"]
+if TYPE_CHECKING:
+    from circuit_breaker.storage.sqlite_budgets import SqliteBudgets
+
+__all__ = ["Address", "budgets", "connect"]
 
 BACKENDS: Mapping[str, tuple[str, str]] = {
     "memory": ("circuit_breaker.storage.memory", "MemoryJournal"),
@@ -40,3 +44,24 @@ def connect(url: str | os.PathLike[str], *, tenant: str = "") -> Journal:
     module, name = BACKENDS[address.scheme]
     opener: Callable[[Address], Journal] = getattr(import_module(module), name).at
     return opener(address)
+
+
+def budgets(url: str | os.PathLike[str], *, tenant: str = "") -> SqliteBudgets:
+    """The ledger of budgets at a URL, for ``LLMConfig(ledger=budgets("sqlite:///work.db"), budgets=[...])``.
+
+    It may be the file of a journal: ``budgets`` takes what :func:`connect` takes. All processes that use the file share
+    what may be spent, and what was spent outlives them.
+
+    Args:
+        url: Where it lies: ``sqlite:///work.db``, or a path that ends in ``.db``.
+        tenant: For a ``{tenant}`` in the path.
+
+    Raises:
+        StorageError: No budgets can be kept there, or an option is wrong.
+    """
+    address = Address.parse(url, tenant=tenant)
+    if address.scheme != "sqlite":
+        raise StorageError(f"no budgets can be kept in '{address.scheme}:'", remedy="write e.g. sqlite:///work.db")
+    module = import_module("circuit_breaker.storage.sqlite_budgets")
+    ledger: SqliteBudgets = module.SqliteBudgets.at(address)
+    return ledger

@@ -1,7 +1,7 @@
 """Budgets in a SQLite file, shared by all processes that use it: what was spent, and what is reserved for how long.
 
 A reservation and its settlement are one transaction each, and those that wait at the same time share one. A process
-that is killed leaves its reservations behind; they end by themselves.
+that is killed leaves its reservations behind. They end by themselves, and count as spent until somebody settles them.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from pathlib import Path
 from typing import Any, Self
 
 from circuit_breaker.errors import StorageClosed
+from circuit_breaker.storage import sqlite_accounts as statements
+from circuit_breaker.storage.address import Address
+from circuit_breaker.storage.sqlite_accounts import Claim, Standing, Unsettled
 from circuit_breaker.storage.sqlite_faults import translation
 from circuit_breaker.storage.sqlite_schema import open_connection, prepare, roll_back
 
 __all__ = ["SqliteBudgets"]
 
 Work = Callable[[sqlite3.Connection], Any]
-Claim = tuple[str, Decimal | None, int | None]
-Standing = tuple[Decimal, int, Decimal, int]
 
 
 class SqliteBudgets:
     """A ledger of budgets in a SQLite file, which may be that of a journal; an async context manager.
 
-    It has the methods of ``circuit_breaker.llm.router.Ledger``.
+    It may be entered by several users of one event loop; the last one closes it. It has the methods of
+    ``circuit_breaker.llm.router.Ledger``.
 
     Args:
         path: The file; it is made when it does not exist.
@@ -39,15 +41,30 @@ class SqliteBudgets:
     def __init__(self, path: str | Path, *, busy_timeout: float = 5.0) -> None:
         self.path = Path(path)
         self._patience = busy_timeout
+        self._users = 0
+        self._opening = asyncio.Lock()
         self._connection: sqlite3.Connection | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._waiting: list[tuple[Work, asyncio.Future[Any]]] = []
         self._writing = False
 
+    @classmethod
+    def at(cls, address: Address) -> SqliteBudgets:
+        """The ledger at an address."""
+        address.check_options("busy_timeout")
+        return cls(address.file, busy_timeout=address.seconds("busy_timeout", 5.0))
+
     def __repr__(self) -> str:
         return f"SqliteBudgets({str(self.path)!r})"
 
     async def __aenter__(self) -> Self:
+        async with self._opening:
+            if not self._users:
+                await self._start()
+            self._users += 1
+        return self
+
+    async def _start(self) -> None:
         thread = ThreadPoolExecutor(1, "sqlite-budgets")
         try:
             self._connection = await asyncio.get_running_loop().run_in_executor(thread, self._open)
@@ -55,7 +72,6 @@ class SqliteBudgets:
             thread.shutdown(wait=False)
             raise
         self._thread = thread
-        return self
 
     def _open(self) -> sqlite3.Connection:
         prepare(self.path, busy_timeout=self._patience)
@@ -63,6 +79,9 @@ class SqliteBudgets:
             return open_connection(self.path, busy_timeout=self._patience, patience=self._patience)
 
     async def __aexit__(self, *exc: object) -> None:
+        self._users -= 1
+        if self._users:
+            return
         thread, self._thread = self._thread, None
         connection, self._connection = self._connection, None
         if thread is not None and connection is not None:
@@ -80,7 +99,7 @@ class SqliteBudgets:
             dollars: US dollars, as much in each account.
             tokens: Tokens, as many in each account.
             now: Seconds since 1970.
-            expires: When the reservation ends by itself.
+            expires: When the reservation ends by itself; what it holds counts as spent then.
 
         Returns:
             None; or, when nothing was reserved, the first account that has not enough left.
@@ -89,21 +108,31 @@ class SqliteBudgets:
             StorageError: The file cannot be written.
         """
         lacking: str | None = await self._do(
-            partial(_reserve, lease, tuple(claims), dollars=dollars, tokens=tokens, now=now, expires=expires)
+            partial(statements.reserve, lease, tuple(claims), dollars=dollars, tokens=tokens, now=now, expires=expires)
         )
         return lacking
 
     async def settle(self, lease: str, *, dollars: Decimal, tokens: int, now: float) -> None:
-        """Ends a reservation and counts what was really spent, also when the reservation has ended by itself."""
-        await self._do(partial(_settle, lease, dollars=dollars, tokens=tokens, now=now))
+        """Ends a reservation and counts what was really spent, once; also after the reservation has ended by itself."""
+        await self._do(partial(statements.settle, lease, dollars=dollars, tokens=tokens, now=now))
 
     async def renew(self, lease: str, *, expires: float) -> None:
         """Lets a reservation last longer."""
-        await self._do(partial(_renew, lease, expires=expires))
+        await self._do(partial(statements.renew, lease, expires=expires))
 
     async def standing(self, account: str, *, now: float) -> Standing:
         """US dollars and tokens spent in an account, then US dollars and tokens reserved."""
-        found: Standing = await self._do(partial(_standing, account, now=now))
+        found: Standing = await self._do(partial(statements.standing, account, now=now))
+        return found
+
+    async def unsettled(self, *, now: float) -> list[Unsettled]:
+        """The leases that ended by themselves, with their accounts and what counts as spent; each may be settled."""
+        found: list[Unsettled] = await self._do(partial(statements.unsettled, now=now))
+        return found
+
+    async def accounts(self, *, now: float) -> dict[str, Standing]:
+        """How all accounts stand, by name."""
+        found: dict[str, Standing] = await self._do(partial(statements.accounts, now=now))
         return found
 
     async def _do(self, work: Work) -> Any:
@@ -160,90 +189,3 @@ class SqliteBudgets:
                 roll_back(connection)
                 raise
         return answers
-
-
-def _reserve(
-    lease: str,
-    claims: Sequence[Claim],
-    connection: sqlite3.Connection,
-    *,
-    dollars: Decimal,
-    tokens: int,
-    now: float,
-    expires: float,
-) -> str | None:
-    _lapse(connection, now)
-    for account, most_dollars, most_tokens in claims:
-        spent, used, held, held_tokens = _account(connection, account)
-        if most_dollars is not None and spent + held + dollars > most_dollars:
-            return account
-        if most_tokens is not None and used + held_tokens + tokens > most_tokens:
-            return account
-    for account, _, _ in claims:
-        _add(connection, account, held=dollars, held_tokens=tokens)
-        connection.execute(
-            "INSERT INTO budget_leases VALUES (?, ?, ?, ?, ?)", (lease, account, f"{dollars:f}", tokens, expires)
-        )
-    return None
-
-
-def _settle(lease: str, connection: sqlite3.Connection, *, dollars: Decimal, tokens: int, now: float) -> None:
-    _lapse(connection, now)
-    rows = connection.execute(
-        "DELETE FROM budget_leases WHERE lease = ? RETURNING account, dollars, tokens, expires", (lease,)
-    ).fetchall()
-    for account, held, held_tokens, expires in rows:
-        lasts = expires is not None
-        _add(
-            connection,
-            account,
-            spent=dollars,
-            tokens=tokens,
-            held=-Decimal(held) if lasts else Decimal(0),
-            held_tokens=-held_tokens if lasts else 0,
-        )
-
-
-def _renew(lease: str, connection: sqlite3.Connection, *, expires: float) -> None:
-    connection.execute("UPDATE budget_leases SET expires = ? WHERE lease = ? AND expires IS NOT NULL", (expires, lease))
-
-
-def _standing(account: str, connection: sqlite3.Connection, *, now: float) -> Standing:
-    _lapse(connection, now)
-    return _account(connection, account)
-
-
-def _account(connection: sqlite3.Connection, account: str) -> Standing:
-    row = connection.execute(
-        "SELECT dollars, tokens, held_dollars, held_tokens FROM budget_accounts WHERE account = ?", (account,)
-    ).fetchone()
-    if row is None:
-        return (Decimal(0), 0, Decimal(0), 0)
-    return (Decimal(row[0]), row[1], Decimal(row[2]), row[3])
-
-
-def _add(
-    connection: sqlite3.Connection,
-    account: str,
-    *,
-    spent: Decimal = Decimal(0),
-    tokens: int = 0,
-    held: Decimal,
-    held_tokens: int,
-) -> None:
-    """Adds to what an account has spent and holds."""
-    dollars, used, reserved, reserved_tokens = _account(connection, account)
-    connection.execute(
-        "INSERT OR REPLACE INTO budget_accounts VALUES (?, ?, ?, ?, ?)",
-        (account, f"{dollars + spent:f}", used + tokens, f"{reserved + held:f}", reserved_tokens + held_tokens),
-    )
-
-
-def _lapse(connection: sqlite3.Connection, now: float) -> None:
-    """Gives back what leases hold whose time is over; they stay known, for what they spent may still be told."""
-    rows = connection.execute(
-        "SELECT lease, account, dollars, tokens FROM budget_leases WHERE expires <= ?", (now,)
-    ).fetchall()
-    for lease, account, dollars, tokens in rows:
-        _add(connection, account, held=-Decimal(dollars), held_tokens=-tokens)
-        connection.execute("UPDATE budget_leases SET expires = NULL WHERE lease = ? AND account = ?", (lease, account))

@@ -213,18 +213,6 @@ async def test_reservations_of_long_calls_last_on():
     assert (0, 0, 0, 0) == await ledger.standing(account, now=now)
 
 
-async def test_a_lease_ends_by_itself_and_can_still_be_settled():
-    """Pain 71: a reservation whose time is over is given back; what it spent is counted all the same, once."""
-    ledger, claims = MemoryLedger(), [("a", Decimal(10), 100)]
-    await ledger.reserve("l", claims, dollars=Decimal(9), tokens=90, now=0.0, expires=60.0)
-    assert "a" == await ledger.reserve("m", claims, dollars=Decimal(2), tokens=1, now=1.0, expires=61.0)
-    assert (0, 0, 0, 0) == await ledger.standing("a", now=60.0)
-    for _ in range(2):
-        await ledger.settle("l", dollars=Decimal(3), tokens=30, now=61.0)
-
-    assert (3, 30, 0, 0) == await ledger.standing("a", now=62.0)
-
-
 @pytest.mark.parametrize(
     "extra", [{"max_completion_tokens": 50_000}, {"n": 900}, {"generationConfig": {"maxOutputTokens": 50_000}}]
 )

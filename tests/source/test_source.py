@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuit_breaker.errors import DataInvalid, DocumentInvalid
-from circuit_breaker.workflow import source
-from circuit_breaker.workflow.source import read_source, write_source
+from circuit_breaker.source import reading as source
+from circuit_breaker.source.reading import read_source, write_source
 
 AWKWARD = st.sampled_from(
     ["no", "on", "012", "1:30", "null", "~", "<<", "---", "...", "=", "a: b", "a #b", "x\n", "x\n\n", " x\ny", "\n"]

@@ -16,7 +16,7 @@ from circuit_breaker.errors import StorageClosed, StorageError, StorageForeign
 from circuit_breaker.llm.router import Budget, MemoryLedger
 from circuit_breaker.llm.router.needs import Needs
 from circuit_breaker.llm.router.purse import Caller, Purse
-from circuit_breaker.storage import connect
+from circuit_breaker.storage import budgets, connect
 from circuit_breaker.storage.sqlite_budgets import SqliteBudgets
 from tests.llm.routing import Provider, Time, asking, routed
 
@@ -84,16 +84,22 @@ async def test_it_settles_what_was_spent(ledger):
     assert (Decimal("0.100000000000000000007"), 3, 0, 0) == await ledger.standing("a", now=1)
 
 
-async def test_a_lease_ends_by_itself(ledger):
-    """Pain 71: a reservation lasts as long as it says or is renewed for, and may be settled afterwards."""
+async def test_a_lease_that_ends_by_itself_counts_as_spent(ledger):
+    """Pain 71: a reservation lasts as long as it says or is renewed for; then what it holds counts as spent, for
+    whoever died may have spent it, until somebody settles it with what it really was, once.
+    """
     await ledger.reserve("l", [("a", Decimal(1), None)], dollars=ONE, tokens=5, now=0, expires=60)
     await ledger.renew("l", expires=120)
     assert (0, 0, 1, 5) == await ledger.standing("a", now=119)
-    assert (0, 0, 0, 0) == await ledger.standing("a", now=120)
+    assert [] == await ledger.unsettled(now=119)
+    assert (1, 5, 0, 0) == await ledger.standing("a", now=120)
     await ledger.renew("l", expires=180)
-    await ledger.settle("l", dollars=Decimal("0.5"), tokens=2, now=130)
+    assert [("l", "a", 1, 5)] == await ledger.unsettled(now=121)
+    for _ in range(2):
+        await ledger.settle("l", dollars=Decimal("0.5"), tokens=2, now=130)
 
     assert (Decimal("0.5"), 2, 0, 0) == await ledger.standing("a", now=130)
+    assert [] == await ledger.unsettled(now=130)
 
 
 async def test_many_at_once_do_not_overshoot(ledger):
@@ -133,7 +139,7 @@ async def test_what_is_wrong_with_the_file_is_told(tmp_path):
 
 
 async def test_a_cancelled_reservation_is_carried_out(tmp_path):
-    """Pain 71: who is cancelled while the file is written leaves a lease that ends by itself, and disturbs nobody."""
+    """Pain 71: who is cancelled while the file is written leaves a lease that may be settled, and disturbs nobody."""
     async with SqliteBudgets(tmp_path / "work.db") as ledger:
         async with asyncio.TaskGroup() as group:
             gone = group.create_task(
@@ -143,6 +149,7 @@ async def test_a_cancelled_reservation_is_carried_out(tmp_path):
             gone.cancel()
             kept = group.create_task(ledger.standing("a", now=0))
         assert (0, 0, 1, 5) == kept.result()
+        await ledger.settle("l", dollars=Decimal(0), tokens=0, now=1)
         assert (0, 0, 0, 0) == await ledger.standing("a", now=60)
 
 
@@ -172,9 +179,9 @@ async def test_one_fault_is_told_to_all_who_share_the_transaction(tmp_path):
 
 
 @pytest.mark.crash
-def test_a_kill_leaves_nothing_overspent_and_nothing_reserved_for_good(tmp_path):
+def test_a_kill_leaves_nothing_overspent(tmp_path):
     """Pain 71: killed in the middle of its calls, a process has told no call paid that is not counted, has not spent
-    more than the budget, and what it held comes back.
+    more than the budget, and what it held counts as spent.
     """
     path = tmp_path / "work.db"
     child = subprocess.Popen(
@@ -189,8 +196,21 @@ def test_a_kill_leaves_nothing_overspent_and_nothing_reserved_for_good(tmp_path)
         async with SqliteBudgets(path) as ledger:
             return await ledger.standing("all | total", now=time.time() + seconds)
 
-    dollars, tokens, held, _ = asyncio.run(look(0))
+    dollars, tokens, held, held_tokens = asyncio.run(look(0))
     paid = told.count("paid\n")
     assert dollars + held <= Decimal("0.02")
     assert 100 * paid <= tokens <= 100 * (paid + 20)
-    assert (dollars, tokens, 0, 0) == asyncio.run(look(3600))
+    assert (dollars + held, tokens + held_tokens, 0, 0) == asyncio.run(look(3600))
+
+
+async def test_a_url_leads_to_it(tmp_path):
+    """Pain 71: budgets are had by the URL that a journal is had by; what keeps none is told."""
+    path = tmp_path / "work.db"
+    async with budgets(f"sqlite:///{path}") as ledger, ledger:
+        await ledger.reserve("l", [("a", Decimal(1), None)], dollars=ONE, tokens=5, now=0, expires=60)
+    async with budgets(path) as ledger:
+        assert {"a": (0, 0, 1, 5)} == await ledger.accounts(now=1)
+    with pytest.raises(StorageError, match="no budgets can be kept in 'memory:'"):
+        budgets("memory://")
+    with pytest.raises(StorageError, match="no option 'sync'"):
+        budgets(f"sqlite:///{path}?sync=1")

@@ -11,8 +11,9 @@ import attrs
 import click
 from rich.table import Table
 
+from circuit_breaker.cli.commands.budgeting import Dollars
 from circuit_breaker.cli.conversation import Conversation, Talk
-from circuit_breaker.cli.options import output_options
+from circuit_breaker.cli.options import output_options, storage_option
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.providers import SCRIPTED, VARIABLES, router_of
 from circuit_breaker.cli.stopping import complete
@@ -52,6 +53,8 @@ _PROVIDER = f"Who is asked: openai, anthropic, google, ollama, or {SCRIPTED}, wh
 )
 @click.option("--memory-tokens", default=8000, show_default=True, type=click.IntRange(min=1), help="Most tokens of it.")
 @click.option("--temperature", type=click.FloatRange(0.0, 2.0), help="From 0, the likeliest answer, to 2.")
+@click.option("--budget", type=Dollars(), metavar="USD", help="What all chats of a month may cost.")
+@storage_option
 @output_options
 @click.pass_obj
 def chat(output: Output, /, text: str | None, *, tools: str, folder: Path | None, **options: Any) -> None:

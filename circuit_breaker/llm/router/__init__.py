@@ -8,6 +8,7 @@ from circuit_breaker.lazy import lazily
 
 if TYPE_CHECKING:
     from circuit_breaker.llm.router.access import Access
+    from circuit_breaker.llm.router.batches import Batches, BatchTicket
     from circuit_breaker.llm.router.batching import BatchProvider
     from circuit_breaker.llm.router.budget import Budget, Ledger, MemoryLedger
     from circuit_breaker.llm.router.circuit import CircuitChanged, CircuitPolicy
@@ -31,6 +32,8 @@ __all__ = [
     "Access",
     "Attempt",
     "BatchProvider",
+    "BatchTicket",
+    "Batches",
     "Batching",
     "Budget",
     "BudgetStanding",
@@ -57,6 +60,7 @@ __getattr__ = lazily(
     __name__,
     {
         "access": ("Access",),
+        "batches": ("BatchTicket", "Batches"),
         "batching": ("BatchProvider",),
         "budget": ("Budget", "Ledger", "MemoryLedger"),
         "circuit": ("CircuitChanged", "CircuitPolicy"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 
 from circuit_breaker.errors import Fault
@@ -24,6 +26,7 @@ class Access:
         priority: The lowest comes first, for the strategy ``priority``.
         models: The models that it serves, as far as you want to say: names, or beginnings that end in ``*``.
         max_concurrent: The most calls at once, or None; others wait, or go elsewhere.
+        max_wait: Seconds that a call waits for a place among them; then the next provider is asked.
     """
 
     provider: Provider
@@ -33,6 +36,7 @@ class Access:
     priority: int = attrs.field(kw_only=True, default=0)
     models: tuple[str, ...] = attrs.field(kw_only=True, default=(), converter=texts_of)
     max_concurrent: int | None = attrs.field(kw_only=True, default=None)
+    max_wait: float = attrs.field(kw_only=True, default=30.0)
 
     @property
     def label(self) -> str:
@@ -59,4 +63,6 @@ class Access:
             found.append(Fault(f"{place}.weight", f"{self.weight!r} is not above 0", "give a share, such as 1"))
         if self.max_concurrent is not None and self.max_concurrent < 1:
             found.append(Fault(f"{place}.max_concurrent", f"{self.max_concurrent!r} is below 1", "give 1 or more"))
+        if not 0 <= self.max_wait < math.inf:
+            found.append(Fault(f"{place}.max_wait", f"{self.max_wait!r} is no time", "give seconds, such as 30"))
         return found

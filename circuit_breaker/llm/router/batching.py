@@ -52,7 +52,7 @@ async def answered_together(calls: Sequence[Call]) -> list[ChatCompletionRespons
     if not asked:
         return None
     try:
-        with at_provider(asked[0].route, asked[0].number):
+        with at_provider(asked[0]):
             found = await _all_answers(lane.provider, [trial.request for trial in asked])
     except BaseException as error:
         for trial in asked:

@@ -1,7 +1,8 @@
 """Budgets: what may be spent in a time, by whom. What a call could cost at most is reserved before it is made.
 
-A reservation is a lease: it ends by itself when whoever took it died. So many calls at once cannot spend more than the
-budget has, and a process that is killed takes nothing away for good.
+A reservation is a lease, which whoever took it renews. So many calls at once cannot spend more than the budget has.
+When a process is killed nobody knows what its calls took: its leases end by themselves, and from then on what they held
+counts as spent, until it is settled with what was really spent.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import attrs
 from circuit_breaker.errors import Fault
 from circuit_breaker.llm.several import texts_of
 
-__all__ = ["Budget", "Claim", "Ledger", "MemoryLedger", "Period", "Standing"]
+__all__ = ["Budget", "Claim", "Ledger", "MemoryLedger", "Period", "Standing", "Unsettled"]
 
 Period = Literal["hour", "day", "week", "month", "total"]
 PERIODS: Final = get_args(Period)
@@ -27,6 +28,9 @@ Claim = tuple[str, Decimal | None, int | None]
 
 Standing = tuple[Decimal, int, Decimal, int]
 """How an account stands: US dollars and tokens spent, then US dollars and tokens reserved."""
+
+Unsettled = tuple[str, str, Decimal, int]
+"""A lease that ended by itself: its name, its account, and the US dollars and tokens that count as spent."""
 
 
 def _decimal(value: Decimal | str | int | None) -> Decimal | None:
@@ -119,7 +123,7 @@ class Ledger(Protocol):
             dollars: US dollars, as much in each account.
             tokens: Tokens, as many in each account.
             now: The time.
-            expires: When the reservation ends by itself.
+            expires: When the reservation ends by itself; what it holds counts as spent then.
 
         Returns:
             None; or, when nothing was reserved, the first account that has not enough left.
@@ -127,7 +131,7 @@ class Ledger(Protocol):
         ...
 
     async def settle(self, lease: str, *, dollars: Decimal, tokens: int, now: float) -> None:
-        """Ends a reservation and counts what was really spent, also when the reservation has ended by itself."""
+        """Ends a reservation and counts what was really spent, once; also after the reservation has ended by itself."""
         ...
 
     async def renew(self, lease: str, *, expires: float) -> None:
@@ -136,6 +140,10 @@ class Ledger(Protocol):
 
     async def standing(self, account: str, *, now: float) -> Standing:
         """How an account stands; one that nobody has used yet has spent nothing."""
+        ...
+
+    async def unsettled(self, *, now: float) -> list[Unsettled]:
+        """The leases that ended by themselves; each may still be settled."""
         ...
 
 
@@ -153,6 +161,12 @@ class _Account:
         self.held_dollars += dollars
         self.held_tokens += tokens
 
+    def count(self, lease: _Lease) -> None:
+        """What a lease holds is spent from now on."""
+        self.hold(-lease.dollars, -lease.tokens)
+        self.dollars += lease.dollars
+        self.tokens += lease.tokens
+
 
 @attrs.define(eq=False)
 class _Lease:
@@ -164,7 +178,10 @@ class _Lease:
 
 
 class MemoryLedger:
-    """A :class:`Ledger` that lasts as long as the process."""
+    """A :class:`Ledger` that lasts as long as the process: each start, and each further process, has all budgets anew.
+
+    Where that must not be, use :func:`circuit_breaker.storage.budgets`.
+    """
 
     def __init__(self) -> None:
         self._accounts: dict[str, _Account] = {}
@@ -196,9 +213,9 @@ class MemoryLedger:
         for name in held.accounts:
             account = self._accounts[name]
             if not held.lapsed:
-                account.hold(-held.dollars, -held.tokens)
-            account.dollars += dollars
-            account.tokens += tokens
+                account.count(held)
+            account.dollars += dollars - held.dollars
+            account.tokens += tokens - held.tokens
 
     async def renew(self, lease: str, *, expires: float) -> None:
         """Lets a reservation last longer; see :class:`Ledger`."""
@@ -211,14 +228,20 @@ class MemoryLedger:
         found = self._accounts.get(account, _Account())
         return (found.dollars, found.tokens, found.held_dollars, found.held_tokens)
 
+    async def unsettled(self, *, now: float) -> list[Unsettled]:
+        """The leases that ended by themselves; see :class:`Ledger`."""
+        self._lapse(now)
+        ended = [(lease, held) for lease, held in self._leases.items() if held.lapsed]
+        return [(lease, name, held.dollars, held.tokens) for lease, held in ended for name in held.accounts]
+
     def _lapse(self, now: float) -> None:
-        """Ends the reservations whose time is over; they stay known, for what they spent may still be told."""
+        """Ends the reservations whose time is over, and counts what they held."""
         if now < self._sweep_at:
             return
         for held in self._leases.values():
             if not held.lapsed and held.expires <= now:
                 held.lapsed = True
                 for name in held.accounts:
-                    self._accounts[name].hold(-held.dollars, -held.tokens)
+                    self._accounts[name].count(held)
         lasting = (held.expires for held in self._leases.values() if not held.lapsed)
         self._sweep_at = min(lasting, default=float("inf"))

@@ -11,7 +11,7 @@ import attrs
 from circuit_breaker.errors import DefinitionError, Fault, nearest
 from circuit_breaker.llm.provider import Provider
 from circuit_breaker.llm.router.access import Access
-from circuit_breaker.llm.router.budget import Budget
+from circuit_breaker.llm.router.budget import Budget, Ledger
 from circuit_breaker.llm.router.circuit import CircuitPolicy
 from circuit_breaker.llm.router.strategy import STRATEGIES
 from circuit_breaker.llm.router.virtual import VirtualModel
@@ -157,6 +157,8 @@ class LLMConfig:
         hedging: Whether a second provider is asked when the first is slow.
         cache: Whether answers are kept.
         budgets: What may be spent.
+        ledger: Where that is kept, such as ``circuit_breaker.storage.budgets("sqlite:///work.db")``; the router opens
+            and closes it. By default in memory: each process, and each start, has all budgets anew.
         batching: Whether texts to be embedded are put together.
         probing: Whether providers are asked now and then how they are.
     """
@@ -172,6 +174,7 @@ class LLMConfig:
     hedging: Hedging | None = None
     cache: CachePolicy | None = None
     budgets: tuple[Budget, ...] = attrs.field(default=(), converter=_budgets)
+    ledger: Ledger | None = None
     batching: Batching | None = None
     probing: Probing | None = None
 

@@ -76,6 +76,15 @@ class Desk:
         self._rotation.advance(request.model)
         return Call(plan, caller, self._purse, self._now, embeds=embeds)
 
+    async def completion(self, request: ChatCompletionRequest, caller: Caller) -> ChatCompletionResponse:
+        """The answer, kept or new.
+
+        Raises:
+            LLMError: It cannot be had.
+        """
+        call = await self.call(request, caller)
+        return self.kept(call) or await self.answer(call)
+
     async def answer(self, call: Call) -> ChatCompletionResponse:
         """The answer of the first route that gives one.
 
@@ -149,8 +158,8 @@ class Desk:
                 await self._sleep(wait)
             try:
                 return await ask(call, tour, route)
-            except NoPlace:
-                tour.passed()
+            except NoPlace as full:
+                tour.passed(full.error)
             except LLMError as error:
                 tour.failed(route, error)
 
@@ -158,9 +167,9 @@ class Desk:
         """The answer of a route, or of one that is asked beside it because it takes long."""
         delay = delay_of(self._config.hedging, route, streamed=False)
         if delay is None or not tour.has_more:
-            return await _completed(call, route)
+            return await _completed(call, tour, route)
         async with asyncio.TaskGroup() as group:
-            runners = await race(group, route, partial(_completed, call), spare=tour.spare, delay=delay)
+            runners = await race(group, route, partial(_completed, call, tour), spare=tour.spare, delay=delay)
         response = settled(runners, tour)
         others = (attempt for attempt in call.attempts if attempt not in response.attempts)
         together = sorted((*others, *response.attempts), key=_number)
@@ -176,16 +185,16 @@ def _place(call: Call, provider: str, model: str) -> str:
     return fingerprint(call.request, tenant=call.caller.tenant, provider=provider, model=model)
 
 
-async def _completed(call: Call, route: Route) -> ChatCompletionResponse:
-    async with Trial(call, route) as trial:
-        with at_provider(route, trial.number):
+async def _completed(call: Call, tour: Tour, route: Route) -> ChatCompletionResponse:
+    async with Trial(call, route, others=tour.has_more) as trial:
+        with at_provider(trial):
             response = await route.lane.provider.complete(trial.request)
         return trial.answered(response)
 
 
-async def _embedded(texts: Sequence[str], call: Call, _: Tour, route: Route) -> Embeddings:
-    async with Trial(call, route) as trial:
-        with at_provider(route, trial.number):
+async def _embedded(texts: Sequence[str], call: Call, tour: Tour, route: Route) -> Embeddings:
+    async with Trial(call, route, others=tour.has_more) as trial:
+        with at_provider(trial):
             found = await route.lane.provider.embed(texts, model=route.model)
         trial.spent(found.usage)
         return found

@@ -81,9 +81,11 @@ class Tour:
                 return route
         return None
 
-    def passed(self) -> None:
-        """Who was to be asked has no place for another probe; it does not count."""
+    def passed(self, error: LLMError | None = None) -> None:
+        """Who was to be asked takes no call now; it does not count, but what is to be told of it is noted."""
         self._asked -= 1
+        if error is not None:
+            self.errors.append(error)
 
     def failed(self, route: Route, error: LLMError) -> None:
         """Notes an error, and what it means for the next."""

@@ -108,10 +108,21 @@ class Lane:
         if not self.active:
             self._idle.set()
 
-    async def place(self) -> None:
-        """Waits for a place among the calls that the access takes at once; :meth:`leave` gives it back."""
-        if self._places is not None:
-            await self._places.acquire()
+    async def place(self, seconds: float) -> bool:
+        """Whether there is a place among the calls that the access takes at once; :meth:`leave` gives it back.
+
+        Args:
+            seconds: The most to wait for it.
+        """
+        if self._places is None or not self._places.locked():
+            return self._places is None or await self._places.acquire()
+        if seconds <= 0:
+            return False
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._places.acquire()
+        except TimeoutError:
+            return False
 
     def leave(self) -> None:
         """Gives a place back."""

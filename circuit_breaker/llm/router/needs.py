@@ -15,7 +15,7 @@ from circuit_breaker.llm.patience import PATIENCE
 from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.request import ChatCompletionRequest
 
-__all__ = ["Needs", "most_answer", "needs_of"]
+__all__ = ["BYTES_A_TOKEN", "Needs", "most_answer", "needs_of", "size_of"]
 
 BYTES_A_TOKEN = 4
 IMAGE_TOKENS = 5_000
@@ -44,6 +44,7 @@ class Needs:
         messages: How many messages.
         answer: The most tokens of all answers together, or None where the request does not say.
         formed: Whether the answer must have a form; a provider may then ask for it again until it has.
+        repairs: How often it may.
     """
 
     capabilities: frozenset[str] = frozenset()
@@ -52,6 +53,7 @@ class Needs:
     messages: int = 0
     answer: int | None = None
     formed: bool = False
+    repairs: int = PATIENCE.repairs
 
     @property
     def likely_tokens(self) -> int:
@@ -63,15 +65,17 @@ class Needs:
         """The most tokens that it can take: no vocabulary makes more than one of a byte."""
         return self.size + self.messages * MESSAGE_TOKENS + self.images * IMAGE_TOKENS
 
-    def worst(self, answer: int) -> tuple[int, int]:
+    def worst(self, answer: int, *, rounds: int | None = None) -> tuple[int, int]:
         """The most tokens of input and of output that a call can take, whose answers have at most so many.
 
         An answer that has not the form that was asked for is shown to the model with what is wrong about it.
+
+        Args:
+            answer: The most tokens of an answer.
+            rounds: How often it is asked for; as often as it may be unless given.
         """
-        if not self.formed:
-            return self.most_tokens, answer
-        rounds = 1 + PATIENCE.repairs
-        shown = PATIENCE.repairs * rounds // 2 * (answer + COMPLAINT_TOKENS)
+        rounds = min(rounds or 1 + self.repairs, 1 + self.repairs) if self.formed else 1
+        shown = rounds * (rounds - 1) // 2 * (answer + COMPLAINT_TOKENS)
         return rounds * self.most_tokens + shown, rounds * answer
 
     def missing(self, profile: ModelProfile) -> str:
@@ -91,7 +95,7 @@ def needs_of(request: ChatCompletionRequest) -> Needs:
         len(tool.name) + len(tool.description) + _json_size(tool.parameters) + MESSAGE_TOKENS for tool in request.tools
     )
     form = request.response_format
-    schema = _json_size(form.schema) if form is not None and form.schema else 0
+    schema = _json_size(form.schema) + 2 * size_of(form.description) if form is not None and form.schema else 0
     return Needs(
         capabilities=_capabilities(request),
         size=sum(sizes) + 2 * tools + schema,
@@ -119,12 +123,7 @@ def _told(extra: Mapping[str, Any], names: frozenset[str]) -> list[int]:
 
 
 def _capabilities(request: ChatCompletionRequest) -> frozenset[str]:
-    found = {
-        {Image: "images", File: "files"}[type(part)]
-        for message in request.messages
-        for part in message.parts
-        if isinstance(part, (Image, File))
-    }
+    found = {part.ability for message in request.messages for part in message.parts if isinstance(part, (Image, File))}
     if request.tools:
         found.add("tools")
     if request.response_format is not None and request.response_format.kind != "text":
@@ -141,17 +140,18 @@ def _size(message: ChatMessage) -> int:
 def _part_size(part: object) -> int:
     match part:
         case Text(text=text) | Thinking(text=text):
-            return _bytes(text)
+            return size_of(text)
         case ToolResult(content=content, name=name):
-            return _bytes(content) + len(name)
+            return size_of(content) + len(name)
         case ToolCall(arguments=arguments, name=name):
-            return _bytes(arguments) + _bytes(name)
+            return size_of(arguments) + size_of(name)
         case File(data=str(data)):
             return len(data)
     return 0
 
 
-def _bytes(text: str) -> int:
+def size_of(text: str) -> int:
+    """The bytes of a text."""
     return len(text) if text.isascii() else len(text.encode(errors="replace"))
 
 

@@ -207,8 +207,8 @@ class Relay:
                 await self._sleep(wait)
             try:
                 return await self._opened(route, request)
-            except NoPlace:
-                self._tour.passed()
+            except NoPlace as full:
+                self._tour.passed(full.error)
             except LLMError as error:
                 self._tour.failed(route, error)
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
-from functools import partial
 from typing import Self
 
 import attrs
 
-from circuit_breaker.errors import DefaultProviderNotFound, LLMError, RequestRefused, nearest
-from circuit_breaker.llm.chunks import ChatCompletionChunk, ChunkWriter
-from circuit_breaker.llm.provider import Embeddings, EventStream, Provider, ProviderHealth
+from circuit_breaker.errors import DefaultProviderNotFound, nearest
+from circuit_breaker.llm.provider import Provider, ProviderHealth
 from circuit_breaker.llm.request import ChatCompletionRequest
-from circuit_breaker.llm.response import ChatCompletionResponse
 from circuit_breaker.llm.router.access import Access
-from circuit_breaker.llm.router.batching import Batcher
+from circuit_breaker.llm.router.asking import Asking
+from circuit_breaker.llm.router.batches import Batches
 from circuit_breaker.llm.router.budget import Ledger, MemoryLedger
+from circuit_breaker.llm.router.bulk import Bulk
 from circuit_breaker.llm.router.circuit import CircuitChanged
 from circuit_breaker.llm.router.config import LLMConfig, Probing
 from circuit_breaker.llm.router.desk import Desk
@@ -28,22 +27,21 @@ from circuit_breaker.llm.router.lane import CircuitStatus
 from circuit_breaker.llm.router.lanes import Lanes
 from circuit_breaker.llm.router.planning import Planner
 from circuit_breaker.llm.router.purse import BudgetStanding, Caller, Purse
-from circuit_breaker.llm.router.relay import Replay
 from circuit_breaker.llm.router.resolution import Resolver
 from circuit_breaker.llm.router.route import Explanation
 from circuit_breaker.llm.router.strategy import Rotation
+from circuit_breaker.llm.router.upkeep import own_tasks
 from circuit_breaker.llm.router.virtual import VirtualModel, VirtualModels
-from circuit_breaker.llm.stream import StreamFailed
 
 __all__ = ["LLMRouter"]
 
 
-class LLMRouter:
+class LLMRouter(Asking):
     """Chooses a provider for each request; an async context manager that owns the providers and what watches them.
 
     Args:
         config: Providers, and how to choose among them.
-        ledger: Where budgets are kept; in memory unless given.
+        ledger: Where budgets are kept, unless the configuration says so; in memory by default.
         told: Called when a circuit changes.
         now: The time in seconds, which never goes back.
         wall: The time of day, in UTC.
@@ -74,10 +72,11 @@ class LLMRouter:
         balancing = config.load_balancing
         rotation = Rotation(random.Random(balancing.seed))  # noqa: S311 - who answers is no secret
         self._planner = Planner(self._resolver, config.failover, balancing.strategy, rotation)
-        self._purse = Purse(config.budgets, ledger or MemoryLedger(), wall=wall)
-        self._desk = Desk(config, planner=self._planner, rotation=rotation, purse=self._purse, now=now, sleep=sleep)
-        self._batchers: dict[tuple[str, Caller], Batcher] = {}
-        self._group: asyncio.TaskGroup | None = None
+        self._ledger: Ledger = ledger or config.ledger or MemoryLedger()
+        self._purse = Purse(config.budgets, self._ledger, wall=wall)
+        desk = Desk(config, planner=self._planner, rotation=rotation, purse=self._purse, now=now, sleep=sleep)
+        bulk = Bulk(desk, config.batching)
+        super().__init__(desk, bulk, Batches(self._lanes, self._planner, self._purse, sleep=sleep))
         self._stack = AsyncExitStack()
 
     def __repr__(self) -> str:
@@ -88,19 +87,19 @@ class LLMRouter:
             self._check_default(self._resolver.default_provider)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._lanes)
-            self._group = await stack.enter_async_context(_tasks())
+            if isinstance(self._ledger, AbstractAsyncContextManager):
+                await stack.enter_async_context(self._ledger)
+            group = await stack.enter_async_context(own_tasks())
             if self._purse.budgets:
-                self._group.create_task(self._purse.keep())
+                group.create_task(self._purse.keep())
             if self._config.probing is not None:
-                self._group.create_task(self._lanes.probe(self._config.probing))
+                group.create_task(self._lanes.probe(self._config.probing))
+            self._bulk.open(group)
+            stack.callback(self._bulk.close)
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self._group = None
-        for batcher in self._batchers.values():
-            batcher.close()
-        self._batchers.clear()
         await self._stack.aclose()
 
     # Providers
@@ -189,117 +188,6 @@ class LLMRouter:
         """
         return self._planner.explain(request, tenant=tenant)
 
-    # Requests
-
-    async def chat_completion(
-        self, request: ChatCompletionRequest, *, tenant: str = "", key: str = ""
-    ) -> ChatCompletionResponse:
-        """The answer to a request, from whoever could give it; its ``attempts`` say who was asked.
-
-        Args:
-            request: What is asked.
-            tenant: Whose request it is: for virtual models, budgets and the cache.
-            key: The caller's key, or its name, for budgets.
-
-        Raises:
-            LLMError: It cannot be had: the one error there was, or :class:`NoProviderAvailable` with all of them.
-        """
-        call = await self._desk.call(request, Caller(tenant, key))
-        return self._desk.kept(call) or await self._desk.answer(call)
-
-    async def route_request(
-        self, request: ChatCompletionRequest, *, tenant: str = "", key: str = ""
-    ) -> ChatCompletionResponse:
-        """The same as :meth:`chat_completion`."""
-        return await self.chat_completion(request, tenant=tenant, key=key)
-
-    @asynccontextmanager
-    async def stream(
-        self, request: ChatCompletionRequest, *, tenant: str = "", key: str = ""
-    ) -> AsyncIterator[EventStream]:
-        """The answer as it comes: ``async with router.stream(request) as events: async for event in events: ...``.
-
-        Until the first content it fails over silently. After that an answer that breaks off ends with
-        :class:`StreamFailed`; if the request allows continuation, another model goes on, and :class:`StreamContinued`
-        says so. Leaving the block stops the request at the vendor's.
-
-        Raises:
-            LLMError: Nobody begins to answer.
-        """
-        call = await self._desk.call(request, Caller(tenant, key))
-        if (kept := self._desk.kept(call)) is not None:
-            yield Replay.of(kept)
-            return
-        async with self._desk.relay(call) as events:
-            yield events
-
-    async def chat_completion_stream(
-        self, request: ChatCompletionRequest, *, tenant: str = "", key: str = ""
-    ) -> AsyncGenerator[ChatCompletionChunk, None]:
-        """The answer in chunks of OpenAI's shape: ``choices[0].delta.content`` is the next piece of text.
-
-        Use :func:`contextlib.aclosing` around it where you may stop early, so that the provider stops at once.
-
-        Raises:
-            LLMError: Nobody begins to answer, or the answer breaks off.
-        """
-        async with self.stream(request, tenant=tenant, key=key) as events:
-            writer = ChunkWriter()
-            async for event in events:
-                if isinstance(event, StreamFailed):
-                    raise event.error
-                for chunk in writer.chunks(event):
-                    yield chunk
-
-    async def chat_completions(
-        self, requests: Sequence[ChatCompletionRequest], *, tenant: str = "", key: str = "", at_once: int = 8
-    ) -> tuple[ChatCompletionResponse | LLMError, ...]:
-        """The answers to several requests in their order, with an error in the place of one that failed.
-
-        Requests that one provider takes together go to it in one call; the others are made some at once.
-
-        Args:
-            requests: What is asked.
-            tenant: Whose requests they are.
-            key: The caller's key, or its name.
-            at_once: The most calls at once.
-        """
-        places = asyncio.Semaphore(at_once)
-
-        async def alone(
-            request: ChatCompletionRequest, found: ChatCompletionResponse | LLMError | None
-        ) -> ChatCompletionResponse | LLMError:
-            if isinstance(found, ChatCompletionResponse) or (found and not (found.again or found.elsewhere)):
-                return found
-            async with places:
-                try:
-                    return await self.chat_completion(request, tenant=tenant, key=key)
-                except LLMError as error:
-                    return error
-
-        together = await self._desk.together(requests, Caller(tenant, key))
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(alone(request, found)) for request, found in zip(requests, together, strict=True)
-            ]
-        return tuple(task.result() for task in tasks)
-
-    async def embed(self, texts: Sequence[str], *, model: str, tenant: str = "", key: str = "") -> Embeddings:
-        """The texts as vectors, in the order of the texts.
-
-        Raises:
-            LLMError: They cannot be had.
-        """
-        caller = Caller(tenant, key)
-        if not texts:
-            raise RequestRefused("there are no texts to embed", model=model, remedy="give at least one")
-        if self._config.batching is None or self._group is None:
-            return await self._desk.embedded(texts, model, caller)
-        if (batcher := self._batchers.get((model, caller))) is None:
-            embed = partial(self._desk.embedded, model=model, caller=caller)
-            batcher = self._batchers[model, caller] = Batcher(self._config.batching, self._group, embed)
-        return await batcher.embed(texts)
-
     # Health, circuits, budgets
 
     async def get_provider_health(self, *, fresh: bool = False) -> list[ProviderHealth]:
@@ -326,18 +214,3 @@ class LLMRouter:
     async def budgets(self, *, tenant: str = "", key: str = "") -> tuple[BudgetStanding, ...]:
         """How the budgets stand that a caller's requests fall under."""
         return await self._purse.standings(Caller(tenant, key))
-
-
-class _Closed(Exception):
-    """The router is closed."""
-
-
-@asynccontextmanager
-async def _tasks() -> AsyncIterator[asyncio.TaskGroup]:
-    """Owns the router's own tasks, and cancels them at the end."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-            raise _Closed  # noqa: TRY301 - cancels what still runs
-    except* _Closed:
-        pass

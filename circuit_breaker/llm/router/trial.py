@@ -10,22 +10,39 @@ from typing import Self
 
 import attrs
 
-from circuit_breaker.errors import AuthenticationFailed, CircuitBreakerError, LLMError, QuotaExhausted, ResponseInvalid
-from circuit_breaker.llm.pricing import cost_of, dollars_of
+from circuit_breaker.errors import (
+    AuthenticationFailed,
+    CircuitBreakerError,
+    LLMError,
+    QuotaExhausted,
+    RateLimitExceeded,
+    ResponseInvalid,
+)
+from circuit_breaker.llm.metering import Meter, metered
+from circuit_breaker.llm.pricing import cost_of
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import ChatCompletionResponse, Loss
+from circuit_breaker.llm.router.bill import Bill, bounded
 from circuit_breaker.llm.router.circuit import counts
-from circuit_breaker.llm.router.needs import BYTES_A_TOKEN, most_answer, needs_of
+from circuit_breaker.llm.router.needs import Needs, most_answer, needs_of
 from circuit_breaker.llm.router.planning import Plan
-from circuit_breaker.llm.router.purse import Caller, Purse, Reservation
+from circuit_breaker.llm.router.purse import Caller, Purse
 from circuit_breaker.llm.router.route import Attempt, Route
-from circuit_breaker.llm.usage import Cost, Usage
+from circuit_breaker.llm.usage import Usage
 
 __all__ = ["Call", "NoPlace", "Trial", "at_provider"]
 
 
 class NoPlace(Exception):
-    """The circuit lets no other probe through now."""
+    """Somebody takes no call now: the circuit lets no other probe through, or too many are served at once.
+
+    Attributes:
+        error: What to tell where nobody else is left, or None.
+    """
+
+    def __init__(self, error: LLMError | None = None) -> None:
+        self.error = error
+        super().__init__(error)
 
 
 @attrs.define(eq=False)
@@ -62,10 +79,12 @@ class Call:
 
 
 @contextmanager
-def at_provider(route: Route, attempt: int) -> Iterator[None]:
-    """Lets errors of the provider inside of it say who was asked; what is no error of ours becomes one."""
+def at_provider(trial: Trial) -> Iterator[None]:
+    """Meters the provider inside of it, and lets its errors say who was asked; what is no error of ours becomes one."""
+    route, attempt = trial.route, trial.number
     try:
-        yield
+        with metered(trial.bill.meter):
+            yield
     except LLMError as error:
         error.provider, error.model = route.lane.name, error.model or route.model
         error.attempt = attempt
@@ -90,41 +109,38 @@ class Trial:
         call: The request on its way.
         route: Who is asked.
         request: What is asked, if it is another thing than the request itself.
+        others: Whether somebody else can be asked, so that the provider need not ask again by itself.
     """
 
-    def __init__(self, call: Call, route: Route, *, request: ChatCompletionRequest | None = None) -> None:
+    def __init__(
+        self, call: Call, route: Route, *, request: ChatCompletionRequest | None = None, others: bool = False
+    ) -> None:
         self.call = call
         self.route = route
         self.number = call.count()
-        self.delivered = 0
         self.calls_tools = False
         self.losses: tuple[Loss, ...] = ()
-        self.needs = call.plan.needs if request is None or request is call.request else needs_of(request)
+        self.bill = Bill(route=route, needs=self._needs(request), meter=Meter(persists=not others))
         self.request = self._request(request or call.request)
         self._permit = 0
-        self._reservation: Reservation | None = None
         self._began = 0.0
         self._first = 0.0
         self._response: ChatCompletionResponse | None = None
         self._broken: tuple[CircuitBreakerError, Usage] | None = None
 
+    def _needs(self, request: ChatCompletionRequest | None) -> Needs:
+        call = self.call
+        needs = call.plan.needs if request is None or request is call.request else needs_of(request)
+        if not needs.formed:
+            return needs
+        return attrs.evolve(needs, repairs=getattr(self.route.lane.provider, "repairs", needs.repairs))
+
     def _request(self, request: ChatCompletionRequest) -> ChatCompletionRequest:
         """The request for this route: its model, and a bound on the answer where a budget needs one."""
-        bound = self._bound(request)
-        if request.model == self.route.model and bound == request.max_tokens:
-            return request
-        return attrs.evolve(request, model=self.route.model, max_tokens=bound)
-
-    def _bound(self, request: ChatCompletionRequest) -> int | None:
         call = self.call
-        if request.max_tokens is not None or call.embeds or not call.purse.budgets:
-            return request.max_tokens
-        if not (budgets := call.purse.covering(call.caller)):
-            return None
-        most = min(budget.answer for budget in budgets)
-        most = min(most, self.route.profile.max_output_tokens or most)
-        self.losses = (Loss("max_tokens", "changed", f"set to {most:,}, because a budget needs a bound"),)
-        return most
+        bounds = () if call.embeds or not call.purse.budgets else call.purse.covering(call.caller)
+        sent, self.losses = bounded(request, self.route, bounds)
+        return sent
 
     async def __aenter__(self) -> Self:
         lane = self.route.lane
@@ -134,24 +150,41 @@ class Trial:
             raise NoPlace
         self._permit = permit
         try:
-            await self._reserve()
-            await lane.place()
+            await self._take_place()
         except BaseException:
             circuit.released(permit)
-            if self._reservation is not None:
-                await self._reservation.release()
+            raise
+        try:
+            await self._reserve()
+        except BaseException:
+            circuit.released(permit)
+            lane.leave()
             raise
         lane.begin()
         self._began = self.call.now()
         return self
 
+    async def _take_place(self) -> None:
+        """Waits for a place, for as long as the request and the access allow."""
+        access, most = self.route.lane.access, self.call.request.circuit_breaker.max_latency_ms
+        seconds = access.max_wait if most is None else min(access.max_wait, most / 1000)
+        if await self.route.lane.place(seconds):
+            return
+        raise NoPlace(
+            RateLimitExceeded(
+                f"all {access.max_concurrent} places of '{access.label}' were taken for {seconds:g} s",
+                provider=access.name,
+                model=self.route.model,
+                attempt=self.number,
+                remedy="ask less at once, raise max_concurrent or max_wait, or add a provider or a key",
+            )
+        )
+
     async def _reserve(self) -> None:
         call = self.call
-        if call.purse.budgets and (budgets := call.purse.covering(call.caller)):
-            answer = 0 if call.embeds else most_answer(self.request) or 0
-            self._reservation = await call.purse.reserve(
-                budgets, call.caller, self.route, needs=self.needs, answer=answer
-            )
+        if call.purse.budgets:
+            self.bill.answer = 0 if call.embeds else most_answer(self.request) or 0
+            await self.bill.reserve(call.purse, call.caller)
 
     def first_token(self) -> None:
         """Notes that the answer begins to come."""
@@ -159,17 +192,11 @@ class Trial:
         self._first = now - self._began
         self.route.lane.first_token(self.route.model).note(self._first, at=now)
 
-    def cost(self, response: ChatCompletionResponse) -> Cost:
-        """What the answer cost: by the profile, or as the provider says where that knows no price."""
-        return cost_of(response.usage, self.route.profile) if self.route.profile.price else response.cost
-
     def answered(self, response: ChatCompletionResponse, *, before: tuple[Loss, ...] = ()) -> ChatCompletionResponse:
         """The answer with what the router has to say of it."""
-        self._response = response
-        if not response.usage.total_tokens:
-            response = attrs.evolve(response, usage=self._guess(len(response.content)))
+        response = self.bill.counted(response)
         route, asked = self.route, self.call.request.model
-        cost = self.cost(response)
+        cost = self.bill.cost(response)
         self._response = attrs.evolve(
             response,
             provider=route.lane.name,
@@ -186,13 +213,10 @@ class Trial:
 
     def broke(self, error: CircuitBreakerError, partial: ChatCompletionResponse) -> ChatCompletionResponse:
         """What came before the answer broke off, with what it cost: it has to be paid."""
-        usage = partial.usage if partial.usage.total_tokens else self._guess(self.delivered)
+        usage = self.bill.broken_off(error, partial.usage)
         self._broken = (error, usage)
         cost = cost_of(usage, self.route.profile)
         return attrs.evolve(partial, provider=self.route.lane.name, usage=usage, cost=cost)
-
-    def _guess(self, letters: int) -> Usage:
-        return Usage(input_tokens=self.needs.likely_tokens, output_tokens=-(-letters // BYTES_A_TOKEN), estimated=True)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -212,11 +236,10 @@ class Trial:
         lane.circuit(model).succeeded(self._permit)
         if not self._first:
             lane.whole(model).note(now - self._began, at=now)
-        if self._reservation is not None:
-            await self._reservation.settle(response.usage, self.cost(response).dollars)
+        await self.bill.settle(response.usage, self.bill.cost(response).dollars)
 
     async def _failed(self, error: Exception | None) -> None:
-        usage: Usage | None = None
+        usage = self.bill.lost(error)
         if self._broken is not None:
             error, usage = self._broken
         circuit = self.route.lane.circuit(self.route.model)
@@ -226,27 +249,23 @@ class Trial:
             circuit.failed(self._permit)
         else:
             circuit.released(self._permit)
-        dollars = Decimal(0) if usage is None else self._dollars(usage)
         told = error.message if isinstance(error, CircuitBreakerError) else type(error).__name__
         code = getattr(error, "code", "error")
-        self.call.attempts.append(self._attempt("failed", error=code, message=told, dollars=dollars))
-        if self._reservation is not None:
-            await self._reservation.settle(usage or Usage(), dollars)
+        await self._lost(usage, "failed", error=code, message=told)
 
     async def _abandoned(self) -> None:
         """Nobody wanted the answer any more: what was read and written until then is paid all the same."""
         self.route.lane.circuit(self.route.model).released(self._permit)
-        usage = self._guess(self.delivered)
-        dollars = self._dollars(usage)
-        self.call.attempts.append(self._attempt("cancelled", dollars=dollars))
-        if self._reservation is not None:
-            await self._reservation.settle(usage, dollars)
+        await self._lost(self.bill.given_up(), "cancelled")
 
-    def _dollars(self, usage: Usage) -> Decimal | None:
-        price = self.route.profile.price
-        return None if price is None else dollars_of(usage, price)
+    async def _lost(self, usage: Usage | None, outcome: str, **told: str) -> None:
+        seconds = self.call.now() - self._began
+        dollars = await self.bill.settle_lost(usage)
+        self.call.attempts.append(self._attempt(outcome, dollars=dollars, seconds=seconds, **told))
 
-    def _attempt(self, outcome: str, *, dollars: Decimal | None, error: str = "", message: str = "") -> Attempt:
+    def _attempt(
+        self, outcome: str, *, dollars: Decimal | None, seconds: float | None = None, error: str = "", message: str = ""
+    ) -> Attempt:
         return Attempt(
             number=self.number,
             provider=self.route.lane.name,
@@ -255,6 +274,6 @@ class Trial:
             outcome=outcome,
             error=error,
             message=message,
-            seconds=self.call.now() - self._began,
+            seconds=self.call.now() - self._began if seconds is None else seconds,
             dollars=dollars,
         )

@@ -10,6 +10,7 @@ from circuit_breaker.errors import CircuitBreakerError, LLMError, ResponseInvali
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.provider import EventStream
 from circuit_breaker.llm.response import ChatCompletionResponse, Choice
+from circuit_breaker.llm.router.needs import size_of
 from circuit_breaker.llm.router.trial import Trial, at_provider
 from circuit_breaker.llm.stream import (
     StreamEnded,
@@ -50,7 +51,7 @@ class Upstream:
         """
         async with AsyncExitStack() as stack:
             trial = await stack.enter_async_context(self.trial)
-            with at_provider(trial.route, trial.number):
+            with at_provider(trial):
                 self._events = await stack.enter_async_context(trial.route.lane.provider.stream(trial.request))
                 await self._await_content()
             self._stack = stack.pop_all()
@@ -87,9 +88,9 @@ class Upstream:
             except Exception as error:  # noqa: BLE001 - the boundary of provider calls
                 event = self._failure(error)
         if isinstance(event, _WITH_TEXT):
-            self.trial.delivered += len(event.text)
+            self.trial.bill.delivered += size_of(event.text)
         elif isinstance(event, ToolCallDelta):
-            self.trial.delivered += len(event.arguments)
+            self.trial.bill.delivered += size_of(event.arguments)
             self.trial.calls_tools = True
         elif isinstance(event, StreamEnded):
             self._over = True
@@ -104,7 +105,7 @@ class Upstream:
         if isinstance(error, StopAsyncIteration):
             error = ResponseInvalid("the stream ended without an end", remedy="ask again")
         try:
-            with at_provider(self.trial.route, self.trial.number):
+            with at_provider(self.trial):
                 raise error
         except CircuitBreakerError as told:
             return StreamFailed(told, self._nothing_known())
