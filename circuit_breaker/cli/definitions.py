@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
@@ -27,15 +27,21 @@ from circuit_breaker.errors import (
     words_of,
 )
 from circuit_breaker.executors.registry import installed
+from circuit_breaker.lazy import deferred
 from circuit_breaker.rules import Rulebook
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.documents import load_workflow
 
-__all__ = ["Registry", "find_workflow", "module_of"]
+if TYPE_CHECKING:
+    from circuit_breaker.workflow.bpmn import Imported
+
+__all__ = ["Registry", "find_workflow", "module_of", "notes_on"]
 
 DOCUMENTS = (".yaml", ".yml", ".json")
 _INSTALLED = installed()
-HOW = "write module:attribute, path/file.py:attribute, or a YAML or JSON file"
+_import_bpmn = deferred("circuit_breaker.workflow.bpmn", "import_bpmn")
+MODELS = (".bpmn", ".bpmn20.xml")
+HOW = "write module:attribute, path/file.py:attribute, or a YAML, JSON or BPMN file"
 
 
 @attrs.frozen
@@ -87,7 +93,7 @@ def _is_executor(value: Any) -> bool:
 
 
 def find_workflow(reference: str, registry: Registry) -> Workflow:
-    """The workflow that is meant by ``module:attribute``, ``path/file.py:attribute`` or the name of a document.
+    """The workflow that is meant by ``module:attribute``, ``path/file.py:attribute``, or the name of a file.
 
     Where a module has only one workflow, its attribute may be left out.
 
@@ -98,6 +104,8 @@ def find_workflow(reference: str, registry: Registry) -> Workflow:
     """
     if reference.lower().endswith(DOCUMENTS):
         return _from_document(Path(reference), registry)
+    if reference.lower().endswith(MODELS):
+        return _from_model(Path(reference), registry).workflow
     place, _, attribute = reference.rpartition(":") if ":" in reference else (reference, "", "")
     module = module_of(place)
     return _attribute(module, attribute) if attribute else _only(module)
@@ -105,12 +113,31 @@ def find_workflow(reference: str, registry: Registry) -> Workflow:
 
 def _from_document(path: Path, registry: Registry) -> Workflow:
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise WorkflowNotFound(f"'{path}' cannot be read: {error.strerror}", remedy=HOW) from error
+        text = _content(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise DocumentInvalid(f"'{path}' is no text in UTF-8: {error.reason} at byte {error.start}") from error
-    return registry.load(text, name=str(path))
+    return registry.load(text.replace("\r\n", "\n"), name=str(path))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WorkflowNotFound(f"'{path}' cannot be read: {error.strerror}", remedy=HOW) from error
+
+
+def _from_model(path: Path, registry: Registry) -> Imported:
+    imported: Imported = _import_bpmn(
+        _content(path), name=str(path), rules=registry.rules, actions=registry.actions, executors=registry.executors
+    )
+    return imported
+
+
+def notes_on(reference: str, registry: Registry) -> list[str]:
+    """What was left alone of the model of that name, or taken in a way that is good to know; nothing of others."""
+    if not reference.lower().endswith(MODELS):
+        return []
+    return [str(note) for note in _from_model(Path(reference), registry).notes]
 
 
 def module_of(reference: str) -> ModuleType:
@@ -123,7 +150,7 @@ def module_of(reference: str) -> ModuleType:
     if reference.endswith(".py"):
         return _from_file(Path(reference))
     if Path(reference).exists() and "/" in reference:
-        kinds = ", ".join((".py", *DOCUMENTS))
+        kinds = ", ".join((".py", *DOCUMENTS, *MODELS))
         raise WorkflowNotFound(f"'{reference}' holds no definition: it must end in one of {kinds}", remedy=HOW)
     if not all(reference.split(".")):
         raise WorkflowNotFound(f"'{reference}' names no module", remedy=HOW)

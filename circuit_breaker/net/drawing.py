@@ -1,4 +1,4 @@
-"""Drawings of a small graph in several languages: Mermaid, Graphviz, SVG and a picture for a terminal.
+"""Drawings of a small graph in several languages: Mermaid, Graphviz, PlantUML, SVG and a picture for a terminal.
 
 Everything here is a pure function from a :class:`Drawing` to text; the same drawing always gives the same text, and any
 text in a label is safe in each of the languages.
@@ -10,10 +10,11 @@ import json
 import re
 
 from circuit_breaker.net.graph import Drawing, Edge, Node, printable
+from circuit_breaker.net.plantuml import plantuml
 from circuit_breaker.net.svg import svg
 from circuit_breaker.net.terminal import terminal
 
-__all__ = ["Drawing", "Edge", "Node", "dot", "mermaid", "svg", "terminal"]
+__all__ = ["Drawing", "Edge", "Node", "dot", "mermaid", "plantuml", "svg", "terminal"]
 
 MERMAID_LINES = {"normal": "-->", "read": "-.->", "inhibitor": "--o", "reset": "--x"}
 MERMAID_CLASSES = {
@@ -52,15 +53,9 @@ def mermaid(drawing: Drawing) -> str:
 
 
 def _mermaid_node(node: Node, name: str) -> str:
-    text = f'"{_mermaid_text(_titled(node))}"'
+    text = f'"{_mermaid_text(node.written)}"'
     shape = f"([{text}])" if node.kind == "place" else f"[{text}]"
-    return f"{name}{shape}:::{_role(node)}" + (f"\n    class {name} emphasis" if node.emphasis else "")
-
-
-def _role(node: Node) -> str:
-    if node.kind == "place" and (node.initial or node.final):
-        return "initial" if node.initial else "final"
-    return node.kind
+    return f"{name}{shape}:::{node.role}" + (f"\n    class {name} emphasis" if node.emphasis else "")
 
 
 def _mermaid_line(edge: Edge) -> str:
@@ -75,12 +70,6 @@ def _mermaid_text(text: str) -> str:
 
 def _mermaid_code(found: re.Match[str]) -> str:
     return f"#{ord(found[0])};"
-
-
-def _titled(node: Node) -> str:
-    """The label with its tokens, and the note below it."""
-    marks = "" if not node.marks else " ●" if node.marks == 1 else f" ●×{node.marks}"
-    return f"{node.label}{marks}\n{node.note}".rstrip()
 
 
 def dot(drawing: Drawing) -> str:
@@ -100,7 +89,7 @@ def dot(drawing: Drawing) -> str:
 
 
 def _dot_node(node: Node) -> dict[str, str]:
-    attributes = {"label": _titled(node), "shape": "box"}
+    attributes = {"label": node.written, "shape": "box"}
     if node.kind == "place":
         attributes["style"] = "rounded,filled"
     else:

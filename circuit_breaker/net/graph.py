@@ -29,6 +29,7 @@ class Node:
         final: Whether a case may end here.
         note: A second line in small letters, such as a guard.
         emphasis: Whether it stands out, for example because it is enabled or lies on a counterexample.
+        badge: A short text at its corner, such as the number of the step that it is.
     """
 
     id: str
@@ -39,6 +40,25 @@ class Node:
     final: bool = False
     note: str = ""
     emphasis: bool = False
+    badge: str = ""
+
+    @property
+    def titled(self) -> str:
+        """The label with the badge before it, for languages that have no corners."""
+        return f"({self.badge}) {self.label}" if self.badge else self.label
+
+    @property
+    def written(self) -> str:
+        """All that is written on it: the label with badge and tokens, and the note below it."""
+        marks = "" if not self.marks else " ●" if self.marks == 1 else f" ●×{self.marks}"
+        return f"{self.titled}{marks}\n{self.note}".rstrip()
+
+    @property
+    def role(self) -> str:
+        """What it is to a reader: ``"initial"``, ``"final"``, ``"place"`` or ``"transition"``."""
+        if self.kind == "place" and (self.initial or self.final):
+            return "initial" if self.initial else "final"
+        return self.kind
 
 
 @attrs.frozen

@@ -27,6 +27,8 @@ LIGHT = {
     "halo": "fill:#ffffff",
     "strong": "stroke:#d9480f",
     "strong-head": "fill:#d9480f;stroke:#d9480f",
+    "badge": "fill:#c2410c",
+    "number": "fill:#ffffff",
 }
 DARK = {
     "paper": "fill:#0f141a",
@@ -47,11 +49,14 @@ DARK = {
     "halo": "fill:#0f141a",
     "strong": "stroke:#ff8a4c",
     "strong-head": "fill:#ff8a4c;stroke:#ff8a4c",
+    "badge": "fill:#ff8a4c",
+    "number": "fill:#1a0f08",
 }
 SHAPES = (
     f".cb-drawing text{{font-family:{FONT};font-size:13px;text-anchor:middle}}"
     ".cb-drawing .cb-title{font-size:17px;font-weight:600;text-anchor:start}"
     ".cb-drawing .cb-note{font-size:11px}.cb-drawing .cb-label{font-size:11.5px}"
+    ".cb-drawing .cb-number{font-size:11px;font-weight:600}"
     ".cb-place,.cb-initial,.cb-final,.cb-transition,.cb-edge,.cb-hollow{stroke-width:1.5}"
     ".cb-ring{stroke-width:1}.cb-dashed{stroke-dasharray:5 4}.cb-strong{stroke-width:2.6}"
     ".cb-head{stroke-linejoin:round}.cb-halo{fill-opacity:.9}"

@@ -89,7 +89,7 @@ def _steps(drawing: Drawing) -> Iterator[Step]:
         out = [Arm(nodes[edge.target], edge) for edge in drawing.edges if edge.source == node.id]
         takes = [*_of(into, "normal", "read", "inhibitor"), *_of(out, "read", "inhibitor")]
         gives = [*_of(out, "normal", "reset"), *_of(into, "reset")]
-        yield Step(node.label, tuple(takes), tuple(gives), node.note, node.emphasis)
+        yield Step(node.titled, tuple(takes), tuple(gives), node.note, node.emphasis)
     for edge in drawing.edges:
         source, target = nodes[edge.source], nodes[edge.target]
         if source.kind == target.kind == "place":

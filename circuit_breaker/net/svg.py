@@ -113,15 +113,23 @@ class _Face:
     def lines(self, centre: Point, size: Size) -> Iterator[str]:
         x, y = centre
         width, height = size
-        whole = " ".join(filter(None, [self.node.label, self.node.note]))
+        whole = " ".join(filter(None, [self.node.titled, self.node.note]))
         yield f"<g><title>{_safe(whole)}</title>"
         yield self._outline(centre, size)
         if self.node.final:
             yield _rectangle(centre, (width - 7, height - 7), (min(size) - 7) / 2 if self._round else 2, "ring")
         inner = max(_width(line, 13) for line in self.label) if self.label else 0.0
-        yield from self._signs(x - (inner + self.left) / 2, y)
+        yield from self._signs(x - (inner + self.left) / 2, y - LINE_HEIGHT / 2 * len(self.note) + len(self.note))
         yield from self._texts(x + self.left / 2, y)
+        yield from self._badge(x - width / 2, y - height / 2)
         yield "</g>"
+
+    def _badge(self, x: float, y: float) -> Iterator[str]:
+        """The text at the upper left corner, which is at ``x`` and ``y``."""
+        if self.node.badge:
+            width = _width(self.node.badge, 11) + 9
+            yield _rectangle((x + width / 2 - 8, y), (width, 16), 8, "badge")
+            yield _text(self.node.badge, (x + width / 2 - 8, y + 4), "number")
 
     @property
     def _round(self) -> bool:
@@ -129,9 +137,8 @@ class _Face:
 
     def _outline(self, centre: Point, size: Size) -> str:
         node = self.node
-        role = "initial" if node.initial else "final" if node.final else node.kind
         corner = min(size) / 2 if self._round else 4
-        return _rectangle(centre, size, corner, role + (" cb-strong" if node.emphasis else ""))
+        return _rectangle(centre, size, corner, node.role + (" cb-strong" if node.emphasis else ""))
 
     def _signs(self, x: float, y: float) -> Iterator[str]:
         """The triangle of a start, and the tokens, from ``x`` on."""

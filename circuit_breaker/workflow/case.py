@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from circuit_breaker.data import EMPTY, Data
 from circuit_breaker.errors import TokenNotFound
 from circuit_breaker.lazy import deferred
 from circuit_breaker.net.marking import Marking
-from circuit_breaker.workflow.data import EMPTY, Data
 from circuit_breaker.workflow.events import (
     CaseStarted,
     Event,
@@ -23,7 +23,7 @@ from circuit_breaker.workflow.events import (
 from circuit_breaker.workflow.history import History
 from circuit_breaker.workflow.token import Token
 
-__all__ = ["Block", "Case", "Pending", "Status"]
+__all__ = ["Block", "Case", "Pending", "Status", "entered"]
 
 Status = Literal["running", "waiting", "completed", "stuck", "failed", "cancelled", "in_doubt"]
 structure = deferred("circuit_breaker.wire", "structure")
@@ -182,7 +182,7 @@ class Case(msgspec.Struct, frozen=True, gc=False, eq=False):
         """When each state was entered last, as far as the history in memory tells."""
         moments: dict[str, datetime] = {}
         for event in self.history[self.history.offset :]:
-            for _, state in _entered(event):
+            for _, state in entered(event):
                 moments[state] = event.at
         return moments
 
@@ -216,7 +216,8 @@ class Case(msgspec.Struct, frozen=True, gc=False, eq=False):
 _COMPARED = ("id", "workflow", "definition", "sequence", "status", "marking", "pending", "blocked", "signals", "minted")
 
 
-def _entered(event: Event) -> Iterable[Move]:
+def entered(event: Event) -> Iterable[Move]:
+    """The tokens that entered a state by an event, each with the state."""
     if isinstance(event, CaseStarted):
         return [(token.id, token.state) for token in event.tokens]
     if isinstance(event, TokenAdded) and event.token is not None:

@@ -1,14 +1,16 @@
-"""The picture of a workflow, or of a case in it: states as places, transitions as boxes."""
+"""The picture of a workflow: states as places, transitions as boxes; and what is drawn into it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 from circuit_breaker.errors import WorkflowInvalid, nearest
-from circuit_breaker.net.drawing import Drawing, Edge, Node, dot, mermaid, svg, terminal
+from circuit_breaker.net.drawing import Drawing, Edge, Node, dot, mermaid, plantuml, svg, terminal
+from circuit_breaker.net.overlay import overlaid
 from circuit_breaker.workflow.case import Case
-from circuit_breaker.workflow.choosing import admitted, tried
+from circuit_breaker.workflow.events import Event
+from circuit_breaker.workflow.overlay import box_of, overlay_of, place_of
 from circuit_breaker.workflow.timing import After, Every, Manual, OnSignal, in_words
 from circuit_breaker.workflow.transition import Transition
 
@@ -17,14 +19,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Form", "draw", "picture"]
 
-Form = Literal["mermaid", "dot", "svg", "terminal"]
+Form = Literal["mermaid", "dot", "plantuml", "svg", "terminal"]
 FORMS: Final[Mapping[str, Callable[[Drawing], str]]] = {
-    "mermaid": mermaid, "dot": dot, "svg": svg, "terminal": terminal,
+    "mermaid": mermaid, "dot": dot, "plantuml": plantuml, "svg": svg, "terminal": terminal,
 }  # fmt: skip
+MOST_RESETS: Final = 3
+"""Of more states that a transition clears, the picture says how many, and draws no arcs."""
 
 
-def draw(workflow: Workflow, form: Form = "mermaid", *, case: Case | None = None) -> str:
-    """The picture as text in one of the forms.
+def draw(
+    workflow: Workflow,
+    form: Form = "mermaid",
+    *,
+    case: Case | None = None,
+    history: Iterable[Event] = (),
+    path: Sequence[str] = (),
+) -> str:
+    """The picture as text in one of the forms; the other arguments are those of :func:`picture`.
 
     Raises:
         WorkflowInvalid: There is no such form.
@@ -33,45 +44,41 @@ def draw(workflow: Workflow, form: Form = "mermaid", *, case: Case | None = None
         raise WorkflowInvalid(
             f"workflow '{workflow.name}' cannot be drawn as {form!r}", remedy=nearest(str(form), FORMS)
         )
-    return FORMS[form](picture(workflow, case))
+    return FORMS[form](picture(workflow, case, history=history, path=path))
 
 
-def picture(workflow: Workflow, case: Case | None = None) -> Drawing:
-    """The drawing of a workflow. With a case it shows its tokens, and what could fire now stands out."""
-    places = tuple(_place(workflow, state.name, case) for state in workflow.states)
-    boxes = tuple(_box(workflow, transition, case) for transition in workflow.transitions)
+def picture(
+    workflow: Workflow, case: Case | None = None, *, history: Iterable[Event] = (), path: Sequence[str] = ()
+) -> Drawing:
+    """The drawing of a workflow.
+
+    Args:
+        workflow: The definition.
+        case: Its tokens are shown, and what could fire now stands out.
+        history: Events of a case: what fired is numbered in its order, with how often and when.
+        path: Transitions, such as those of a counterexample: they are numbered, and the tokens are where they end.
+
+    Raises:
+        TransitionNotFound: The path names a transition that there is not.
+        NotEnabled: A step of the path is not possible where it stands.
+    """
+    places = tuple(_place(workflow, state.name) for state in workflow.states)
+    boxes = tuple(Node(box_of(each.id), each.name, "transition", note=_note(each)) for each in workflow.transitions)
     edges = tuple(edge for transition in workflow.transitions for edge in _edges(transition))
-    title = workflow.name if case is None else f"{workflow.name}: {case.id} ({case.status})"
-    return Drawing(title, (*places, *boxes), edges)
+    drawing = Drawing(workflow.name, (*places, *boxes), edges)
+    return overlaid(drawing, overlay_of(workflow, case, history=history, path=path))
 
 
-def _place(workflow: Workflow, name: str, case: Case | None) -> Node:
-    return Node(
-        f"state {name}",
-        name,
-        marks=0 if case is None else len(tuple(case.marking.at(name))),
-        initial=name == workflow.initial,
-        final=name in workflow.final,
-    )
-
-
-def _box(workflow: Workflow, transition: Transition, case: Case | None) -> Node:
-    enabled = case is not None and not case.closed and _enabled(workflow, case, transition)
-    return Node(_id(transition), transition.name, "transition", note=_note(transition), emphasis=enabled)
-
-
-def _enabled(workflow: Workflow, case: Case, transition: Transition) -> bool:
-    return any(admitted(workflow, choice) for choice in tried(workflow, case, transition))
-
-
-def _id(transition: Transition) -> str:
-    return f"transition {transition.id}"
+def _place(workflow: Workflow, name: str) -> Node:
+    return Node(place_of(name), name, initial=name == workflow.initial, final=name in workflow.final)
 
 
 def _note(transition: Transition) -> str:
     """What it waits for, and what must hold before and after."""
     judged = (("if ", transition.guard), ("needs ", transition.validations), ("then ", transition.rules))
     parts = [_trigger(transition), *(f"{word}{rule}" for word, rule in judged if rule is not None)]
+    if len(transition.net.resets) > MOST_RESETS:
+        parts.append(f"clears {len(transition.net.resets)} states")
     return "\n".join(part for part in parts if part)
 
 
@@ -90,12 +97,13 @@ def _trigger(transition: Transition) -> str:
 
 
 def _edges(transition: Transition) -> Iterator[Edge]:
-    box, net = _id(transition), transition.net
-    yield from (Edge(f"state {arc.place}", box, weight=arc.weight) for arc in net.takes)
-    yield from (Edge(box, f"state {arc.place}", weight=arc.weight) for arc in net.gives)
-    yield from (Edge(f"state {arc.place}", box, "read", weight=arc.weight) for arc in net.reads)
-    yield from (Edge(f"state {arc.place}", box, "inhibitor", weight=arc.weight) for arc in net.inhibitors)
-    yield from (Edge(box, f"state {place}", "reset") for place in net.resets)
+    box, net = box_of(transition.id), transition.net
+    yield from (Edge(place_of(arc.place), box, weight=arc.weight) for arc in net.takes)
+    yield from (Edge(box, place_of(arc.place), weight=arc.weight) for arc in net.gives)
+    yield from (Edge(place_of(arc.place), box, "read", weight=arc.weight) for arc in net.reads)
+    yield from (Edge(place_of(arc.place), box, "inhibitor", weight=arc.weight) for arc in net.inhibitors)
+    yield from (Edge(box, place_of(place), "reset") for place in net.resets if len(net.resets) <= MOST_RESETS)
+    yield from (Edge(place_of(place), box, "inhibitor", label="awaited") for place in net.awaits)
     for label, state in (("otherwise", transition.otherwise), ("failed", transition.on_failure)):
         if state is not None:
-            yield Edge(box, f"state {state}", label=label)
+            yield Edge(box, place_of(state), label=label)

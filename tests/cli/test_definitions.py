@@ -310,3 +310,53 @@ def test_a_typed_definition_in_a_file_finds_its_class(cb, here):
 
     assert "orders is valid" in cb("check", "orders.yaml", "--import", "typed.py").out
     assert "name its module with --import" in cb("check", "orders.yaml", code=3).err
+
+
+def test_a_path_is_drawn_from_the_start_or_from_a_case(cb):
+    """``draw --path`` numbers the transitions and shows the tokens after them; a step that is impossible is named."""
+    assert "(1) pay" in cb("draw", "orders.py:plain", "--path", "pay,send").out
+    assert "◉ sent" in cb("draw", "orders.py:plain", "--path", "pay, send").out
+    assert "step 1 of the path, 'send'" in cb("draw", "orders.py:plain", "--path", "send", code=1).err
+
+
+def test_the_history_of_a_case_is_drawn(cb):
+    """``draw --history`` tells what fired, in its order and when; it needs a case."""
+    cb("start", "orders.py:plain", "--id", "a", "--data", '{"amount": 50}')
+    cb("fire", "a", "pay", "-w", "orders.py:plain")
+    text = cb("draw", "orders.py:plain", "--case", "a", "--history", "--format", "mermaid").out
+    assert all(part in text for part in ("(1) pay", "(2) send", "fired 2"))
+    assert "--history needs --case" in cb("draw", "orders.py:plain", "--history", code=2).err
+
+
+@pytest.mark.parametrize(("file", "part"), [("p.html", "<svg"), ("p.md", "```mermaid"), ("p.puml", "@startuml")])
+def test_a_page_or_plantuml_is_written_by_the_suffix(cb, here, file, part):
+    """``draw -o`` writes a whole page in HTML or Markdown, or PlantUML."""
+    cb("draw", "orders.py:plain", "-o", file)
+    assert part in (here / file).read_text()
+
+
+MODEL = """<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"><process id="Tickets">
+<startEvent id="s"/><userTask id="solve"/><dataObject id="d"/><serviceTask id="wrap"/>
+<sequenceFlow id="f1" sourceRef="s" targetRef="solve"/><sequenceFlow id="f2" sourceRef="solve" targetRef="wrap"/>
+</process></definitions>"""
+
+
+def test_a_bpmn_model_is_a_definition(cb, here):
+    """Wherever a definition is named it may be a BPMN model; ``check`` tells what was left alone in it."""
+    (here / "tickets.bpmn").write_text(MODEL)
+    done = cb("check", "tickets.bpmn", "--import", "orders.py")
+    assert ("✓ Tickets is valid" in done.out, "dataObject 'd': left alone" in done.err) == (
+        True,
+        True,
+    )
+    assert 1 == len(cb("check", "tickets.bpmn", "--import", "orders.py", "--json").document["notes"])
+    cb("run", "tickets.bpmn", "--import", "orders.py", "--id", "t")
+    fired = cb("fire", "t", "solve", "-w", "tickets.bpmn", "--import", "orders.py", "--json")
+    assert "completed" == fired.document["status"]
+
+
+def test_a_bpmn_model_with_faults_is_refused(cb, here):
+    """Every fault has its line and column; a file that is not there is not found."""
+    (here / "bad.bpmn").write_text(MODEL.replace("userTask", "complexGateway"))
+    assert "  2:21 complexGateway 'solve': is not understood" in cb("check", "bad.bpmn", code=3).err
+    assert "'no.bpmn' cannot be read" in cb("check", "no.bpmn", code=4).err

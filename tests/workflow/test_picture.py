@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from circuit_breaker import Workflow, field, flow, states
-from circuit_breaker.errors import WorkflowInvalid
+from circuit_breaker.errors import NotEnabled, TransitionNotFound, WorkflowInvalid
 from circuit_breaker.workflow.picture import picture
 from tests.workflow.running import START, begin
 
@@ -91,7 +91,7 @@ def test_nothing_stands_out_in_a_closed_case() -> None:
     assert not any(node.emphasis for node in picture(workflow, case).nodes)
 
 
-@pytest.mark.parametrize("form", ["mermaid", "dot", "svg", "terminal"])
+@pytest.mark.parametrize("form", ["mermaid", "dot", "plantuml", "svg", "terminal"])
 def test_a_workflow_draws_itself_in_every_form(form: str) -> None:
     """Every form has the name of every transition, with a case and without."""
     for text in (document.draw(form), document.draw(form, case=begin(document))):
@@ -102,3 +102,82 @@ def test_an_unknown_form_is_refused() -> None:
     """The nearest form is named."""
     with pytest.raises(WorkflowInvalid, match="did you mean 'svg'"):
         document.draw("swg")
+
+
+def test_a_path_is_numbered_and_its_end_marked() -> None:
+    """A counterexample can be followed with the finger; the tokens are where it ends."""
+    drawing = picture(document, path=["submit", "drop", "wake"])
+    badges = {node.label: node.badge for node in drawing.transitions if node.badge}
+    assert {"submit": "1", "drop": "2", "wake": "3"} == badges
+    assert ({"draft": 1, "review": 1}, "document: after 3 steps") == (
+        {node.label: node.marks for node in drawing.places if node.marks},
+        drawing.title,
+    )
+
+
+def test_a_path_may_take_the_ways_out_of_a_refusal_and_a_failure() -> None:
+    """They are named by the transition and where it leads; only the arc of that way stands out."""
+    drawing = picture(
+        Workflow("w", flow(draft >> done).transition("do").action(act).on_failure(lost)), path=["do/failed"]
+    )
+    assert {"draft": False, "done": False, "lost": True} == {node.label: bool(node.marks) for node in drawing.places}
+    assert [True, False, True] == [edge.emphasis for edge in drawing.edges]
+
+
+def test_a_path_takes_the_alternative_that_is_possible() -> None:
+    """A name may stand for several transitions; an id stands for one."""
+    boxes = [
+        {node.id for node in picture(document, path=path).nodes if node.badge}
+        for path in (["expire"], ["submit", "expire"], ["submit", "expire[review]"])
+    ]
+    assert [1, 2, 2] == [len(found) for found in boxes]
+    assert "transition expire[draft]" in boxes[0]
+    assert "transition expire[review]" in boxes[1] & boxes[2]
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "message"),
+    [
+        (["submit", "aprove"], TransitionNotFound, "no transition 'aprove'.*did you mean 'approve'"),
+        (["approve"], NotEnabled, "step 1 of the path, 'approve', needs tokens in review\\+draft.*they are in draft"),
+        (["submit", "wake"], NotEnabled, "step 2 of the path, 'wake'.*possible there: .*expire"),
+    ],
+)
+def test_a_path_that_cannot_be_gone_is_refused(path, error, message) -> None:
+    """The step is named, with where the tokens are and what is possible there."""
+    with pytest.raises(error, match=f"(?s){message}"):
+        document.draw(path=path)
+
+
+def test_a_path_goes_on_from_the_tokens_of_a_case() -> None:
+    """With a history the numbers go on; what could fire does not stand out beside the path."""
+    case = document.fire(begin(document), "submit", at=START)
+    drawing = picture(document, case, history=case.history, path=["drop"])
+    assert {"submit": "1", "drop": "2"} == {node.label: node.badge for node in drawing.transitions if node.badge}
+    assert {"review": 1, "lost": 1} == {node.label: node.marks for node in drawing.places if node.marks}
+    assert "document: c (waiting) after 1 step" == drawing.title
+
+
+def test_a_history_tells_how_often_and_when() -> None:
+    """States say when they were entered, transitions how often they fired or were refused."""
+    back = flow(done >> draft).transition("back").manual()
+    asked = flow(draft >> done).transition("ask").manual().policy(validations=field("ok").exists()).otherwise(lost)
+    workflow = Workflow("w", asked, back, flow(lost >> draft).transition("retry").manual())
+    case = begin(workflow)
+    case = workflow.fire(case, "ask", at=START)
+    for name in ("retry", "ask", "back", "ask"):
+        case = workflow.fire(case, name, at=START, data={"ok": True})
+    notes = {node.label: node.note.split("\n") for node in picture(workflow, history=case.history).nodes}
+    moment = "2024-05-01 12:00:00"
+    assert [f"refused {moment}", f"fired 2 times, last {moment}"] == notes["ask"][:2]
+    assert (f"entered 3 times, last {moment}", f"fired {moment}") == (notes["draft"][0], notes["back"][0])
+
+
+def test_many_cleared_states_are_counted_and_not_drawn() -> None:
+    """A transition that clears half of the workflow does not cover the picture with arcs."""
+    parts = states("p", "q", "r", "s", "t")
+    ends = flow(parts[0] >> done).transition("stop").clears(*parts[1:])
+    others = [flow(draft >> part).transition(f"to {part}").manual() for part in parts]
+    drawing = picture(Workflow("w", *others, ends, initial=draft))
+    assert not [edge for edge in drawing.edges if edge.kind == "reset"]
+    assert "clears 4 states" == next(node.note for node in drawing.nodes if node.label == "stop")

@@ -10,6 +10,7 @@ import click
 from rich.text import Text
 
 from circuit_breaker.cli.completing import cases
+from circuit_breaker.cli.definitions import notes_on
 from circuit_breaker.cli.doubts import doubts_about
 from circuit_breaker.cli.exits import ExitCode
 from circuit_breaker.cli.options import output_options, storage_option, workflow_argument
@@ -22,18 +23,29 @@ from circuit_breaker.net.graph import counted
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.documents import dump_workflow, workflow_schema, workflow_to_document
+from circuit_breaker.workflow.events import Event
+from circuit_breaker.workflow.pages import Form as PageForm
+from circuit_breaker.workflow.picture import Form as PictureForm
 from circuit_breaker.workflow.picture import picture
 
 __all__ = ["check", "draw", "export", "schema"]
 
-PictureForm = Literal["mermaid", "dot", "svg", "terminal"]
+PICTURES: dict[str, PictureForm] = {
+    "mermaid": "mermaid", "dot": "dot", "plantuml": "plantuml", "svg": "svg", "terminal": "terminal",
+}  # fmt: skip
+PAGES: dict[str, PageForm] = {"html": "html", "markdown": "markdown"}
 TextForm = Literal["yaml", "json"]
-SUFFIXES: dict[str, PictureForm] = {
+SUFFIXES: dict[str, str] = {
     ".mmd": "mermaid",
     ".mermaid": "mermaid",
     ".dot": "dot",
     ".gv": "dot",
+    ".puml": "plantuml",
+    ".plantuml": "plantuml",
     ".svg": "svg",
+    ".html": "html",
+    ".htm": "html",
+    ".md": "markdown",
 }
 output_file = click.option(
     "-o", "--output", "file", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write to this file."
@@ -48,14 +60,18 @@ output_file = click.option(
 def check(session: Session, *, strict: bool) -> None:
     """Check the definition WORKFLOW: every fault is reported, in a document with its line and column.
 
-    Warnings tell what is possible and probably not meant.
+    Warnings tell what is possible and probably not meant. Of a BPMN model notes tell what was left alone.
     """
     output, (definition,) = session.output, session.workflows
     warnings = doubts_about(definition, session.registry.executors)
+    notes = [note for name in session.onward.workflows for note in notes_on(name, session.registry)]
     faulty = strict and bool(warnings)
     if output.json:
-        output.document({"ok": not faulty, **_summary(definition), "warnings": warnings})
+        told = {"notes": notes} if notes else {}
+        output.document({"ok": not faulty, **_summary(definition), "warnings": warnings, **told})
     else:
+        for note in notes:
+            output.note(note)
         for warning in warnings:
             output.warn(warning)
         output.say(_faulty_line(definition, warnings) if faulty else _summary_line(definition), soft_wrap=True)
@@ -82,34 +98,46 @@ def _faulty_line(workflow: Workflow, warnings: Sequence[str]) -> Text:
     return Line.assemble(("✗ ", "red"), (workflow.name, "bold"), f" has {faults}; with --strict each is a fault")
 
 
-@click.command(short_help="Draw a definition, with the tokens of a case in it.")
+@click.command(short_help="Draw a definition, with a case, its history or a path in it.")
 @workflow_argument
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["mermaid", "dot", "svg", "terminal"]),
-    help="By default what the suffix of the file says, or terminal.",
+    type=click.Choice([*PICTURES, *PAGES]),
+    help="By default what the suffix of the file says, or terminal. The last two are whole pages.",
 )
 @click.option("--case", "case_id", metavar="CASE", shell_complete=cases, help="Show where the tokens of this case are.")
+@click.option("--history", "past", is_flag=True, help="Number what happened to the case, with how often and when.")
+@click.option("--path", "way", metavar="NAME,NAME", help="Number these transitions, and show the tokens after them.")
 @output_file
 @storage_option
 @output_options
 @with_session
-def draw(session: Session, *, form: PictureForm | None, case_id: str | None, file: Path | None) -> None:
-    """Draw the definition WORKFLOW as a picture for a terminal, as Mermaid, DOT or SVG."""
+def draw(
+    session: Session, *, form: str | None, case_id: str | None, past: bool, way: str | None, file: Path | None
+) -> None:
+    """Draw the definition WORKFLOW as a picture for a terminal, as Mermaid, DOT, PlantUML or SVG, or as a page."""
     (workflow,) = session.workflows
-    case = complete(_case(session, case_id)) if case_id else None
+    if past and not case_id:
+        raise click.UsageError("--history needs --case: the history of which case is meant?")
+    case, history = complete(_case(session, case_id, past=past)) if case_id else (None, ())
+    path = [name.strip() for name in (way or "").split(",") if name.strip()]
     chosen = form or (SUFFIXES.get(file.suffix.lower(), "terminal") if file else "terminal")
     if chosen == "terminal" and file is None:
-        text = terminal(picture(workflow, case), width=session.output.console.width)
+        drawing = picture(workflow, case, history=history, path=path)
+        text = terminal(drawing, width=session.output.console.width)
+    elif chosen in PAGES:
+        text = workflow.to_page(PAGES[chosen], case=case, history=history, path=path)
     else:
-        text = workflow.draw(chosen, case=case)
+        text = workflow.draw(PICTURES[chosen], case=case, history=history, path=path)
     _deliver(session.output, text, file, {"workflow": workflow.name, "format": chosen})
 
 
-async def _case(session: Session, case_id: str) -> Case:
+async def _case(session: Session, case_id: str, *, past: bool) -> tuple[Case, Sequence[Event]]:
+    """The case, and its history if that is asked for."""
     async with session.engine() as engine:
-        return await engine.get(case_id)
+        case = await engine.get(case_id)
+        return case, await engine.history(case) if past else ()
 
 
 def _deliver(output: Output, text: str, file: Path | None, facts: dict[str, Any]) -> None:
