@@ -26,6 +26,7 @@ from circuit_breaker.cli.exits import exit_code
 from circuit_breaker.cli.program import program
 from circuit_breaker.rules.operators import OPERATIONS, RuleOperator
 from circuit_breaker.workflow import events
+from circuit_breaker.workflow.patterns.catalogue import PATTERNS, Pattern
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
@@ -39,6 +40,8 @@ def pages() -> Iterator[tuple[Path, str]]:
     """Every file that holds something from the code, with the text that it should have."""
     for picture in sorted(PICTURES.glob("*.svg")):
         yield picture, find_workflow(str(EXAMPLES / f"{picture.stem}.py"), Registry()).draw("svg")
+    for shown in PATTERNS:
+        yield PICTURES / "patterns" / f"{shown.code.lower()}.svg", shown.workflow().draw("svg")
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         text = page.read_text(encoding="utf-8")
         if PLACE.search(text):
@@ -164,6 +167,27 @@ def _operator(operator: RuleOperator) -> tuple[str, ...]:
     )
 
 
+def _catalogue() -> str:
+    rows = ((f"[{shown.code}](#{_anchor(shown)})", shown.name, shown.support, _calls(shown)) for shown in PATTERNS)
+    table = _table(("", "pattern", "supported", "written with"), rows)
+    return f"{table}\n" + "\n".join(map(_shown, PATTERNS))
+
+
+def _shown(shown: Pattern) -> str:
+    picture = f"![{shown.name}](../pictures/patterns/{shown.code.lower()}.svg)"
+    note = f" {shown.note}" if shown.note else ""
+    head = f"## {shown.code}: {shown.name}\n\n{shown.means}"
+    return f"({_anchor(shown)})=\n{head}\n\n{picture}\n\nWritten with {_calls(shown)}.{note}\n"
+
+
+def _anchor(shown: Pattern) -> str:
+    return shown.code.lower()
+
+
+def _calls(shown: Pattern) -> str:
+    return ", ".join(f"`{call}`" for call in shown.calls)
+
+
 TEXTS: Mapping[str, Callable[[], str]] = {
     "common rules": _common_rules,
     "errors": _errors,
@@ -171,6 +195,7 @@ TEXTS: Mapping[str, Callable[[], str]] = {
     "example": _example,
     "help": _help,
     "operators": _operators,
+    "pattern catalogue": _catalogue,
 }
 
 
@@ -178,7 +203,8 @@ def main() -> None:
     """Writes every file that is not as it should be."""
     os.environ["NO_COLOR"] = "1"
     for path, text in pages():
-        if path.read_text(encoding="utf-8") != text:
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
 
 

@@ -30,6 +30,9 @@ class NetTransition:
         reads: Read arcs: tokens that must be there and stay.
         inhibitors: The place must hold *fewer* tokens than the weight.
         resets: Places that are emptied by firing.
+        awaits: Places that must be empty, and to which no token can be on its way either. See
+            :mod:`circuit_breaker.net.arrival`.
+        join: What the ways of one join share, of which none is a way on which a token could come to it.
     """
 
     name: str
@@ -38,12 +41,19 @@ class NetTransition:
     reads: tuple[Arc, ...] = ()
     inhibitors: tuple[Arc, ...] = ()
     resets: tuple[str, ...] = ()
+    awaits: tuple[str, ...] = ()
+    join: str = ""
     plain: str | None = attrs.field(init=False, default=None, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         only = len(self.takes) == 1 and self.takes[0].weight == 1
-        if only and not (self.reads or self.inhibitors):
+        if only and not (self.reads or self.inhibitors or self.awaits):
             object.__setattr__(self, "plain", self.takes[0].place)
+
+    @property
+    def group(self) -> str:
+        """The join that it is a way of, or its own name."""
+        return self.join or self.name
 
     @property
     def places(self) -> Iterable[str]:
@@ -51,6 +61,7 @@ class NetTransition:
         for arcs in (self.takes, self.gives, self.reads, self.inhibitors):
             yield from (arc.place for arc in arcs)
         yield from self.resets
+        yield from self.awaits
 
 
 @attrs.frozen
@@ -70,11 +81,12 @@ class Net:
             *self._repeated("place", self.places),
             *self._repeated("transition", [t.name for t in self.transitions]),
         ]
+        known = frozenset(self.places)
         faults += [
             Fault(f"transition '{transition.name}'", f"no place '{place}'", nearest(place, self.places))
             for transition in self.transitions
             for place in dict.fromkeys(transition.places)
-            if place not in self.places
+            if place not in known
         ]
         if faults:
             raise DefinitionError("The net is not valid", faults=faults)

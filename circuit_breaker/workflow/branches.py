@@ -9,7 +9,7 @@ import attrs
 from circuit_breaker.rules import Rule, all_of, as_rule
 from circuit_breaker.workflow.draft import Change, Draft
 from circuit_breaker.workflow.flow import Flow, flow
-from circuit_breaker.workflow.joins import LAST
+from circuit_breaker.workflow.patterns.basics import LAST
 from circuit_breaker.workflow.state import State
 
 if TYPE_CHECKING:

@@ -20,8 +20,7 @@ from circuit_breaker.workflow.checks import Declared, check
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.draft import Draft, Edge, Requirement
 from circuit_breaker.workflow.flow import Flow
-from circuit_breaker.workflow.joins import parallel
-from circuit_breaker.workflow.patterns import loop
+from circuit_breaker.workflow.patterns import loop, parallel
 from circuit_breaker.workflow.plain import described, draft_definition
 from circuit_breaker.workflow.signature import spelled
 from circuit_breaker.workflow.state import State

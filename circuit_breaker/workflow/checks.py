@@ -12,11 +12,11 @@ from typing import Any
 
 import attrs
 
+from circuit_breaker.data import freeze_mapping
 from circuit_breaker.errors import DataInvalid, Fault, WorkflowInvalid, nearest
 from circuit_breaker.lazy import deferred
 from circuit_breaker.rules import Field, Rule, Rulebook, Template
 from circuit_breaker.workflow.compiling import gather_states, mentions
-from circuit_breaker.workflow.data import freeze_mapping
 from circuit_breaker.workflow.flow import Call, Execution, Flow
 from circuit_breaker.workflow.reach import end_faults, unreached
 from circuit_breaker.workflow.signature import action_misfit, merge_misfit
@@ -118,6 +118,7 @@ def _flow_faults(flow: Flow, known: list[str] | None, rulebook: Rulebook | None)
     if known is not None:
         yield from _unknown_states(flow, known)
     yield from _arcs(flow)
+    yield from _deals(flow)
     for name in () if rulebook is None else (name for rule in _rules(flow, rulebook) for name in rule.names):
         yield Fault(flow.title, f"names a rule '{name}' that is not in the rulebook", nearest(name, rulebook or ()))
     yield from _conditions(flow)
@@ -130,6 +131,7 @@ def _unknown_states(flow: Flow, known: list[str]) -> Iterator[Fault]:
         (".reads()", flow.read),
         (".unless()", flow.inhibited),
         (".clears()", map(Bundle.of, flow.cleared)),
+        (".awaits()", map(Bundle.of, flow.awaited)),
     ):
         for state in (state for bundle in bundles for state in bundle.states):
             if state.name not in known:
@@ -150,12 +152,31 @@ def _arcs(flow: Flow) -> Iterator[Fault]:
                 )
     joins = any(sum(arc.weight for arc in source.arcs()) > 1 for source in flow.path.sources)
     if flow.path.sources and not joins:
-        for given, step in ((flow.merging, "merge"), (flow.correlation, "correlate")):
+        for given, step in (
+            (flow.merging, "merge"),
+            (flow.correlation, "correlate"),
+            (flow.of_one_split or None, "together"),
+        ):
             if given is not None:
                 yield Fault(flow.title, f"has .{step}(), but takes only one token", "remove it, or join several states")
     if flow.merging is not None and (misfit := merge_misfit(flow.merging)):
         yield Fault(
             flow.title, f".merge() has a function that {misfit}", "let it take one argument: the list of tokens"
+        )
+
+
+def _deals(flow: Flow) -> Iterator[Fault]:
+    deal = flow.dealt
+    if deal is None:
+        return
+    targets = [state.name for state in flow.path.targets.states]
+    if deal.to not in targets:
+        yield Fault(
+            flow.title, f".deals() names state '{deal.to}', which it puts no token into", nearest(deal.to, targets)
+        )
+    if deal.by not in flow.counted:
+        yield Fault(
+            flow.title, f".deals() counts by '{deal.by}', which it does not add to", f"add .counts({deal.by!r})"
         )
 
 

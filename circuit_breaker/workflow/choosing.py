@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from circuit_breaker.data import EMPTY, Data, freeze_mapping, merge
 from circuit_breaker.errors import CaseClosed, CaseError, DataInvalid, MergeFailed, TooManyChoices, words_of
 from circuit_breaker.lazy import deferred
 from circuit_breaker.net import bindings
-from circuit_breaker.rules import MISSING, Field, Verdict
+from circuit_breaker.rules import MISSING, Verdict
 from circuit_breaker.workflow.case import CLOSED, Block, Case, Status
-from circuit_breaker.workflow.data import EMPTY, Data, freeze_mapping, merge
 from circuit_breaker.workflow.events import CaseCompleted, Event, Move, SignalReceived
 from circuit_breaker.workflow.evolution import evolve
+from circuit_breaker.workflow.merging import Collect, Last
 from circuit_breaker.workflow.timing import Every
 from circuit_breaker.workflow.token import Token, common_fork
 from circuit_breaker.workflow.transition import Transition
@@ -37,6 +38,7 @@ __all__ = [
     "status",
     "tried",
     "typed",
+    "unfit_signal",
     "verdict",
 ]
 
@@ -125,18 +127,51 @@ def _leaving(workflow: Workflow, case: Case) -> Iterable[Transition]:
     return sorted(found.values(), key=lambda t: (-t.priority, t.index))
 
 
-def bindings_of(transition: Transition, case: Case, reserved: frozenset[Token]) -> Iterator[tuple[Token, ...]]:
+def bindings_of(
+    workflow: Workflow, transition: Transition, case: Case, reserved: frozenset[Token]
+) -> Iterator[tuple[Token, ...]]:
     if transition.net.plain is not None:
         return bindings(transition.net, case.marking, reserved=reserved)
-    correlate = transition.correlate
-    key = None if correlate is None else partial(_key, correlate)
-    return bindings(transition.net, case.marking, reserved=reserved, key=key, kind=partial(_kind, case))
+    joined_by_key = transition.correlate is not None or transition.together
+    key = partial(_key, transition) if joined_by_key else None
+    ways = bindings(transition.net, case.marking, reserved=reserved, key=key, kind=partial(_kind, case))
+    return _unawaited(workflow, case, transition, ways) if transition.net.awaits else ways
 
 
-def _key(correlate: Field, token: Token) -> Any:
+def _unawaited(
+    workflow: Workflow, case: Case, transition: Transition, ways: Iterator[tuple[Token, ...]]
+) -> Iterator[tuple[Token, ...]]:
+    """The ways, where there are any and nothing that the transition awaits is to come."""
+    first = next(ways, None)
+    if first is not None and expected(workflow, case, transition) is None:
+        yield first
+        yield from ways
+
+
+def expected(workflow: Workflow, case: Case, transition: Transition) -> str | None:
+    """The state that a transition awaits, since a token is there or could still come; None for none."""
+    if not transition.net.awaits:
+        return None
+    counts = {place: len(tokens) for place, tokens in case.marking.items()}
+    return workflow.arrivals.expected(transition.net, counts)
+
+
+def unbound(workflow: Workflow, case: Case, transition: Transition) -> str:
+    """Why a transition cannot take tokens that are all there, in words."""
+    place = expected(workflow, case, transition)
+    if place is not None and case.marking.count(place):
+        return missing_in_words("inhibitor", place)
+    if place is not None:
+        return f"a token could still come to '{place}'"
+    key = "come from the same split" if transition.together else "agree on the key that they are joined by"
+    return f"the tokens do not {key}"
+
+
+def _key(transition: Transition, token: Token) -> Any:
     """What a token is joined by; one that lacks it agrees with no other."""
-    value = correlate.read(token)
-    return value if value is not MISSING else object()
+    split = None if not transition.together else object() if token.fork is None else token.fork.id
+    value = None if transition.correlate is None else transition.correlate.read(token)
+    return split, value if value is not MISSING else object()
 
 
 def _kind(case: Case, token: Token) -> Any:
@@ -165,7 +200,7 @@ def choices(
     most = MOST_TRIED if workflow.schema is None else MOST_TRIED_TYPED
     left = 0 if simple else most + len(case.marking) + len(signals)
     ways = 0
-    for binding in bindings_of(transition, case, held):
+    for binding in bindings_of(workflow, transition, case, held):
         if not simple:
             if left <= 0:
                 raise _too_many(case, transition, ways)
@@ -202,6 +237,17 @@ def free_signals(case: Case, name: str) -> tuple[SignalReceived, ...]:
     return tuple(signal for signal in case.signals if signal.name == name and signal.sequence not in taken)
 
 
+def unfit_signal(workflow: Workflow, case: Case, name: str) -> SignalReceived | None:
+    """The oldest signal of that name that was held against tokens that wait for it, and that none of them takes."""
+    waiting = [transition for transition in workflow.transitions if transition.signal == name]
+    for signal in free_signals(case, name):
+        alone = msgspec.structs.replace(case, signals=(signal,))
+        found = [choice for transition in waiting for choice in tried(workflow, alone, transition) if choice.used]
+        if found and not any(goes(workflow, choice) and not blocked(case, choice) for choice in found):
+            return signal
+    return None
+
+
 def choice_of(
     workflow: Workflow, transition: Transition, binding: tuple[Token, ...], data: Data, *, used: int = 0
 ) -> Choice:
@@ -225,6 +271,11 @@ def joined(workflow: Workflow, transition: Transition, binding: tuple[Token, ...
     """
     fork = common_fork(binding)
     first = binding[0]
+    if isinstance(transition.merge, (Last, Collect)):
+        return msgspec.structs.replace(
+            first, data=accept(workflow, _merged(workflow, transition, binding)),
+            metadata=binding[-1].metadata, results=binding[-1].results,
+        )  # fmt: skip
     if transition.merge is not None:
         data = accept(workflow, _merged(workflow, transition, binding))
     else:
@@ -443,7 +494,7 @@ def _waits(workflow: Workflow, case: Case, transition: Transition) -> bool:
     """Whether somebody, a signal or a time can still make it fire; a timer that its guard forbids will not."""
     if transition.delay is not None:
         return any(goes(workflow, choice) and not blocked(case, choice) for choice in tried(workflow, case, transition))
-    return transition.waits and next(bindings_of(transition, case, UNKNOWN), None) is not None
+    return transition.waits and next(bindings_of(workflow, transition, case, UNKNOWN), None) is not None
 
 
 def apply(workflow: Workflow, case: Case, *events: Event) -> Case:

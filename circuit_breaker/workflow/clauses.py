@@ -8,10 +8,12 @@ from typing import Final
 import attrs
 
 from circuit_breaker.rules import Field, Policy, Rule, as_rule
-from circuit_breaker.workflow.cursor import Cursor
+from circuit_breaker.source.cursor import Cursor
 from circuit_breaker.workflow.flow import Execution, Flow
+from circuit_breaker.workflow.merging import merge_from_document
 from circuit_breaker.workflow.references import read_reference
 from circuit_breaker.workflow.scope import Scope
+from circuit_breaker.workflow.state import State
 from circuit_breaker.workflow.timing import OnSignal, RetryPolicy
 
 __all__ = ["KEYS", "read_rule", "with_clauses"]
@@ -128,11 +130,20 @@ def _unless(flow: Flow, cursor: Cursor, scope: Scope) -> Flow | None:
     return None if bundle is None else flow.unless(bundle)
 
 
-def _clears(flow: Flow, cursor: Cursor, scope: Scope) -> Flow:
+def _states(cursor: Cursor, scope: Scope) -> list[State]:
+    """The states that the value names, as far as there are such."""
     items = [cursor] if isinstance(cursor.value, str) else list(cursor.items())
     if cursor.value == []:
         cursor.fault("names no state", "write the name of a state, or remove it")
-    return flow.clears(*(state for item in items if (state := scope.state(item)) is not None))
+    return [state for item in items if (state := scope.state(item)) is not None]
+
+
+def _clears(flow: Flow, cursor: Cursor, scope: Scope) -> Flow:
+    return flow.clears(*_states(cursor, scope))
+
+
+def _awaits(flow: Flow, cursor: Cursor, scope: Scope) -> Flow:
+    return flow.awaits(*_states(cursor, scope))
 
 
 def _policy(flow: Flow, cursor: Cursor, _: Scope) -> Flow | None:
@@ -194,7 +205,28 @@ def _compensate(flow: Flow, cursor: Cursor, scope: Scope) -> Flow | None:
     return None if action is None else flow.compensate(action, name=cursor.value)
 
 
+def _deals(flow: Flow, cursor: Cursor, scope: Scope) -> Flow | None:
+    fields = cursor.fields(DEAL, required=DEAL)
+    texts = {key: inner.text() for key, inner in fields.items() if key != "to"}
+    state = scope.state(fields["to"]) if "to" in fields else None
+    if state is None or cursor.findings.within(cursor.path):
+        return None
+    return flow.deals(str(texts["items"]), to=state, item=str(texts["item"]), by=str(texts["by"]))
+
+
+DEAL: Final = ("items", "to", "item", "by")
+
+
+def _together(flow: Flow, cursor: Cursor, _: Scope) -> Flow | None:
+    return flow.together() if cursor.flag() else None
+
+
 def _merge(flow: Flow, cursor: Cursor, scope: Scope) -> Flow | None:
+    if isinstance(cursor.value, Mapping):
+        merging = merge_from_document(cursor.value)
+        if merging is None:
+            cursor.fault("is no way to merge", "write 'keep: last', 'collect: <key>', or the name of a function")
+        return None if merging is None else flow.merge(merging)
     action = scope.action(cursor)
     return None if action is None else flow.merge(action)
 
@@ -230,6 +262,7 @@ CLAUSES: Final[Mapping[str, Clause]] = {
     "reads": _reads,
     "unless": _unless,
     "clears": _clears,
+    "awaits": _awaits,
     "counts": _counts,
     "restarts": _restarts,
     "guard": _guard,
@@ -242,7 +275,9 @@ CLAUSES: Final[Mapping[str, Clause]] = {
     "compensate": _compensate,
     "otherwise": _otherwise,
     "on_failure": _on_failure,
+    "deals": _deals,
     "merge": _merge,
+    "together": _together,
     "correlate": _correlate,
     "metadata": _metadata,
 }

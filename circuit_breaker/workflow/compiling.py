@@ -94,6 +94,8 @@ def _compile(
             reads=flow.arcs(flow.read),
             inhibitors=flow.arcs(flow.inhibited),
             resets=tuple(dict.fromkeys(state.name for state in flow.cleared)),
+            awaits=_awaited(flow, sources),
+            join=name if flow.awaited else "",
         ),
         trigger=flow.trigger or (Manual() if flow.allowed else Automatic()),
         stamps={state: states[state].timestamp for state in entered if states[state].timestamp},
@@ -115,8 +117,15 @@ def _compile(
         description=flow.description or "",
         merge=flow.merging,
         correlate=flow.correlation,
+        deal=flow.dealt,
+        together=flow.of_one_split,
         metadata=flow.facts,
     )
+
+
+def _awaited(flow: Flow, sources: Bundle) -> tuple[str, ...]:
+    taken = {state.name for state in sources.states}
+    return tuple(dict.fromkeys(state.name for state in flow.awaited if state.name not in taken))
 
 
 def _weighted(arc: Arc) -> str:
@@ -131,7 +140,6 @@ def merged_net(workflow: Workflow) -> Net:
         for suffix, state in (("otherwise", transition.otherwise), ("failed", transition.on_failure)):
             if state is not None:
                 net = transition.net
-                transitions.append(
-                    NetTransition(f"{net.name}/{suffix}", net.takes, (Arc(state),), net.reads, net.inhibitors)
-                )
+                name, gives = f"{net.name}/{suffix}", (Arc(state),)
+                transitions.append(attrs.evolve(net, name=name, gives=gives, resets=()))
     return Net(tuple(state.name for state in workflow.states), tuple(transitions))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import attrs
 
 from circuit_breaker.errors import DefinitionError, Fault, TransitionNotFound, WorkflowInvalid, nearest
 from circuit_breaker.lazy import Later, deferred
+from circuit_breaker.net.arrival import Arrivals
 from circuit_breaker.net.structure import Net
 from circuit_breaker.rules import Rulebook
 from circuit_breaker.workflow.checks import Declared, check
@@ -24,6 +25,8 @@ from circuit_breaker.workflow.transition import Transition
 if TYPE_CHECKING:
     from circuit_breaker.workflow import choosing, firing
     from circuit_breaker.workflow.case import Case, Status
+    from circuit_breaker.workflow.events import Event
+    from circuit_breaker.workflow.pages import Form as PageForm
     from circuit_breaker.workflow.picture import Form
 else:  # what runs cases is not needed to define, check or draw a workflow
     choosing, firing = Later("circuit_breaker.workflow.choosing"), Later("circuit_breaker.workflow.firing")
@@ -32,6 +35,7 @@ __all__ = ["Workflow"]
 
 _sha256 = deferred("hashlib", "sha256")
 _draw = deferred("circuit_breaker.workflow.picture", "draw")
+_page = deferred("circuit_breaker.workflow.pages", "page")
 _written = deferred("circuit_breaker.workflow.writing", "workflow_to_document")
 
 
@@ -143,6 +147,11 @@ class Workflow:
         return merged_net(self)
 
     @cached_property
+    def arrivals(self) -> Arrivals:
+        """What can still come where, for the transitions that await something."""
+        return Arrivals(self.net)
+
+    @cached_property
     def version(self) -> str:
         """A hash of everything that decides what happens: the same for the same definition, wherever it is written."""
         text = json.dumps(self.to_document(named=False), sort_keys=True, separators=(",", ":"), default=str)
@@ -210,18 +219,53 @@ class Workflow:
         document: dict[str, Any] = _written(self, named=named)
         return document
 
-    def draw(self, form: Form = "mermaid", *, case: Case | None = None) -> str:
+    def draw(
+        self,
+        form: Form = "mermaid",
+        *,
+        case: Case | None = None,
+        history: Iterable[Event] = (),
+        path: Sequence[str] = (),
+    ) -> str:
         """The picture of the workflow as text; with a case, its tokens are in it, and what could fire stands out.
 
         Args:
-            form: ``"mermaid"``, ``"dot"`` (Graphviz), ``"svg"`` or ``"terminal"``; what draws is loaded on first use.
+            form: ``"mermaid"``, ``"dot"`` (Graphviz), ``"plantuml"``, ``"svg"`` or ``"terminal"``; what draws is
+                loaded on first use.
             case: A case of this workflow.
+            history: Events of a case: what fired is numbered in its order, with how often and when.
+            path: Transitions by name or id, such as those of a counterexample: they are numbered, and the tokens are
+                drawn where they end. It begins with the tokens of the case, or else at the start.
+
+        Raises:
+            WorkflowInvalid: There is no such form.
+            TransitionNotFound: The path names a transition that there is not.
+            NotEnabled: A step of the path is not possible where it stands.
+        """
+        drawn: str = _draw(self, form, case=case, history=history, path=path)
+        return drawn
+
+    def to_page(
+        self,
+        form: PageForm = "html",
+        *,
+        case: Case | None = None,
+        history: Iterable[Event] = (),
+        path: Sequence[str] = (),
+    ) -> str:
+        """A page about the workflow: its picture, states, transitions with their rules in words, roles and timers.
+
+        Args:
+            form: ``"html"``, which needs no other file and prints well, or ``"markdown"``.
+            case: What is drawn into the picture, as for :meth:`draw`.
+            history: The same.
+            path: The same.
 
         Raises:
             WorkflowInvalid: There is no such form.
         """
-        drawn: str = _draw(self, form, case=case)
-        return drawn
+        page: str = _page(self, form, case=case, history=history, path=path)
+        return page
 
     def __repr__(self) -> str:
         return f"Workflow({self.name!r}, {len(self.states)} states, {len(self.by_name)} transitions)"

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from circuit_breaker.data import EMPTY, Data, kept
 from circuit_breaker.errors import StorageCorrupt
-from circuit_breaker.workflow.data import EMPTY, Data, kept
 from circuit_breaker.workflow.token import Token
 
 __all__ = [
@@ -155,10 +155,15 @@ class ActionCompensated(Event, frozen=True, gc=False, omit_defaults=True, tag=Tr
 
 
 class SignalReceived(Event, frozen=True, gc=False, omit_defaults=True, tag=True):
-    """A signal came; it is kept until a transition uses it up, or dropped at once when it is ``transient``."""
+    """A signal came; it is kept until a transition uses it up, or dropped at once when it is ``transient``.
+
+    ``replaces`` is the sequence number of a signal that it took the place of, since as many waited as may and that one
+    fitted nothing that waits.
+    """
 
     name: str = ""
     data: Data = EMPTY
+    replaces: int = 0
 
 
 class CaseCompleted(Event, frozen=True, gc=False, omit_defaults=True, tag=True):

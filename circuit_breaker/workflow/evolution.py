@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from circuit_breaker.data import Data, kept
 from circuit_breaker.errors import StorageCorrupt
 from circuit_breaker.net.marking import Marking
 from circuit_breaker.workflow.case import Block, Case, Pending
-from circuit_breaker.workflow.data import Data, kept
 from circuit_breaker.workflow.events import (
     ActionCompensated,
     ActionFailed,
@@ -243,6 +243,11 @@ def _token_added(case: Case, event: TokenAdded) -> Case:
     return _next(case, event, marking=case.marking.change((), [(added.state, added)]), minted=case.minted + 1)
 
 
+def _signalled(case: Case, event: SignalReceived) -> Case:
+    kept_ones = case.signals if not event.replaces else tuple(s for s in case.signals if s.sequence != event.replaces)
+    return _next(case, event, signals=(*kept_ones, event))
+
+
 def _migrated(case: Case, event: CaseMigrated) -> Case:
     """What was refused may fit the new version; what failed is for somebody to try again."""
     failed = tuple(block for block in case.blocked if block.kind == "failed")
@@ -259,7 +264,7 @@ _EVOLUTIONS: Mapping[type[Event], Callable[..., Case]] = {
     ActionCompensated: _next,
     StepFinished: _step_finished,
     TokenAdded: _token_added,
-    SignalReceived: lambda case, event: _next(case, event, signals=(*case.signals, event)),
+    SignalReceived: _signalled,
     CaseCompleted: lambda case, event: _next(case, event, status="completed"),
     CaseCancelled: lambda case, event: _next(case, event, status="cancelled", pending=(), marking=case.marking),
     CaseMigrated: _migrated,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from circuit_breaker.data import EMPTY, OURS, Data, difference, freeze, freeze_mapping
 from circuit_breaker.errors import CaseError, DataInvalid, NotEnabled, Refused
 from circuit_breaker.lazy import deferred
 from circuit_breaker.rules import Verdict
@@ -32,9 +33,9 @@ from circuit_breaker.workflow.choosing import (
     role_verdict,
     settle,
     typed,
+    unbound,
     verdict,
 )
-from circuit_breaker.workflow.data import EMPTY, OURS, Data, difference, freeze, freeze_mapping
 from circuit_breaker.workflow.events import (
     ActionFailed,
     ActionStarted,
@@ -161,10 +162,7 @@ def _early(case: Case, choice: Choice, at: datetime) -> NotEnabled | None:
 
 def not_enabled(workflow: Workflow, case: Case, name: str) -> NotEnabled:
     """Why the tokens for a transition are not there."""
-    reasons = [
-        " and ".join(lacking(case, t)) or "its tokens do not agree on the key that they are joined by"
-        for t in workflow.named(name)
-    ]
+    reasons = [" and ".join(lacking(case, t)) or unbound(workflow, case, t) for t in workflow.named(name)]
     return NotEnabled(
         f"transition '{name}' of case '{case.id}' cannot fire: {', or '.join(dict.fromkeys(reasons))} "
         f"(the case is in {case.state or 'no state'})",
@@ -280,8 +278,18 @@ def fired(
     )
     return TransitionFired(
         case.id, case.sequence + 1, at, by, transition.id, choice.moves, moves, data,
-        Data({**metadata, **facts}) if facts else metadata, results, removed, EMPTY, cleared, choice.used, key,
+        Data({**metadata, **facts}) if facts else metadata, results, removed, _dealt(choice, moves, data), cleared,
+        choice.used, key,
     )  # fmt: skip
+
+
+def _dealt(choice: Choice, moves: tuple[Move, ...], data: Data) -> Data:
+    """What single tokens get beside what all of them do, by their ids."""
+    deal = choice.transition.deal
+    if deal is None:
+        return EMPTY
+    given = deal.given(choice.view.updated(data=data))
+    return Data({token_id: given for token_id, state in moves if state == deal.to}) if given else EMPTY
 
 
 def _united(workflow: Workflow, choice: Choice) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import attrs
 from circuit_breaker.errors import WorkflowInvalid
 from circuit_breaker.net.structure import Arc
 from circuit_breaker.rules import Field, Policy, Rule, as_rule
+from circuit_breaker.workflow.dealing import Deal
 from circuit_breaker.workflow.signature import spelled
 from circuit_breaker.workflow.state import Bundle, Path, State, checked_name
 from circuit_breaker.workflow.steps import Action, Call, Execution, Step
@@ -47,6 +48,7 @@ class Flow:
     read: tuple[Bundle, ...] = ()
     inhibited: tuple[Bundle, ...] = ()
     cleared: tuple[State, ...] = ()
+    awaited: tuple[State, ...] = ()
     limit: float | None = None
     retrying: RetryPolicy | None = None
     rank: int | None = None
@@ -62,6 +64,8 @@ class Flow:
     facts: Mapping[str, Any] = attrs.field(factory=dict)
     counted: tuple[str, ...] = ()
     restarted: tuple[str, ...] = ()
+    dealt: Deal | None = None
+    of_one_split: bool = False
 
     def _once(self, step: str, attribute: str, value: Any) -> Flow:
         if getattr(self, attribute) is not None:
@@ -246,6 +250,17 @@ class Flow:
         return attrs.evolve(self, cleared=(*self.cleared, *map(_state, states)))
 
     @spelled
+    def awaits(self, *states: State) -> Flow:
+        """Not while there is a token in one of these states, or one could still come there without this transition.
+
+        States that it takes tokens from are left out, so that ``flow((a | b | (a & b)) >> c).awaits(a, b)`` joins
+        whichever of the branches are under way. Whether a token can come is judged by the paths alone: every rule might
+        come to hold, everybody might fire, every signal might come. Transitions that await states, and of which each
+        could only go on if another one did, go on.
+        """
+        return attrs.evolve(self, awaited=(*self.awaited, *map(_state, states)))
+
+    @spelled
     def counts(self, *keys: str) -> Flow:
         """Every firing adds one to these keys of the metadata, so that a rule can bound how often it happens."""
         return attrs.evolve(self, counted=(*self.counted, *map(_key, keys)))
@@ -256,8 +271,28 @@ class Flow:
         return attrs.evolve(self, restarted=(*self.restarted, *map(_key, keys)))
 
     @spelled
+    def deals(self, items: str, *, to: State, item: str, by: str) -> Flow:
+        """Every firing gives the token that it puts into a state the next one of a list; the others do not get it.
+
+        Args:
+            items: Where the list is, such as ``"data.orders"``.
+            to: The state.
+            item: The key of the data under which it is given.
+            by: The metadata key that tells how many were dealt before: one of those that :meth:`counts` adds to.
+        """
+        return self._once("deals", "dealt", Deal(items, to.name, item, by))
+
+    @spelled
+    def together(self) -> Flow:
+        """Joins only tokens that come from the same split, and from no split of one of them since."""
+        return attrs.evolve(self, of_one_split=True)
+
+    @spelled
     def merge(self, function: Callable[..., Any]) -> Flow:
         """How the data of joining tokens becomes one: called with the tokens, returns the data.
+
+        :data:`~circuit_breaker.workflow.merging.LAST` and :class:`~circuit_breaker.workflow.merging.Collect` are such
+        functions that a document can say.
 
         Metadata and results are united as without it; of different changes of one key that of the last token counts.
         """

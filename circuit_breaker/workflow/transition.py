@@ -9,6 +9,7 @@ import attrs
 
 from circuit_breaker.net.structure import NetTransition
 from circuit_breaker.rules import Field, Rule, all_of
+from circuit_breaker.workflow.dealing import Deal
 from circuit_breaker.workflow.flow import Call, Effect, Step
 from circuit_breaker.workflow.timing import After, Automatic, Every, Manual, OnSignal, RetryPolicy, Trigger
 
@@ -64,6 +65,8 @@ class Transition:
     description: str = ""
     merge: Callable[..., Any] | None = None
     correlate: Field | None = None
+    deal: Deal | None = None
+    together: bool = False
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
     gate: Rule | None = attrs.field(init=False)
     admits: Callable[[Any], bool] | None = attrs.field(init=False)
@@ -79,7 +82,7 @@ class Transition:
         object.__setattr__(self, "gate", gate)
         object.__setattr__(self, "admits", None if gate is None else gate.test)
         gives = self.net.gives
-        writes = self.stamps or self.counts or self.restarts
+        writes = self.stamps or self.counts or self.restarts or self.deal
         simple = len(gives) == 1 and gives[0].weight == 1 and not (self.net.resets or writes or self.merge)
         object.__setattr__(self, "target", gives[0].place if simple else None)
         object.__setattr__(self, "signal", self.trigger.name if isinstance(self.trigger, OnSignal) else "")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from circuit_breaker.data import freeze_mapping, thaw
 from circuit_breaker.errors import DocumentInvalid, Fault
 from circuit_breaker.rules import Not, Policy, Rule, Rulebook, RuleName
-from circuit_breaker.workflow.data import freeze_mapping, thaw
 from circuit_breaker.workflow.flow import Call, Execution, Flow, Step
+from circuit_breaker.workflow.merging import merge_document
 from circuit_breaker.workflow.references import write_reference
 from circuit_breaker.workflow.state import Bundle, Path, State
 from circuit_breaker.workflow.timing import After, Every, Manual, OnSignal, RetryPolicy, Trigger
@@ -93,6 +94,7 @@ class _Writer:
             "reads": _joined(flow.read),
             "unless": _joined(flow.inhibited),
             "clears": list(dict.fromkeys(state.name for state in flow.cleared)) or None,
+            "awaits": list(dict.fromkeys(state.name for state in flow.awaited)) or None,
             "counts": list(dict.fromkeys(flow.counted)) or None,
             "restarts": list(dict.fromkeys(flow.restarted)) or None,
             "guard": None if flow.condition is None else self._rule(flow.condition, place),
@@ -105,7 +107,9 @@ class _Writer:
             "compensate": None if call is None else self._action(call.action, call.name, place),
             "otherwise": None if flow.refused_to is None else flow.refused_to.name,
             "on_failure": None if flow.failed_to is None else flow.failed_to.name,
-            "merge": None if flow.merging is None else self._action(flow.merging, _name_of(flow.merging), place),
+            "deals": None if flow.dealt is None else flow.dealt.to_document(),
+            "merge": self._merge(flow, place),
+            "together": flow.of_one_split or None,
             "correlate": None if flow.correlation is None else flow.correlation.path,
             "metadata": _facts(flow.facts),
         }
@@ -130,6 +134,11 @@ class _Writer:
             return str(action.__qualname__)
         self._known("action", name, action, place)
         return name
+
+    def _merge(self, flow: Flow, place: str) -> Any:
+        if flow.merging is None:
+            return None
+        return merge_document(flow.merging) or self._action(flow.merging, _name_of(flow.merging), place)
 
     def _policy(self, policy: Policy, place: str) -> dict[str, Any]:
         parts = {"validations": policy.before, "rules": policy.after}

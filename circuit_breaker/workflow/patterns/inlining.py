@@ -56,6 +56,8 @@ def _inlined(inner: Flow, states: Mapping[str, State], prefix: str, rulebook: Ru
         read=tuple(map(moved, inner.read)),
         inhibited=tuple(map(moved, inner.inhibited)),
         cleared=tuple(states[state.name] for state in inner.cleared),
+        awaited=tuple(states[state.name] for state in inner.awaited),
+        dealt=None if inner.dealt is None else attrs.evolve(inner.dealt, to=f"{prefix}/{inner.dealt.to}"),
         refused_to=state_of(inner.refused_to),
         failed_to=state_of(inner.failed_to),
         condition=resolved(inner.condition),
