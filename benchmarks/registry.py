@@ -14,7 +14,9 @@ import benchmarks
 
 __all__ = ["Benchmark", "Peer", "Row", "benchmark", "chosen", "discover", "rows"]
 
-MACHINERY = set("__main__ bare_aiohttp docker_cli environment raw_sqlite registry table timing upstream".split())
+MACHINERY = set(
+    "__main__ bare_aiohttp docker_cli environment philosophers raw_sqlite registry table timing upstream".split()
+)
 
 
 @attrs.frozen

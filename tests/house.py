@@ -16,7 +16,7 @@ ROOT = "circuit_breaker"
 # From the ground up: an arrow leads to an earlier name only. The facade is the package's own __init__;
 # the command line, which is written as a user's program is, stands on it.
 FLOORS = (
-    "errors", "lazy", "invocation", "wire", "net", "rules", "workflow", "attempts", "outgoing", "llm",
+    "errors", "lazy", "invocation", "wire", "data", "source", "net", "rules", "workflow", "attempts", "outgoing", "llm",
     "engine", "storage",
     "executors", "functions", "agents", "app", "server", "client", "testing", "facade", "cli",
 )  # fmt: skip
@@ -35,7 +35,7 @@ FORBIDDEN = {
 }
 EXCEPTIONS = {("circuit_breaker.agents.bridge", "workflow")}
 
-PURE = ("errors", "wire", "net", "rules", "workflow")
+PURE = ("errors", "wire", "data", "source", "net", "rules", "workflow")
 IMPURE = {
     "asyncio", "concurrent", "glob", "http", "logging", "multiprocessing", "os", "pathlib", "random", "secrets",
     "select", "selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "structlog", "subprocess", "tempfile",
@@ -46,13 +46,14 @@ BUFFERS = {"StringIO", "BytesIO"}  # the only part of io that does no I/O
 
 HOMES = {
     "aiobotocore": "executors.serverless*", "asyncpg": "storage.postgres*", "cattrs": "wire", "click": "cli*",
-    "docker": "executors.docker*", "mcp": "*.mcp*", "nats": "*.nats*", "quickjs": "rules.javascript",
-    "redis": "storage.redis*", "rich": "cli*", "sqlite3": "storage.sqlite*", "tiktoken": "llm.vocabulary",
+    "docker": "executors.docker*", "mcp": "*.mcp*", "nats": "*.nats*", "numpy": "net.statespace.arrays",
+    "quickjs": "rules.javascript", "redis": "storage.redis*", "rich": "cli*", "sqlite3": "storage.sqlite*",
+    "tiktoken": "llm.vocabulary",
 }  # fmt: skip
 ONE_HOME = ("cel_expr_python", "cronsim", "jsonschema_rs", "quickjs", "re2", "tenacity", "yaml")
 
 EXTRAS = {
-    "aiobotocore", "asyncpg", "cel_expr_python", "httpx2", "mcp", "nats", "quickjs", "re2", "redis",
+    "aiobotocore", "asyncpg", "cel_expr_python", "httpx2", "mcp", "nats", "numpy", "quickjs", "re2", "redis",
     "tiktoken", "uvloop",
 }  # fmt: skip
 HEAVY = ("aiohttp", "click", "docker", "jsonschema_rs", "quickjs", "rich", "sqlite3", "structlog", "yaml")

@@ -32,6 +32,7 @@ class ExitCode(IntEnum):
     OK = 0
     REFUSED = 1
     USAGE = 2
+    UNDECIDED = 2  # as in the tools that check models
     INVALID = 3
     NOT_FOUND = 4
     STORAGE = 5
@@ -44,7 +45,7 @@ class ExitCode(IntEnum):
 EXIT_CODES = {
     ExitCode.OK: "it was done",
     ExitCode.REFUSED: "refused, or the case failed, is stuck or in doubt",
-    ExitCode.USAGE: "the command is wrong",
+    ExitCode.USAGE: "the command is wrong, or what was asked is not decided",
     ExitCode.INVALID: "a definition is wrong, or its module cannot be imported",
     ExitCode.NOT_FOUND: "no such case, workflow, transition, function or execution",
     ExitCode.STORAGE: "the journal cannot be read or written",

@@ -34,17 +34,20 @@ class Program(click.Group):
         "cases": f"{_COMMANDS}.looking",
         "show": f"{_COMMANDS}.looking",
         "history": f"{_COMMANDS}.looking",
-        "explain": f"{_COMMANDS}.looking",
+        "explain": f"{_COMMANDS}.explaining",
+        "diff-policy": f"{_COMMANDS}.explaining",
         "check": f"{_COMMANDS}.defining",
         "draw": f"{_COMMANDS}.defining",
         "export": f"{_COMMANDS}.defining",
         "schema": f"{_COMMANDS}.defining",
+        "statespace": f"{_COMMANDS}.statespace",
         "executors": f"{_COMMANDS}.executing",
         "execute": f"{_COMMANDS}.executing",
         "functions": f"{_COMMANDS}.functions",
         "chat": f"{_COMMANDS}.chatting",
         "models": f"{_COMMANDS}.chatting",
         "route": f"{_COMMANDS}.chatting",
+        "budgets": f"{_COMMANDS}.budgeting",
         "completion": f"{_COMMANDS}.completion",
     }
 
@@ -57,7 +60,7 @@ class Program(click.Group):
         """The command of that name, or None."""
         del ctx
         home = self.homes.get(cmd_name)
-        command: click.Command | None = getattr(import_module(home), cmd_name) if home else None
+        command: click.Command | None = getattr(import_module(home), cmd_name.replace("-", "_")) if home else None
         return command
 
     def resolve_command(
@@ -114,8 +117,8 @@ def _epilog() -> str:
 def program() -> None:
     """Workflows for AI models, containers and people, that survive a crash.
 
-    A WORKFLOW is named as module:attribute, as path/file.py:attribute, or as a YAML or JSON file. Cases are kept in the
-    journal that --storage names (or the variable CIRCUIT_BREAKER_STORAGE), by default in circuit_breaker.db.
+    A WORKFLOW is named as module:attribute, as path/file.py:attribute, or as a YAML, JSON or BPMN file. Cases are kept
+    in the journal that --storage names (or the variable CIRCUIT_BREAKER_STORAGE), by default in circuit_breaker.db.
 
     New here? Try: circuit-breaker demo
     """
