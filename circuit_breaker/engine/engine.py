@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from circuit_breaker.engine import driving, migration, recovery, running, worker
+from circuit_breaker.engine import driving, hindsight, migration, recovery, running, worker
 from circuit_breaker.engine.attention import Attention
 from circuit_breaker.engine.bus import Bus, Subscription
 from circuit_breaker.engine.cases import Cases, unknown
@@ -21,16 +21,23 @@ from circuit_breaker.engine.request import FireRequest
 from circuit_breaker.engine.resident import Resident
 from circuit_breaker.engine.watching import Watchers
 from circuit_breaker.errors import DataInvalid, StorageError
+from circuit_breaker.lazy import deferred
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.case import Case, Status
+from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.events import CaseCancelled
+from circuit_breaker.workflow.events import CaseCancelled, Event
 from circuit_breaker.workflow.evolution import evolve
-from circuit_breaker.workflow.explain import Explanation, explain
 from circuit_breaker.workflow.history import History
 from circuit_breaker.workflow.state import State
 
+if TYPE_CHECKING:
+    from circuit_breaker.workflow.explain import Explanation
+    from circuit_breaker.workflow.policy_diff import PolicyDiff
+
 __all__ = ["Engine"]
+
+explain = deferred("circuit_breaker.workflow.explain", "explain")
 
 
 class Engine:
@@ -250,6 +257,44 @@ class Engine:
 
         return await self.decide(resident, decide)
 
+    async def change_token(
+        self,
+        case: Case | str,
+        token: str,
+        change: Change,
+        *,
+        by: str = "",
+        expect: int | None = None,
+        key: str = "",
+    ) -> Case:
+        """The case after what one of its tokens carries was changed where the token stands. Nothing fires by that.
+
+        Args:
+            case: The case.
+            token: The id of the token.
+            change: What is set in its data, metadata and results.
+            by: Who changes it.
+            expect: Refuse if another event than this made the token what it is (``token.sequence``).
+            key: Names the work that changes it, in the journal.
+
+        Raises:
+            TokenNotFound: The token is not in the case any more.
+            VersionConflict: The token is another than expected.
+            NotEnabled: An action in progress holds it.
+            DataInvalid: Its data would not be of the declared class.
+            LimitReached: It would carry too much.
+        """
+        by, key = label(by, "by"), label(key, "key")
+        resident = await self.resident(case)
+
+        def decide(now: Case) -> Case:
+            workflow = self.workflow(now)
+            at = self.clock.now()
+            after = firing.change_token(workflow, now, token, change, at=at, by=by, expect=expect, key=key)
+            return self.limits.entered(resident, after, (change.data, change.metadata, change.results))
+
+        return await self.decide(resident, decide)
+
     async def fire(
         self,
         case: Case | str,
@@ -303,9 +348,11 @@ class Engine:
     async def signal(self, case: Case | str, name: str, *, data: Any = None, by: str = "") -> Case:
         """The case after a signal came. It is kept until a transition uses it up; :meth:`run` fires that transition.
 
+        Where as many of that name wait as may, it takes the place of the oldest that fits nothing that waits.
+
         Raises:
             NotEnabled: The workflow knows no such signal.
-            LimitReached: Too many signals of that name wait, or a token would carry too much.
+            LimitReached: Too many signals of that name wait that may still be used, or a token would carry too much.
         """
         name, by = label(name, "name"), label(by, "by")
         resident = await self.resident(case)
@@ -315,7 +362,7 @@ class Engine:
             event = firing.signal(workflow, now, name, at=self.clock.now(), by=by, data=data)
             if event is None:
                 return now
-            self.limits.signalled(now, name)
+            event = self.limits.signalled(workflow, now, event)
             return self.limits.entered(resident, choosing.apply(workflow, now, event), event.data)
 
         return await self.decide(resident, decide)
@@ -403,19 +450,49 @@ class Engine:
 
         return await self.decide(await self.resident(case), decide)
 
-    def explain(self, case: Case, *, roles: Iterable[str] | None = None, stopped: Collection[str] = ()) -> Explanation:
-        """For every transition whether it can fire, and if not, exactly why.
+    def explain(
+        self,
+        case: Case,
+        *,
+        roles: Iterable[str] | None = None,
+        stopped: Collection[str] = (),
+        history: Iterable[Event] | None = None,
+    ) -> Explanation:
+        """For every transition whether it can fire, and if not, exactly why and what it would take.
 
         Args:
             case: The case.
             roles: The roles of whoever asks; None leaves roles out.
             stopped: The workers that have stopped, as :meth:`stopped` tells; their actions are interrupted.
+            history: All that happened to it, as :meth:`history` gives it, from which refusals are told; without it
+                only that part which the case holds.
 
         Raises:
             DataInvalid: The id of a case was given: nothing is read here.
         """
         case = _snapshot(case)
-        return explain(self.workflow(case), case, at=self.clock.now(), roles=roles, stopped=stopped)
+        explanation: Explanation = explain(
+            self.workflow(case), case, at=self.clock.now(), roles=roles, stopped=stopped, events=history
+        )
+        return explanation
+
+    async def diff_policy(
+        self, old: Workflow, new: Workflow, *, cases: Iterable[Case | str] | None = None
+    ) -> PolicyDiff:
+        """Which decisions that cases made under the old version the new one would make otherwise.
+
+        Every decision is judged alone, on its tokens as they were then; nothing is changed.
+
+        Args:
+            old: The version under which the cases ran.
+            new: The other version of the same workflow.
+            cases: Only these; all of the workflow in the journal unless given.
+
+        Raises:
+            WorkflowInvalid: They are not versions of one workflow.
+            CaseNotFound: There is no case of one of the ids.
+        """
+        return await hindsight.diff_policy(self, old, new, None if cases is None else [_id(case) for case in cases])
 
     async def stopped(self, case: Case) -> frozenset[str]:
         """The workers of its actions in progress that have stopped: who runs the case takes these actions up again."""

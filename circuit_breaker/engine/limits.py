@@ -10,11 +10,13 @@ import msgspec
 
 from circuit_breaker.errors import LimitReached
 from circuit_breaker.workflow.case import Case
-from circuit_breaker.workflow.events import Event, Moved
+from circuit_breaker.workflow.choosing import unfit_signal
+from circuit_breaker.workflow.events import Event, Moved, SignalReceived
 from circuit_breaker.workflow.token import Token
 
 if TYPE_CHECKING:
     from circuit_breaker.engine.resident import Resident
+    from circuit_breaker.workflow.definition import Workflow
 
 __all__ = ["Limits"]
 
@@ -26,7 +28,7 @@ class Limits:
     """How much one case may hold. What would be more is refused, and the case stays as it was.
 
     Attributes:
-        signals: How many signals of one name may wait to be used up.
+        signals: How many signals of one name may wait to be used up; see :meth:`signalled`.
         data: How many bytes one token may carry, as JSON: its data, metadata and results, with all that waits to be
             added to it by signals and by actions in progress.
 
@@ -37,18 +39,26 @@ class Limits:
     signals: int = attrs.field(default=1_000, validator=_at_least_one)
     data: int = attrs.field(default=8 * 1024 * 1024, validator=_at_least_one)
 
-    def signalled(self, case: Case, name: str) -> None:
-        """Does nothing.
+    def signalled(self, workflow: Workflow, case: Case, event: SignalReceived) -> SignalReceived:
+        """The event of a signal; where as many wait as may, it takes the place of the oldest that fits nothing.
+
+        So signals that no rule accepts cannot keep out those that come after them. One that was not held against the
+        tokens that it is for, since they are not there yet, is never given up.
 
         Raises:
-            LimitReached: As many signals of that name wait as may.
+            LimitReached: As many signals of that name wait as may, and each of them may still be used.
         """
+        name = event.name
         waiting = sum(signal.name == name for signal in case.signals)
-        if waiting >= self.signals:
-            raise LimitReached(
-                f"{waiting:,} signals '{name}' of case '{case.id}' wait to be used, and {self.signals:,} are the most",
-                remedy="let the case use them, make the signal transient, or give the engine Limits(signals=...)",
-            )
+        if waiting < self.signals:
+            return event
+        unfit = unfit_signal(workflow, case, name)
+        if unfit is not None:
+            return msgspec.structs.replace(event, replaces=unfit.sequence)
+        raise LimitReached(
+            f"{waiting:,} signals '{name}' of case '{case.id}' wait to be used, and {self.signals:,} are the most",
+            remedy="let the case use them, make the signal transient, or give the engine Limits(signals=...)",
+        )
 
     def begun(self, case: Case) -> None:
         """Does nothing.

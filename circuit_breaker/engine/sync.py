@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from circuit_breaker.engine.cancellation import cancelled_from_outside
 from circuit_breaker.engine.engine import Engine
@@ -16,7 +16,9 @@ from circuit_breaker.engine.sync_subscription import SyncSubscription
 from circuit_breaker.errors import ActionError, StorageClosed, StorageError
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.explain import Explanation
+
+if TYPE_CHECKING:
+    from circuit_breaker.workflow.explain import Explanation
 
 __all__ = ["SyncEngine"]
 
@@ -219,7 +221,7 @@ def _plain(name: str) -> Callable[..., Any]:
 
 
 for _name in (
-    "add_token", "add_workflow", "cancel", "cases", "fire", "get", "history", "migrate", "recover", "register_plugin",
-    "resolve", "run", "signal", "start", "stopped", "work",
+    "add_token", "add_workflow", "cancel", "cases", "diff_policy", "fire", "get", "history", "migrate", "recover",
+    "register_plugin", "resolve", "run", "signal", "start", "stopped", "work",
 ):  # fmt: skip
     setattr(SyncEngine, _name, _plain(_name))

@@ -6,29 +6,34 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from circuit_breaker.rules import analysis
+from circuit_breaker.rules.analysis import PLACEHOLDER, Domain, smallest_change
 from circuit_breaker.rules.condition import Condition
 from circuit_breaker.rules.constant import kind_of, plain
-from circuit_breaker.rules.leaves import FieldCondition
+from circuit_breaker.rules.leaves import CallableCondition, FieldCondition, JavascriptCondition
 from circuit_breaker.rules.operators import RuleOperator
 from circuit_breaker.rules.path import Path
 from circuit_breaker.rules.tree import AllOf, AnyOf, Not
 from circuit_breaker.rules.verdict import MISSING
 
-__all__ = ["PLACEHOLDER", "Change", "remedies"]
+if TYPE_CHECKING:
+    from circuit_breaker.rules.rule import Rule
+
+__all__ = ["PLACEHOLDER", "Change", "Smallest", "opaque", "remedies", "smallest"]
 
 Change = dict[str, Any]
 """New values by dotted path, such as ``{"data.score": 8}``."""
 
-PLACEHOLDER: Final = "<any value>"
-"""Stands in a change where any value that is not empty would do."""
-
+_ANY: Final = (PLACEHOLDER, "~", 0)
 MOST: Final = 16
 _TRIES: Final = 256
 _EXACT: Final = 2**52
+BUDGET: Final = 3_000
+"""Values that are tried for one rule: some milliseconds of work, for somebody waits for the answer."""
 
 _OPPOSITES: Final = {
     RuleOperator.EQUALS: RuleOperator.NOT_EQUALS,
@@ -52,6 +57,75 @@ def remedies(tree: Condition, token: Any) -> tuple[Change, ...]:
         if change not in kept and _proved(tree, token, change):
             kept.append(change)
     return tuple(sorted(kept, key=len)[:MOST])
+
+
+@attrs.frozen
+class Smallest:
+    """The changes of the fewest fields that make a rule hold.
+
+    Attributes:
+        changes: Each makes it hold; the nearest values come first. Empty where none is known.
+        minimal: Whether it is proved that no fewer fields would do; without a change, that none does.
+        reason: Why that is not proved, in words.
+    """
+
+    changes: tuple[Change, ...] = ()
+    minimal: bool = True
+    reason: str = ""
+
+
+def smallest(rule: Rule, token: Any, *, domains: Mapping[str, Domain] | None = None) -> Smallest:
+    """The changes of the fewest fields that would make the rule hold for the token.
+
+    Args:
+        rule: The rule, with its names looked up.
+        token: What it is judged on now.
+        domains: What may be set at paths, by path.
+    """
+    tries = remedies(rule.tree, token)
+    near = tuple(change for change in tries if len(change) == len(tries[0]))
+    if near and not domains and len(near[0]) <= _least(rule.tree, token):
+        return Smallest(near)
+    found = smallest_change(rule, token, domains=domains, budget=BUDGET)
+    if found is None:
+        return Smallest()
+    if isinstance(found, analysis.Undecided):
+        return Smallest(near, False, found.reason)
+    values = dict(found.values)
+    others = (change for change in near if len(change) == len(values) and change != values)
+    return Smallest((values, *others), found.minimal, found.reason)
+
+
+def _least(tree: Condition, token: Any) -> int:
+    """How many fields have to change at least so that the condition holds: parts that share no field need each its own.
+
+    It is found at once, and saves the search where a change is known that needs no more.
+    """
+    if tree.holds(token):
+        return 0
+    if isinstance(tree, AnyOf):
+        return min(_least(rule.tree, token) for rule in tree.rules)
+    if not isinstance(tree, AllOf):
+        return 1
+    counted: set[str] = set()
+    least = 0
+    for rule in tree.rules:
+        if counted.isdisjoint(_roots(rule.tree)) and not opaque(rule.tree) and (part := _least(rule.tree, token)):
+            counted |= _roots(rule.tree)
+            least += part
+    return max(least, 1)
+
+
+def opaque(tree: Condition) -> bool:
+    """Whether there is a part of which nobody knows what it reads: a function, or JavaScript."""
+    if not tree.parts:
+        return isinstance(tree, (CallableCondition, JavascriptCondition))
+    return any(opaque(rule.tree) for rule in tree.parts)
+
+
+def _roots(tree: Condition) -> set[str]:
+    """The top-level keys that a condition reads: what lies below one of them may be set together."""
+    return {".".join(path.split(".")[:2]) for path in tree.paths}
 
 
 @attrs.frozen
@@ -79,6 +153,14 @@ class _Changed:
 
 
 def _proved(tree: Condition, token: Any, change: Change) -> bool:
+    """Whether the change makes the condition hold, whatever stands where any value is said to do."""
+    if PLACEHOLDER not in change.values():
+        return _does(tree, token, change)
+    named = ({path: stands if value == PLACEHOLDER else value for path, value in change.items()} for stands in _ANY)
+    return all(_does(tree, token, each) for each in named)
+
+
+def _does(tree: Condition, token: Any, change: Change) -> bool:
     try:
         return tree.holds(_Changed.of(token, change))
     except (LookupError, TypeError, ValueError):  # the class of typed data refuses the value

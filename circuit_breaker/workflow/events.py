@@ -32,6 +32,7 @@ __all__ = [
     "SignalReceived",
     "StepFinished",
     "TokenAdded",
+    "TokenChanged",
     "TransitionFired",
     "TransitionRefused",
 ]
@@ -71,6 +72,20 @@ class TokenAdded(Event, frozen=True, gc=False, omit_defaults=True, tag=True):
     """A further token was put into a running case."""
 
     token: Token | None = None
+
+
+class TokenChanged(Event, frozen=True, gc=False, omit_defaults=True, tag=True):
+    """What a token carries was changed where it stands: these keys were set.
+
+    ``key`` names the work that changed it, which changes it once.
+    """
+
+    token: str = ""
+    state: str = ""
+    data: Data = EMPTY
+    metadata: Data = EMPTY
+    results: Data = EMPTY
+    key: str = ""
 
 
 class Moved(Event, frozen=True, gc=False, omit_defaults=True):
@@ -185,6 +200,7 @@ class CaseMigrated(Event, frozen=True, gc=False, omit_defaults=True, tag=True):
 Fact = (
     CaseStarted
     | TokenAdded
+    | TokenChanged
     | TransitionFired
     | TransitionRefused
     | ActionStarted

@@ -26,6 +26,7 @@ from circuit_breaker.workflow.events import (
     SignalReceived,
     StepFinished,
     TokenAdded,
+    TokenChanged,
     TransitionFired,
     TransitionRefused,
 )
@@ -243,6 +244,18 @@ def _token_added(case: Case, event: TokenAdded) -> Case:
     return _next(case, event, marking=case.marking.change((), [(added.state, added)]), minted=case.minted + 1)
 
 
+def _token_changed(case: Case, event: TokenChanged) -> Case:
+    """The case with one token changed where it stands: it entered when it did, and may try again what was blocked."""
+    old = _held(case.marking, event.token, event.state)
+    more = old.updated(data=event.data, metadata=event.metadata, results=event.results)
+    new = msgspec.structs.replace(more, sequence=event.sequence)
+    held = case.marking.at(event.state)
+    taken = [(event.state, token) for token in held]
+    given = [(event.state, new if token is old else token) for token in held]  # each keeps its place in the line
+    blocked = tuple(block for block in case.blocked if not any(token_id == old.id for token_id, _ in block.tokens))
+    return _next(case, event, marking=case.marking.change(taken, given), blocked=blocked)
+
+
 def _signalled(case: Case, event: SignalReceived) -> Case:
     kept_ones = case.signals if not event.replaces else tuple(s for s in case.signals if s.sequence != event.replaces)
     return _next(case, event, signals=(*kept_ones, event))
@@ -264,6 +277,7 @@ _EVOLUTIONS: Mapping[type[Event], Callable[..., Case]] = {
     ActionCompensated: _next,
     StepFinished: _step_finished,
     TokenAdded: _token_added,
+    TokenChanged: _token_changed,
     SignalReceived: _signalled,
     CaseCompleted: lambda case, event: _next(case, event, status="completed"),
     CaseCancelled: lambda case, event: _next(case, event, status="cancelled", pending=(), marking=case.marking),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from circuit_breaker.data import EMPTY, OURS, Data, difference, freeze, freeze_mapping
-from circuit_breaker.errors import CaseError, DataInvalid, NotEnabled, Refused
+from circuit_breaker.errors import CaseError, DataInvalid, NotEnabled, Refused, VersionConflict
 from circuit_breaker.lazy import deferred
 from circuit_breaker.rules import Verdict
 from circuit_breaker.workflow.case import CLOSED, Case, Pending
@@ -43,6 +43,7 @@ from circuit_breaker.workflow.events import (
     Move,
     SignalReceived,
     TokenAdded,
+    TokenChanged,
     TransitionFired,
     TransitionRefused,
 )
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from circuit_breaker.workflow.definition import Workflow
     from circuit_breaker.workflow.state import State
 
-__all__ = ["add_token", "begin", "fail", "finish", "fire", "fired", "refusal", "resume", "select", "signal", "start"]
+__all__ = ["add_token", "begin", "change_token", "fail", "finish", "fire", "fired", "refusal", "resume", "select", "signal", "start"]
 
 lacking = deferred("circuit_breaker.workflow.explain", "lacking")
 
@@ -89,6 +90,42 @@ def add_token(workflow: Workflow, case: Case, *, at: datetime, by: str, data: An
     stamps = Data({place.timestamp: at.isoformat()}) if place.timestamp else EMPTY
     token = Token(f"{case.id}.{case.minted + 1}", place.name, accept(workflow, data, whole=True), stamps)
     return apply(workflow, case, TokenAdded(case.id, case.sequence + 1, at, by, token))
+
+
+def change_token(
+    workflow: Workflow,
+    case: Case,
+    token_id: str,
+    change: Change,
+    *,
+    at: datetime,
+    by: str = "",
+    expect: int | None = None,
+    key: str = "",
+) -> Case:
+    """The case after what a token carries was changed where it stands.
+
+    Raises:
+        TokenNotFound: It is not in the case any more.
+        VersionConflict: It is another version than ``expect``.
+        NotEnabled: An action in progress holds it.
+        DataInvalid: It would not be of the declared class any more.
+    """
+    open_case(case)
+    token = case.find(token_id)
+    if expect is not None and token.sequence != expect:
+        raise VersionConflict(
+            f"token '{token_id}' was changed by event {token.sequence}, and not last by {expect}",
+            remedy="look at it again",
+        )
+    for pending in case.pending:
+        if any(held == token_id for held, _ in pending.consumed):
+            raise NotEnabled(
+                f"an action of '{pending.transition}' holds token '{token_id}'", remedy="wait until it has ended"
+            )
+    typed(workflow, token.updated(data=change.data))
+    said = (change.data, change.metadata, change.results)
+    return apply(workflow, case, TokenChanged(case.id, case.sequence + 1, at, by, token_id, token.state, *said, key))
 
 
 def at_once(workflow: Workflow, case: Case, name: str) -> Choice | None:

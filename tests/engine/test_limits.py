@@ -301,3 +301,29 @@ async def test_what_is_refused_is_limited_too() -> None:
         with pytest.raises(Refused):
             await engine.fire(case, "pass", data={"text": KILO})
         assert 2 == (await engine.get(case)).sequence
+
+
+async def test_signals_that_fit_nothing_keep_no_other_out(open_engine):
+    """Where as many signals wait as may, a further one takes the place of the oldest that no transition accepts."""
+    asked, paid = states("asked", "paid")
+    pay = flow(asked >> paid).transition("pay").on_signal("money").guard(field("amount") > 10)
+    engine = await open_engine(Workflow("w", pay), limits=Limits(signals=3))
+    case = await engine.start("w", id="c")
+    for amount in (1, 2, 3, 4):
+        case = await engine.run(await engine.signal(case, "money", data={"amount": amount}))
+    assert [2, 3, 4] == [signal.data["amount"] for signal in case.signals]
+    assert 2 == case.history[-1].replaces
+    assert "none of them fits" in str(engine.explain(case))
+    assert "paid" == (await engine.run(await engine.signal(case, "money", data={"amount": 50}))).state
+    assert (await engine.history("c"))[-1].type == "CaseCompleted"
+
+
+async def test_signals_that_may_still_be_used_are_never_given_up(open_engine):
+    """Signals that came before their tokens were not held against anything: at the limit a further one is refused."""
+    asked, ready, paid = states("asked", "ready", "paid")
+    flows = (flow(asked >> ready).transition("go").manual(), flow(ready >> paid).transition("pay").on_signal("money"))
+    engine = await open_engine(Workflow("w", *flows), limits=Limits(signals=1))
+    case = await engine.signal(await engine.start("w"), "money")
+    with pytest.raises(LimitReached, match="wait to be used"):
+        await engine.signal(case, "money")
+    assert 1 == len((await engine.get(case)).signals)

@@ -1,4 +1,4 @@
-"""Commands that only look: ``cases``, ``show``, ``history`` and ``explain``."""
+"""Commands that only look: ``cases``, ``show`` and ``history``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from circuit_breaker.cli.onward import quoted
-from circuit_breaker.cli.options import case_argument, definitions_option, output_options, storage_option
-from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.options import case_argument, output_options, storage_option
 from circuit_breaker.cli.records import summary_record
 from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.stopping import complete
@@ -21,11 +20,10 @@ from circuit_breaker.cli.tokens import case_panel
 from circuit_breaker.cli.visible import Line
 from circuit_breaker.engine.ports import CaseSummary
 from circuit_breaker.errors import CaseNotFound
-from circuit_breaker.workflow.case import CLOSED, Case, Status
-from circuit_breaker.workflow.explain import Explanation, Reason
+from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.history import History
 
-__all__ = ["cases", "explain", "history", "show"]
+__all__ = ["cases", "history", "show"]
 
 WIDE = 110
 """Columns of a terminal from which on a list of cases has room for more than where they are."""
@@ -163,49 +161,3 @@ def history(session: Session, *, case: str, form: str) -> None:
         return
     for document in events.to_documents():
         output.record(document)
-
-
-@click.command(short_help="Say of every transition whether it can fire, and why not.")
-@case_argument
-@click.option("--role", "roles", multiple=True, help="Judge with these roles; may be repeated.")
-@definitions_option
-@storage_option
-@output_options
-@with_session
-def explain(session: Session, *, case: str, roles: Sequence[str]) -> None:
-    """Say of every transition of CASE whether it can fire, and if not, exactly why, and what would change that."""
-    output = session.output
-    explanation = complete(_explain(session, case, roles or None))
-    if output.json:
-        output.document(explanation.to_document())
-        return
-    output.say(
-        Line.assemble(
-            "case ", (explanation.case, "bold"), " is ", (explanation.status, STATUS_STYLES[explanation.status]),
-            " in ", (explanation.state or "no state", "bold"),
-        ),
-        soft_wrap=True,
-    )  # fmt: skip
-    if explanation.message and explanation.status != "cancelled":
-        output.say(Line(f"  {explanation.message}", style="italic"), soft_wrap=True)
-    if explanation.status in CLOSED:
-        output.say(Line("  nothing can happen to it any more", style="dim"))
-        return
-    for reason in explanation.reasons:
-        _say_reason(output, reason)
-    if explanation.interrupted:
-        line = f"  what was interrupted is taken up again by: {session.onward.command('work')}"
-        output.say(Line(line, style="dim"), soft_wrap=True)
-
-
-async def _explain(session: Session, case_id: str, roles: Sequence[str] | None) -> Explanation:
-    async with session.engine() as engine:
-        case = await session.case(engine, case_id)
-        return engine.explain(case, roles=roles, stopped=await engine.stopped(case))
-
-
-def _say_reason(output: Output, reason: Reason) -> None:
-    first, *others = reason.lines()
-    output.say(Line(first, style="green" if reason.enabled else ""), soft_wrap=True)
-    for line in others:
-        output.say(Line(line, style="" if "✗" in line else "dim"), soft_wrap=True)

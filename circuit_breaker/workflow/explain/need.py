@@ -1,0 +1,321 @@
+"""Needs: the single changes that a transition may lack, each with its words and with what the case would be after it.
+
+::
+
+    Need
+    ├── BringToken      a token comes into a state
+    ├── EmptyState      tokens leave a state that must be empty
+    ├── AwaitAction     an action in progress ends
+    ├── ResolveDoubt    somebody says that an action in doubt was not done
+    ├── SetValue        a value on the tokens is another
+    ├── SendSignal      a signal comes
+    ├── WaitUntil       the time of a timer comes
+    ├── HaveRole        whoever fires it has a role
+    └── FireAgain       somebody fires by hand what was refused or failed
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import attrs
+import msgspec
+
+from circuit_breaker.data import Data, freeze_mapping, thaw
+from circuit_breaker.rules.path import Path
+from circuit_breaker.rules.remedy import PLACEHOLDER
+from circuit_breaker.workflow.case import Case
+from circuit_breaker.workflow.events import ActionFailed, SignalReceived
+from circuit_breaker.workflow.evolution import evolve
+from circuit_breaker.workflow.explain.situation import Situation
+from circuit_breaker.workflow.timing import in_words
+from circuit_breaker.workflow.token import Token
+
+__all__ = [
+    "AwaitAction",
+    "BringToken",
+    "EmptyState",
+    "FireAgain",
+    "HaveRole",
+    "Need",
+    "ResolveDoubt",
+    "SendSignal",
+    "SetValue",
+    "WaitUntil",
+]
+
+
+@attrs.frozen
+class Need(abc.ABC):
+    """One change."""
+
+    kind: ClassVar[str]
+
+    @property
+    def weight(self) -> int:
+        """How many changes it counts for."""
+        return 1
+
+    @property
+    def plain(self) -> bool:
+        """Whether it says no more than what is said to be missing."""
+        return True
+
+    @property
+    @abc.abstractmethod
+    def text(self) -> str:
+        """The change in words."""
+
+    @abc.abstractmethod
+    def supposed(self, situation: Situation) -> Situation:
+        """The situation after the change."""
+
+    def to_document(self) -> dict[str, Any]:
+        """The change as plain JSON."""
+        said = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        return {"kind": self.kind, "text": self.text} | {name: _plain(value) for name, value in said.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else thaw(value)
+
+
+@attrs.frozen
+class BringToken(Need):
+    """A token comes into a state.
+
+    Attributes:
+        state: The state.
+        like: The id of the token whose data it carries, since it would come from there; empty for none.
+        data: What it carries beside that: the key by which the tokens are joined.
+    """
+
+    kind = "token"
+    state: str
+    like: str = ""
+    data: Mapping[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def plain(self) -> bool:
+        return not self.data
+
+    @property
+    def text(self) -> str:
+        carried = ", ".join(f"{key} = {thaw(value)!r}" for key, value in self.data.items())
+        return f"a token in '{self.state}'" + (f" ({carried})" if carried else "")
+
+    def supposed(self, situation: Situation) -> Situation:
+        case = situation.case
+        model = next((token for token in case.marking if token.id == self.like), Token("", ""))
+        token = msgspec.structs.replace(
+            model, id=f"{case.id}.{case.minted + 1}", state=self.state, data=Data({**model.data, **self.data}),
+            entered=situation.moment, sequence=case.sequence + 1,
+        )  # fmt: skip
+        marking = case.marking.change((), [(self.state, token)])
+        return _with(situation, marking=marking, minted=case.minted + 1, sequence=case.sequence + 1)
+
+
+@attrs.frozen
+class EmptyState(Need):
+    """A token leaves a state, where none may be, or not so many.
+
+    Attributes:
+        state: The state.
+        token: The id of the token that leaves it.
+    """
+
+    kind = "empty"
+    state: str
+    token: str
+
+    @property
+    def text(self) -> str:
+        return f"no token '{self.token}' in '{self.state}'"
+
+    def supposed(self, situation: Situation) -> Situation:
+        case = situation.case
+        gone = [(self.state, token) for token in case.marking.at(self.state) if token.id == self.token]
+        return _with(situation, marking=case.marking.change(gone, ()))
+
+
+@attrs.frozen
+class AwaitAction(Need):
+    """An action in progress ends and leaves its tokens where they are, since it was refused or failed.
+
+    Attributes:
+        key: The idempotency key of the action.
+        transition: The id of its transition.
+    """
+
+    kind = "action"
+    key: str
+    transition: str
+
+    @property
+    def text(self) -> str:
+        return f"the end of the action of '{self.transition}', if its tokens stay"
+
+    def supposed(self, situation: Situation) -> Situation:
+        case = situation.case
+        consumed = next((pending.consumed for pending in case.pending if pending.key == self.key), ())
+        ended = ActionFailed(
+            case.id, case.sequence + 1, situation.moment, "", self.transition, consumed, key=self.key
+        )  # fmt: skip
+        return attrs.evolve(situation, case=evolve(case, ended))
+
+
+@attrs.frozen
+class ResolveDoubt(AwaitAction):
+    """Somebody says that an action in doubt was not done."""
+
+    kind = "doubt"
+
+    @property
+    def text(self) -> str:
+        return f"a word that the action of '{self.transition}', which is in doubt, was not done"
+
+
+@attrs.frozen
+class SetValue(Need):
+    """A value on the tokens is another.
+
+    Attributes:
+        path: Its dotted path with its namespace, such as ``"data.author.name"``.
+        value: The new value; ``"<any value>"`` where any will do.
+        whole: The value of the top-level key with it, which is what somebody who fires has to give.
+        tokens: The ids of the tokens that carry it.
+    """
+
+    kind = "value"
+    path: str
+    value: Any
+    whole: Any
+    tokens: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """The top-level key in its namespace."""
+        return Path.parse(self.path).steps[0]
+
+    @property
+    def plain(self) -> bool:
+        return False
+
+    @property
+    def text(self) -> str:
+        value = "any value" if self.value == PLACEHOLDER else repr(thaw(self.value))
+        return f"{self.path} = {value}" + ("" if self.path.startswith("data.") else " (set by an action)")
+
+    def supposed(self, situation: Situation) -> Situation:
+        case = situation.case
+        sequence = case.sequence + 1
+        for token in [token for token in case.marking if token.id in self.tokens]:
+            case = _replaced(case, token, self._set_on(token, sequence))
+        return attrs.evolve(situation, case=msgspec.structs.replace(case, sequence=sequence))
+
+    def _set_on(self, token: Token, sequence: int) -> Token:
+        part = Path.parse(self.path).namespace
+        changed = freeze_mapping({**getattr(token, part), self.key: self.whole})
+        return msgspec.structs.replace(token, sequence=sequence, **{part: changed})
+
+
+@attrs.frozen
+class SendSignal(Need):
+    """A signal comes.
+
+    Attributes:
+        name: Its name.
+        data: What it has to carry.
+        paths: The dotted paths of the values in its data that matter; each counts as a change.
+    """
+
+    kind = "signal"
+    name: str
+    data: Mapping[str, Any] = attrs.field(factory=dict)
+    paths: tuple[str, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        return 1 + len(self.paths)
+
+    @property
+    def plain(self) -> bool:
+        return not self.data
+
+    @property
+    def text(self) -> str:
+        carried = ", ".join(f"{key} = {thaw(value)!r}" for key, value in self.data.items())
+        return f"the signal '{self.name}'" + (f" ({carried})" if carried else "")
+
+    def supposed(self, situation: Situation) -> Situation:
+        case = situation.case
+        sequence = case.sequence + 1
+        came = SignalReceived(case.id, sequence, situation.moment, "", self.name, freeze_mapping(self.data))
+        return _with(situation, signals=(*case.signals, came), sequence=sequence)
+
+
+@attrs.frozen
+class WaitUntil(Need):
+    """The time of a timer comes.
+
+    Attributes:
+        due: When, in UTC; None where its token is not there yet.
+        delay: Seconds after the token enters its state, where that is still to come.
+    """
+
+    kind = "time"
+    due: datetime | None = None
+    delay: float = 0.0
+
+    @property
+    def text(self) -> str:
+        return f"the time {self.due.isoformat()}" if self.due else f"{in_words(self.delay)} of waiting"
+
+    def supposed(self, situation: Situation) -> Situation:
+        return attrs.evolve(situation, at=self.due or situation.moment + timedelta(seconds=self.delay))
+
+
+@attrs.frozen
+class HaveRole(Need):
+    """Whoever fires it has one of these roles."""
+
+    kind = "role"
+    roles: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return f"the role {' or '.join(self.roles)}"
+
+    def supposed(self, situation: Situation) -> Situation:
+        return attrs.evolve(situation, roles=(situation.roles or frozenset()) | {self.roles[0]})
+
+
+@attrs.frozen
+class FireAgain(Need):
+    """Somebody fires by hand what was refused or failed, and is not tried again by itself with these tokens."""
+
+    kind = "again"
+    transition: str
+
+    @property
+    def text(self) -> str:
+        return "somebody who fires it again"
+
+    def supposed(self, situation: Situation) -> Situation:
+        others = tuple(block for block in situation.case.blocked if block.transition != self.transition)
+        return _with(situation, blocked=others)
+
+
+def _with(situation: Situation, **changes: Any) -> Situation:
+    return attrs.evolve(situation, case=msgspec.structs.replace(situation.case, **changes))
+
+
+def _replaced(case: Case, token: Token, new: Token) -> Case:
+    """The case with a token in the place of another, which keeps its turn among those of its state."""
+    places = {place: tuple(new if held is token else held for held in tokens) for place, tokens in case.marking.items()}
+    return msgspec.structs.replace(case, marking=type(case.marking)(places))
