@@ -57,7 +57,20 @@ if TYPE_CHECKING:
     from circuit_breaker.workflow.definition import Workflow
     from circuit_breaker.workflow.state import State
 
-__all__ = ["add_token", "begin", "change_token", "fail", "finish", "fire", "fired", "refusal", "resume", "select", "signal", "start"]
+__all__ = [
+    "add_token",
+    "begin",
+    "change_token",
+    "fail",
+    "finish",
+    "fire",
+    "fired",
+    "refusal",
+    "resume",
+    "select",
+    "signal",
+    "start",
+]
 
 lacking = deferred("circuit_breaker.workflow.explain", "lacking")
 

@@ -22,7 +22,7 @@ from circuit_breaker.errors import LLMError
 from circuit_breaker.llm.messages import user
 from circuit_breaker.llm.provider import ProviderHealth
 from circuit_breaker.llm.request import ChatCompletionRequest, RoutingOptions, ToolDefinition
-from circuit_breaker.llm.router.route import Explanation
+from circuit_breaker.llm.router.route import RouteExplanation
 from circuit_breaker.llm.router.router import LLMRouter
 from circuit_breaker.llm.toolbox.agent_tools import AgentTools
 from circuit_breaker.llm.tools.toolset import Toolset
@@ -136,7 +136,7 @@ def _resolved(router: LLMRouter, name: str) -> list[dict[str, Any]]:
     return ways or [{"name": name, "provider": None, "model": None, "why": _nobody(explained)}]
 
 
-def _nobody(explained: Explanation) -> str:
+def _nobody(explained: RouteExplanation) -> str:
     return "; ".join(dict.fromkeys(out.why for out in explained.left_out)) or "nobody serves it"
 
 

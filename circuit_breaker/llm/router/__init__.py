@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from circuit_breaker.llm.router.lane import CircuitStatus
     from circuit_breaker.llm.router.purse import BudgetStanding
-    from circuit_breaker.llm.router.route import Attempt, Explanation, LeftOut, Way
+    from circuit_breaker.llm.router.route import Attempt, LeftOut, RouteExplanation, Way
     from circuit_breaker.llm.router.router import LLMRouter
     from circuit_breaker.llm.router.virtual import BUILT_IN, Candidate, VirtualModel
 
@@ -42,7 +42,6 @@ __all__ = [
     "CircuitChanged",
     "CircuitPolicy",
     "CircuitStatus",
-    "Explanation",
     "Failover",
     "Hedging",
     "LLMConfig",
@@ -52,6 +51,7 @@ __all__ = [
     "LoadBalancing",
     "MemoryLedger",
     "Probing",
+    "RouteExplanation",
     "VirtualModel",
     "Way",
 ]
@@ -67,7 +67,7 @@ __getattr__ = lazily(
         "config": ("Batching", "CachePolicy", "Failover", "Hedging", "LLMConfig", "LoadBalancing", "Probing"),
         "lane": ("CircuitStatus",),
         "purse": ("BudgetStanding",),
-        "route": ("Attempt", "Explanation", "LeftOut", "Way"),
+        "route": ("Attempt", "RouteExplanation", "LeftOut", "Way"),
         "router": ("LLMRouter",),
         "virtual": ("BUILT_IN", "Candidate", "VirtualModel"),
     },

@@ -11,7 +11,7 @@ from circuit_breaker.llm.request import ChatCompletionRequest, RoutingOptions
 from circuit_breaker.llm.router.config import Failover
 from circuit_breaker.llm.router.needs import Needs, needs_of
 from circuit_breaker.llm.router.resolution import Resolved, Resolver
-from circuit_breaker.llm.router.route import Explanation, LeftOut, Route, Way
+from circuit_breaker.llm.router.route import LeftOut, Route, RouteExplanation, Way
 from circuit_breaker.llm.router.strategy import STRATEGIES, Rotation, ordered
 
 __all__ = ["Plan", "Planner"]
@@ -51,9 +51,9 @@ class Plan:
             remedy="router.explain(request) tells more",
         )
 
-    def explained(self) -> Explanation:
+    def explained(self) -> RouteExplanation:
         """The plan in plain values."""
-        return Explanation(
+        return RouteExplanation(
             requested=self.request.model,
             resolved=self.resolved,
             strategy=self.strategy,
@@ -138,7 +138,7 @@ class Planner:
             order.sort(key=_last)
         return Plan(request, asked.name, strategy, tuple(order), tuple(left_out), needs)
 
-    def explain(self, request: ChatCompletionRequest, *, tenant: str = "") -> Explanation:
+    def explain(self, request: ChatCompletionRequest, *, tenant: str = "") -> RouteExplanation:
         """The plan in plain values; it takes nobody's turn, and no throw of the dice.
 
         Raises:

@@ -10,7 +10,7 @@ import attrs
 from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.router.lane import Lane
 
-__all__ = ["Attempt", "Explanation", "LeftOut", "Route", "Way"]
+__all__ = ["Attempt", "LeftOut", "Route", "RouteExplanation", "Way"]
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -99,7 +99,7 @@ class LeftOut:
 
 
 @attrs.frozen(kw_only=True)
-class Explanation:
+class RouteExplanation:
     """What the router would do with a request now; ``str()`` tells it line by line.
 
     Attributes:

@@ -28,7 +28,7 @@ from circuit_breaker.llm.router.lanes import Lanes
 from circuit_breaker.llm.router.planning import Planner
 from circuit_breaker.llm.router.purse import BudgetStanding, Caller, Purse
 from circuit_breaker.llm.router.resolution import Resolver
-from circuit_breaker.llm.router.route import Explanation
+from circuit_breaker.llm.router.route import RouteExplanation
 from circuit_breaker.llm.router.strategy import Rotation
 from circuit_breaker.llm.router.upkeep import own_tasks
 from circuit_breaker.llm.router.virtual import VirtualModel, VirtualModels
@@ -180,7 +180,7 @@ class LLMRouter(Asking):
         """
         self._virtual.change(models, removed=removed, tenant=tenant)
 
-    def explain(self, request: ChatCompletionRequest, *, tenant: str = "") -> Explanation:
+    def explain(self, request: ChatCompletionRequest, *, tenant: str = "") -> RouteExplanation:
         """What the router would do with a request now: whom it would ask, in which order, and why not the others.
 
         Raises:
