@@ -7,6 +7,7 @@ from typing import Any
 
 from circuit_breaker.agents.context import ExecutionContext
 from circuit_breaker.agents.definition import AgentDefinition
+from circuit_breaker.agents.prompts import AgentPrompts, Insert, as_it_is
 from circuit_breaker.data import thaw
 from circuit_breaker.errors import DataInvalid, Fault, ParameterInvalid, nearest
 from circuit_breaker.llm.messages import ChatMessage, system, user
@@ -50,23 +51,30 @@ def variables(given: Mapping[str, Any], context: ExecutionContext) -> dict[str, 
         "token_metadata": thaw(place.get("metadata", {})),
         "workflow_id": place.get("workflow_id", ""),
         "history_count": place.get("history_count", 0),
+        "custom_context": thaw(context.custom_context) or None,
         **thaw(given),
     }
 
 
 def messages_of(
-    definition: AgentDefinition, given: Mapping[str, Any], context: ExecutionContext
+    definition: AgentDefinition, given: Mapping[str, Any], context: ExecutionContext, *, insert: Insert = as_it_is
 ) -> tuple[ChatMessage, ...]:
-    """The system prompt, if there is one, and what the agent is asked.
+    """The system prompt, if there is one, and what the agent is asked; ``insert`` as :meth:`Prompt.render` has it.
 
     Raises:
         DataInvalid: A prompt needs a value that nobody has given, or nothing is asked.
     """
     values = variables(given, context)
     prompts = definition.prompts
-    told = [prompts.system.render(values), prompts.context_instructions.render(values)]
+    told = [prompts.system.render(values, insert), prompts.context_instructions.render(values, insert)]
     instructions = "\n\n".join(text for text in told if text.strip())
-    asked = prompts.user_template.render(values)
+    asked = given["message"] if _is_message(prompts, given) else prompts.user_template.render(values, insert)
     if not asked.strip():
         raise DataInvalid(f"agent '{definition.id}' is asked nothing", remedy="give an input, or a user_template")
     return (*((system(instructions),) if instructions else ()), user(asked))
+
+
+def _is_message(prompts: AgentPrompts, given: Mapping[str, Any]) -> bool:
+    """Whether all that is given is what a person says, which needs no JSON around it."""
+    plain = prompts.user_template == AgentPrompts().user_template
+    return plain and list(given) == ["message"] and isinstance(given["message"], str)

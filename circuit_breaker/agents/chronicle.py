@@ -7,58 +7,40 @@ of content that wait are put together. What was written before a crash is neithe
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import json
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from typing import Any, Final
 
 import attrs
 import msgspec
 
-from circuit_breaker.agents.events import (
-    AgentEvent,
-    ContentChunk,
-    ExecutionStart,
-    Thinking,
-    ToolCallEvent,
-    ToolResultEvent,
-    UsageUpdate,
-    decode,
-    encode,
-)
+from circuit_breaker.agents.events import AgentEvent, ContentChunk, Thinking, decode, encode
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.ports import AgentStorage
 from circuit_breaker.agents.store import STEP, execution_put, step_id, stream_of
 from circuit_breaker.agents.tail import Tail
+from circuit_breaker.agents.told import Told, merged
 from circuit_breaker.engine.ports import Clock
-from circuit_breaker.engine.streams import Put
+from circuit_breaker.engine.streams import Gone, Put
+from circuit_breaker.errors import CircuitBreakerError
 
 __all__ = ["Chronicle"]
 
-_AGAIN: Final = ("retrying",)
+
+_LINGER: Final = 0.002
+"""Seconds that an event may wait for others, so that they share a write."""
 
 
-def _key(event: AgentEvent) -> tuple[Any, ...] | None:
-    """What an event is recognised by when the same work is gone through again; None where it is never told twice."""
-    match event:
-        case ToolCallEvent():
-            return "tool_call", event.iteration, event.tool_name, event.call_id
-        case ToolResultEvent(partial=False):
-            return "tool_result", event.iteration, event.tool_name, event.call_id
-        case UsageUpdate():
-            return ("usage_update",)
-        case ExecutionStart():
-            return ("execution_start",)
-        case Thinking(status="calling_model" | "repeating" | "planned" | "approval_needed"):
-            digest = (event.details or {}).get("digest")
-            return "thinking", event.status, event.iteration, digest
-        case ContentChunk():
-            return "content", event.iteration
-    return None
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 @attrs.define(eq=False)
 class Chronicle:
-    """Writes the events of one execution; only one at a time can.
+    """Writes the events of one execution, one batch after the other.
 
     Attributes:
         storage: Where.
@@ -66,7 +48,11 @@ class Chronicle:
         execution: How the execution stands.
         tail: Who follows, told after each write.
         chunk: The most characters of one piece of content.
-        redact: Changes an event before it is written.
+        conceal: Changes what a finished step gave before it is kept.
+        steps: What finished steps gave, by name.
+        told: What was told.
+        last: When the last event was written that was there before.
+        closed: Whether the last event of the execution was told; what comes later is dropped.
     """
 
     storage: AgentStorage
@@ -74,121 +60,181 @@ class Chronicle:
     execution: AgentExecution
     tail: Tail
     chunk: int
-    redact: Callable[[AgentEvent], AgentEvent] = lambda event: event
-    _length: int = 0
+    conceal: Callable[[Any], Any] = _as_it_is
+    last: datetime | None = None
+    closed: bool = False
+    steps: dict[str, Any] = attrs.field(factory=dict)
+    told: Told = attrs.field(factory=Told)
+    _written: int = 0
+    _number: int = 0
+    _changed: bool = False
     _pending: list[AgentEvent] = attrs.field(factory=list)
-    _seen: Counter[tuple[Any, ...]] = attrs.field(factory=Counter)
-    _steps: dict[str, Any] = attrs.field(factory=dict)
-    _told: asyncio.Event = attrs.field(factory=asyncio.Event)
-    _writing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    _puts: list[Put | Gone] = attrs.field(factory=list)
+    _waiting: list[asyncio.Future[None]] = attrs.field(factory=list)
+    _bell: asyncio.Event = attrs.field(factory=asyncio.Event)
+    _soon: asyncio.TimerHandle | None = None
+    _broken: CircuitBreakerError | None = None
+    _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop)
+    _thread: int = attrs.field(factory=threading.get_ident)
 
-    @property
-    def length(self) -> int:
-        """How many events are written."""
-        return self._length
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Writes what is told for as long as the block runs.
+
+        Raises:
+            StorageError: Something cannot be written, or somebody else goes on with the execution.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                scribe = group.create_task(self._scribe())
+                try:
+                    yield
+                finally:
+                    scribe.cancel()
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    def is_elsewhere(self, call: Callable[..., object], *arguments: Any) -> bool:
+        """Whether this is another thread than that of the work, which is then to make the call."""
+        if threading.get_ident() == self._thread:
+            return False
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(call, *arguments)
+        return True
+
+    # Telling
 
     def tell(self, event: AgentEvent) -> None:
         """Has an event written, unless it was before."""
-        key = _key(event)
-        if key is not None and self._seen[key] > 0:
-            if not isinstance(event, ContentChunk):
-                self._seen[key] -= 1
+        event = msgspec.structs.replace(
+            event, execution_id=self.execution.id, timestamp=self.clock.now(), sequence=self._number + 1
+        )
+        if self.closed or not self.told.is_new(event):
             return
-        self._pending += self._numbered_later(event)
-        self._told.set()
+        if (both := merged(self._pending[-1] if self._pending else None, event, self.chunk)) is not None:
+            self._pending[-1] = both
+        elif isinstance(event, ContentChunk | Thinking) and len(event.content) > self.chunk:
+            self._split(event)
+        else:
+            self._pending.append(event)
+            self._number += 1
+        if self._soon is None:
+            self._soon = self._loop.call_later(_LINGER, self._bell.set)
 
-    def _numbered_later(self, event: AgentEvent) -> Iterable[AgentEvent]:
-        """The event with its time: its content put to what waits, or split where it is too long."""
-        event = msgspec.structs.replace(event, execution_id=self.execution.id, timestamp=self.clock.now())
-        if not isinstance(event, ContentChunk):
-            return (event,)
-        last = self._pending[-1] if self._pending else None
-        if (
-            isinstance(last, ContentChunk)
-            and last.iteration == event.iteration
-            and len(last.content) + len(event.content) <= self.chunk
-        ):
-            self._pending[-1] = msgspec.structs.replace(last, content=last.content + event.content)
-            return ()
-        content, size = event.content, self.chunk
-        pieces = (content[at : at + size] for at in range(0, len(content), size))
-        return (msgspec.structs.replace(event, content=piece) for piece in pieces)
+    def _split(self, event: ContentChunk | Thinking) -> None:
+        for at in range(0, len(event.content), self.chunk):
+            self._number += 1
+            piece = event.content[at : at + self.chunk]
+            self._pending.append(msgspec.structs.replace(event, content=piece, sequence=self._number))
 
-    async def write(self, *put: Put, execution: AgentExecution | None = None) -> None:
+    # Writing
+
+    async def write(self, *put: Put | Gone, execution: AgentExecution | None = None) -> None:
         """Writes what was told, together with these records and how the execution stands now.
 
-        Raises:
-            VersionConflict: Somebody else goes on with the execution.
-        """
-        async with self._writing:
-            events, self._pending = self._pending, []
-            self._told.clear()
-            numbered = [
-                self.redact(msgspec.structs.replace(event, sequence=number))
-                for number, event in enumerate(events, self._length + 1)
-            ]
-            length = self._length + len(numbered)
-            records = list(put)
-            if execution is not None:
-                execution = attrs.evolve(execution, events=length)
-                records.append(execution_put(execution))
-            if not numbered and not records:
-                return
-            documents = [encode(event) for event in numbered]
-            await self.storage.streams.append(stream_of(self.execution.id), documents, after=self._length, put=records)
-            self._length = length
-            self.execution = execution or self.execution
-            self.tail.extend(documents)
+        Cancelled, it is written all the same.
 
-    async def scribe(self) -> None:
-        """Writes whatever is told, until cancelled."""
+        Raises:
+            StorageError: It cannot be written, or somebody else goes on with the execution.
+        """
+        if self._broken is not None:
+            raise self._broken
+        self._stands(execution)
+        self._puts += put
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append(waiter)
+        self._bell.set()
+        await waiter
+
+    async def end(self, event: AgentEvent, execution: AgentExecution, *put: Put | Gone) -> None:
+        """Writes the last event, after which nothing is told; finished steps are not needed any more."""
+        self.tell(event)
+        self.closed = True
+        self._forget_steps()
+        await self.write(*put, execution=execution)
+
+    async def claim(self, execution: AgentExecution) -> None:
+        """Writes what was told and how the execution stands, before the chronicle is open.
+
+        Raises:
+            VersionConflict: Somebody else was quicker.
+        """
+        self._stands(execution)
+        await self._write_all()
+
+    def _stands(self, execution: AgentExecution | None) -> None:
+        if execution is not None:
+            self.execution, self._changed = execution, True
+
+    async def _scribe(self) -> None:
         while True:
-            await self._told.wait()
-            await self.write()
+            await self._bell.wait()
+            self._bell.clear()
+            if self._soon is not None:
+                self._soon.cancel()
+                self._soon = None
+            try:
+                await self._write_all()
+            except CircuitBreakerError as error:
+                self._broken = error
+                raise
+
+    async def _write_all(self) -> None:
+        events, self._pending = self._pending, []
+        puts, self._puts = self._puts, []
+        waiting, self._waiting = self._waiting, []
+        length = self._written + len(events)
+        if self._changed:
+            self._changed = False
+            self.execution = attrs.evolve(self.execution, events=length)
+            puts.append(execution_put(self.execution))
+        if events or puts:
+            documents = [encode(event) for event in events]
+            await self.storage.streams.append(stream_of(self.execution.id), documents, after=self._written, put=puts)
+            self._written = length
+            self.tail.extend(documents)
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def keep(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        """What the call gives; what is kept from before is not done again."""
-        if name in self._steps:
-            return self._steps[name]
+        """What the call gives, which is JSON; what is kept from before is not done again."""
+        if name in self.steps:
+            return self.steps[name]
         value = await call()
-        put = Put(STEP, step_id(self.execution.id, self.execution.round, name), {"name": name, "value": value})
-        await self.write(put)
-        self._steps[name] = value
+        document = {"name": name, "value": json.dumps(self.conceal(value))}
+        await self.write(Put(STEP, step_id(self.execution.id, self.execution.round, name), document))
+        self.steps[name] = value
         return value
 
     # Going on where somebody has stopped
 
     def recall(self, documents: Sequence[bytes], steps: dict[str, Any]) -> None:
-        """Takes up what was written before, and withdraws the content of an answer that was not finished."""
-        self._length = len(documents)
-        self._steps = steps
-        content: dict[int, int] = {}
-        for event in map(decode, documents):
-            if isinstance(event, Thinking) and event.status in _AGAIN:
-                self._seen.clear()
-                content.clear()
-            elif isinstance(event, ContentChunk):
-                content.setdefault(event.iteration, event.sequence)
-            elif isinstance(event, Thinking) and event.void_after is not None:
-                content = {number: first for number, first in content.items() if first <= event.void_after}
-            if (key := _key(event)) is not None:
-                self._seen[key] += 1
-        broken = {number: first for number, first in content.items() if f"{number}/model" not in steps}
-        for number in broken:
-            del self._seen["content", number]
-        self._void = min(broken.values(), default=None)
+        """Takes up what was written before."""
+        self._written = self._number = len(documents)
+        self.steps = steps
+        events = [decode(document) for document in documents]
+        self.told.recall(events)
+        self.last = events[-1].timestamp if events else None
 
-    _void: int | None = None
+    def go_on(self, status: str, **members: Any) -> None:
+        """Tells that the work is gone through again, and which content does not count: of an answer that broke off."""
+        void = self.told.broken(self.steps)
+        self.tell(self._thinking(status, void, members))
+        self.told.replay()
 
-    def resumed(self, status: str, **members: Any) -> Thinking:
-        """The event that says that the work goes on, and which content does not count any more."""
-        void = None if self._void is None else self._void - 1
-        self._void = None
+    def begin_again(self, status: str, **members: Any) -> None:
+        """Tells that the work begins from the start; nothing counts that was done or said before."""
+        self.told.begin_again()
+        self._forget_steps()
+        self.tell(self._thinking(status, 0, members))
+
+    def _forget_steps(self) -> None:
+        standing = self.execution
+        self._puts += [Gone(STEP, step_id(standing.id, standing.round, name)) for name in self.steps]
+        self.steps = {}
+
+    def _thinking(self, status: str, void: int | None, members: dict[str, Any]) -> Thinking:
         return Thinking(
             execution_id="", sequence=0, timestamp=self.clock.now(), status=status, void_after=void, **members
         )
-
-    def begin_again(self) -> None:
-        """Forgets what was kept and told: the next attempt begins from the start."""
-        self._seen.clear()
-        self._steps.clear()

@@ -34,6 +34,7 @@ class AgentEngineConfig:
         execution_timeout: Seconds of an execution whose agent names no time.
         cleanup_interval: Seconds between two looks for what has to be taken up, cancelled or removed.
         retention: Seconds that an execution is kept after its end; None for ever.
+        recover: Whether executions that other processes left behind are taken up.
         poll: Seconds between two looks at an execution that another process carries out.
     """
 
@@ -45,4 +46,5 @@ class AgentEngineConfig:
     execution_timeout: float = attrs.field(default=300.0, validator=_positive)
     cleanup_interval: float = attrs.field(default=60.0, validator=_positive)
     retention: float | None = attrs.field(default=None, validator=attrs.validators.optional(_positive))
+    recover: bool = True
     poll: float = attrs.field(default=0.25, validator=_positive)

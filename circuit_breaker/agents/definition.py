@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, Self, get_args
 
 import attrs
 
+from circuit_breaker.agents.keys import is_keyish, key_faults, text_faults
 from circuit_breaker.agents.limits import AgentLimits
 from circuit_breaker.agents.prompts import VARIABLES, AgentPrompts, Prompt
 from circuit_breaker.agents.states import AgentState, AgentTransition, machine_faults
@@ -30,11 +31,6 @@ AUTOMATIC: Final = "auto"
 
 _ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-_KEYISH: Final = re.compile(r"(api[-_]?key|secret|token|password|passwd|authorization|credential)s?$", re.IGNORECASE)
-_KEY_VALUE: Final = re.compile(
-    r"\b(sk-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{20,}|xox[a-z]-\w+|ghp_\w{20,}|Bearer\s+\S{8,})"
-)
-_COUNTS: Final = ("max_tokens",)
 
 
 def _texts(values: Iterable[str] | str) -> tuple[str, ...]:
@@ -58,7 +54,7 @@ class AgentInput:
 
 def _inputs(values: Any) -> Mapping[str, AgentInput]:
     if isinstance(values, Mapping):
-        return {name: one if isinstance(one, AgentInput) else AgentInput(**one) for name, one in values.items()}
+        return {name: one if isinstance(one, AgentInput) else AgentInput(**(one or {})) for name, one in values.items()}
     return {name: AgentInput() for name in _texts(values)}
 
 
@@ -70,11 +66,23 @@ class AgentMemory:
         tokens: The most tokens of it that the model is shown.
         messages: The most messages of it, or None.
         summaries: Whether what falls out is summarised by the agent's model.
+
+    Raises:
+        AgentInvalid: A limit is none; every fault is named.
     """
 
     tokens: int = 4000
     messages: int | None = None
     summaries: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        faults = [
+            Fault(name, f"{value!r:.40} is no limit", "give a whole number from 1")
+            for name, value in (("tokens", self.tokens), ("messages", self.messages))
+            if (name, value) != ("messages", None) and (type(value) is not int or value < 1)
+        ]
+        if faults:
+            raise AgentInvalid("the memory of the agent is not valid", faults=faults)
 
 
 def _config(value: Any) -> Data:
@@ -205,13 +213,22 @@ class AgentDefinition:
             yield Fault(
                 "workflow", "belongs to an agent of type 'workflow', and to no other", "name the workflow there"
             )
-        yield from _key_faults("metadata", self.metadata)
+        yield from key_faults("metadata", self.metadata)
+        yield from self._text_faults()
+
+    def _text_faults(self) -> Iterator[Fault]:
+        for name in ("name", "description", "llm_provider", "workflow"):
+            if not isinstance(getattr(self, name), str):
+                yield Fault(name, f"{getattr(self, name)!r:.60} is no text", "give a text")
+        for name, value in self.to_document().items():
+            if name not in ("llm_config", "metadata"):  # these were judged more strictly
+                yield from text_faults(name, value)
 
     def _model_faults(self) -> Iterator[Fault]:
         if not isinstance(self.llm_config.get("model", AUTOMATIC), str) or not self.model:
             yield Fault("llm_config.model", "is no name of a model", "give such as 'gpt-4o' or 'cb:smart-chat'")
-        yield from _key_faults("llm_config", self.llm_config)
-        parameters = {name: value for name, value in self.parameters.items() if not _is_keyish(name)}
+        yield from key_faults("llm_config", self.llm_config)
+        parameters = {name: value for name, value in self.parameters.items() if not is_keyish(name)}
         for fault in sampling_faults(parameters):
             place = fault.place.removeprefix("parameter 'parameters.").removesuffix("'")
             yield attrs.evolve(fault, place=f"llm_config.{place}")
@@ -258,22 +275,3 @@ def _schema(schema: Mapping[str, Any] | None, place: str) -> Iterator[Fault]:
         form_of(schema)
     except CircuitBreakerError as error:
         yield Fault(place, error.message, error.remedy)
-
-
-def _is_keyish(name: str) -> bool:
-    return name not in _COUNTS and _KEYISH.search(name) is not None
-
-
-def _key_faults(place: str, value: Any) -> Iterator[Fault]:
-    """Faults for everything that looks like a key; its value is not shown (ZA16)."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            if _is_keyish(name):
-                yield Fault(f"{place}.{name}", "a key has no place in a definition", "give it to the provider")
-            else:
-                yield from _key_faults(f"{place}.{name}", inner)
-    elif isinstance(value, (list, tuple)):
-        for number, inner in enumerate(value):
-            yield from _key_faults(f"{place}[{number}]", inner)
-    elif isinstance(value, str) and _KEY_VALUE.search(value):
-        yield Fault(place, "looks like a key, which has no place in a definition", "give it to the provider")

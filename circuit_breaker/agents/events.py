@@ -6,6 +6,7 @@ Wire names and keys are the same over every transport.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -26,6 +27,7 @@ __all__ = [
     "decode",
     "encode",
     "is_last",
+    "whole",
 ]
 
 Ended = Literal["failed", "cancelled", "timed_out"]
@@ -206,8 +208,20 @@ _DECODER: Final[msgspec.json.Decoder[AgentEvent]] = msgspec.json.Decoder(AgentEv
 
 
 def encode(event: AgentEvent) -> bytes:
-    """The event as JSON in UTF-8, on one line."""
-    return _ENCODER.encode(event)
+    """The event as JSON in UTF-8, on one line; half a character, which a broken text may have, becomes ``?``."""
+    try:
+        return _ENCODER.encode(event)
+    except UnicodeEncodeError:
+        return _ENCODER.encode(msgspec.convert(whole(msgspec.to_builtins(event)), type=type(event)))
+
+
+def whole(value: Any) -> Any:
+    """The JSON value without half characters, which no file can hold; the same where there are none."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="replace").decode()
+    if isinstance(value, Mapping):
+        return {whole(name): whole(inner) for name, inner in value.items()}
+    return [whole(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def decode(document: bytes | str) -> AgentEvent:

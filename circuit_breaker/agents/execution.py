@@ -52,6 +52,8 @@ class AgentExecution:
         events: How many events it has.
         key: The idempotency key under which it was asked for, or empty.
         overrides: What takes the place of members of the agent's ``llm_config``.
+        timeout: Seconds that it may take, in place of what its agent says, or None.
+        idle: Seconds in which nobody worked on it: it waited for a person, or its process had ended.
         created_at: When it was asked for (UTC).
         started_at: When it began to work (UTC), or None.
         ended_at: When it was over (UTC), or None.
@@ -84,6 +86,8 @@ class AgentExecution:
     events: int = 0
     key: str = ""
     overrides: Data = attrs.field(default=EMPTY, converter=freeze_mapping)
+    timeout: float | None = None
+    idle: float = 0.0
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None

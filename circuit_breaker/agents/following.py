@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from circuit_breaker.agents.events import AgentEvent, decode, is_last
-from circuit_breaker.agents.ports import AgentStorage
+from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.ports import AgentStorage, Allowed
+from circuit_breaker.agents.roster import Roster
 from circuit_breaker.agents.store import AgentStore, stream_of
-from circuit_breaker.agents.tail import Tail
-from circuit_breaker.errors import DataInvalid
+from circuit_breaker.errors import AgentForbidden, CircuitBreakerError, DataInvalid
+from circuit_breaker.invocation import inline
 
 __all__ = ["AgentEvents"]
 
 _PAGE: Final = 200
+_Queue = asyncio.Queue[bytes | CircuitBreakerError | None]
 
 
 @attrs.frozen(eq=False)
@@ -27,27 +30,39 @@ class AgentEvents:
     Attributes:
         storage: Where they are kept.
         store: Who knows the executions.
-        tails: The ends of the streams that this process writes.
-        poll: Seconds between two looks at those that another process writes.
+        roster: Who is at work in this process.
+        poll: Seconds between two looks at what another process writes.
+        allowed: Says who may do what; everybody everything, where it is None.
     """
 
     storage: AgentStorage
     store: AgentStore
-    tails: Mapping[str, Tail]
+    roster: Roster
     poll: float
+    allowed: Allowed | None = None
 
-    async def read(self, execution_id: str, *, after: int = 0, limit: int | None = None) -> list[bytes]:
+    async def check(self, by: str, deed: str, execution: AgentExecution) -> None:
+        """Nothing, when somebody may do that to an execution.
+
+        Raises:
+            AgentForbidden: He may not.
+        """
+        if self.allowed is not None and not await inline(self.allowed, by, deed, execution):
+            raise AgentForbidden(f"'{by:.100}' may not {deed} execution '{execution.id}'")
+
+    async def read(self, execution_id: str, *, after: int = 0, limit: int | None = None, by: str = "") -> list[bytes]:
         """The events whose number is above ``after``, as they are kept.
 
         Raises:
             AgentExecutionNotFound: There is no such execution.
+            AgentForbidden: Whoever reads may not follow it.
         """
-        await self.store.execution(execution_id)
+        await self.check(by, "follow", await self.store.execution(execution_id))
         return await self.storage.streams.read(stream_of(execution_id), after=after, limit=limit)
 
     @asynccontextmanager
     async def subscribe(
-        self, *execution_ids: str, after: int | Mapping[str, int] = 0
+        self, *execution_ids: str, after: int | Mapping[str, int] = 0, by: str = ""
     ) -> AsyncIterator[AsyncIterator[AgentEvent]]:
         """The events as they come: ``async with events.subscribe(id) as following: async for event in following: ...``.
 
@@ -57,29 +72,33 @@ class AgentEvents:
         Args:
             *execution_ids: One or several.
             after: The number of the last event that the follower has: of all, or by execution.
+            by: Who follows.
 
         Raises:
             AgentExecutionNotFound: There is no such execution.
+            AgentForbidden: Whoever follows may not.
             DataInvalid: An execution has not come to that number yet.
         """
-        async with self.subscribe_raw(*execution_ids, after=after) as raw:
+        async with self.subscribe_raw(*execution_ids, after=after, by=by) as raw:
             yield (decode(document) async for document in raw)
 
     @asynccontextmanager
     async def subscribe_raw(
-        self, *execution_ids: str, after: int | Mapping[str, int] = 0
+        self, *execution_ids: str, after: int | Mapping[str, int] = 0, by: str = ""
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The same as the bytes that are kept."""
         if not execution_ids:
             raise DataInvalid("no execution is named", remedy="give the id of at least one")
-        begun = {one: after if isinstance(after, int) else after.get(one, 0) for one in dict.fromkeys(execution_ids)}
+        begun = {
+            one: after.get(one, 0) if isinstance(after, Mapping) else after for one in dict.fromkeys(execution_ids)
+        }
         for execution_id, number in begun.items():
-            await self._check(execution_id, number)
+            await self._check(execution_id, number, by)
         if len(begun) == 1:
             ((execution_id, number),) = begun.items()
             yield self._followed(execution_id, number)
             return
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue(_PAGE)  # full, it keeps only this follower waiting
+        queue: _Queue = asyncio.Queue(_PAGE)  # full, it keeps only this follower waiting
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._pass_on(one, number, queue)) for one, number in begun.items()]
             try:
@@ -88,8 +107,8 @@ class AgentEvents:
                 for task in tasks:
                     task.cancel()
 
-    async def _check(self, execution_id: str, number: int) -> None:
-        await self.store.execution(execution_id)
+    async def _check(self, execution_id: str, number: int, by: str) -> None:
+        await self.check(by, "follow", await self.store.execution(execution_id))
         length = await self.storage.streams.length(stream_of(execution_id))
         if type(number) is not int or number < 0 or number > length:
             raise DataInvalid(
@@ -97,10 +116,14 @@ class AgentEvents:
                 remedy="give the number of the last event that you have, or 0 for all",
             )
 
-    async def _pass_on(self, execution_id: str, number: int, queue: asyncio.Queue[bytes | None]) -> None:
-        async for document in self._followed(execution_id, number):
-            await queue.put(document)
-        await queue.put(None)
+    async def _pass_on(self, execution_id: str, number: int, queue: _Queue) -> None:
+        try:
+            async for document in self._followed(execution_id, number):
+                await queue.put(document)
+        except CircuitBreakerError as error:
+            await queue.put(error)
+        else:
+            await queue.put(None)
 
     async def _followed(self, execution_id: str, number: int) -> AsyncIterator[bytes]:
         while True:
@@ -110,28 +133,31 @@ class AgentEvents:
             number += len(documents)
             if documents and is_last(decode(documents[-1])):
                 return
-            if not documents and (await self.store.execution(execution_id)).ended:
-                return
+            if not documents:
+                execution = await self.store.execution(execution_id)
+                if execution.ended and execution.events <= number:
+                    return
 
     async def _more(self, execution_id: str, number: int) -> list[bytes]:
         """The next events, once there are some; none where the execution is over, or another process writes it."""
         stream = stream_of(execution_id)
-        tail = self.tails.get(execution_id)
-        if tail is not None:
-            await tail.more(number)
-            found = tail.after(number)
-            if found:
+        post = self.roster.get(execution_id)
+        if post is not None:
+            await post.tail.more(number)
+            if found := post.tail.after(number):
                 return found
         documents = await self.storage.streams.read(stream, after=number, limit=_PAGE)
-        if not documents and self.tails.get(execution_id) is None:
+        if not documents and execution_id not in self.roster:
             await asyncio.sleep(self.poll)
         return documents
 
 
-async def _merged(queue: asyncio.Queue[Any], open_: int) -> AsyncIterator[bytes]:
+async def _merged(queue: _Queue, open_: int) -> AsyncIterator[bytes]:
     while open_:
         document = await queue.get()
         if document is None:
             open_ -= 1
+        elif isinstance(document, CircuitBreakerError):
+            raise document
         else:
             yield document

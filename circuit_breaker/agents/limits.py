@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
-from circuit_breaker.errors import AgentInvalid, Fault
+from circuit_breaker.errors import AgentInvalid, CircuitBreakerError, Fault, LLMError
 from circuit_breaker.llm.loop.limits import LoopLimits
 
 __all__ = ["AgentLimits", "AgentRetry"]
+
+_SPELLINGS: Final[Mapping[str, str]] = {
+    "timeout": "response_timeout",
+    "rate_limit": "rate_limit_exceeded",
+    "connection": "connection_failed",
+    "overloaded": "provider_overloaded",
+}
+"""What people call errors, and their codes."""
 
 
 def _dollars(value: Any) -> Any:
@@ -50,6 +58,16 @@ class AgentRetry:
             faults.append(Fault("backoff_seconds", f"{self.backoff_seconds!r:.40} is no time", "give seconds"))
         if faults:
             raise AgentInvalid("the retries of the agent are not valid", faults=faults)
+
+    def wanted_for(self, error: CircuitBreakerError) -> bool:
+        """Whether it is tried again after this error."""
+        if self.retry_on_errors:
+            return error.code in {_SPELLINGS.get(code, code) for code in self.retry_on_errors}
+        return isinstance(error, LLMError) and error.again
+
+    def seconds_before(self, attempt: int) -> float:
+        """Seconds before the attempt of this number, from 2."""
+        return float(self.backoff_seconds * 2 ** (attempt - 2))
 
 
 @attrs.frozen(kw_only=True)

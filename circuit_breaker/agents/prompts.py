@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -13,8 +13,18 @@ from circuit_breaker.rules.template import Template
 
 __all__ = ["VARIABLES", "AgentPrompts", "Prompt"]
 
-VARIABLES: Final = ("input_data", "token_id", "current_place", "token_metadata", "workflow_id", "history_count")
+VARIABLES: Final = (
+    "input_data", "token_id", "current_place", "token_metadata", "workflow_id", "history_count", "custom_context",
+)  # fmt: skip
 """The variables that every template may use, beside the inputs of the agent."""
+
+
+Insert = Callable[[str, str], str]
+
+
+def as_it_is(_: str, text: str) -> str:
+    """The text itself."""
+    return text
 
 
 @attrs.frozen
@@ -58,8 +68,12 @@ class Prompt:
                     f"{hint}; declare an input of that name under inputs",
                 )
 
-    def render(self, values: Mapping[str, Any]) -> str:
+    def render(self, values: Mapping[str, Any], insert: Insert = as_it_is) -> str:
         """The text with these values in it; what is no text is written as JSON.
+
+        Args:
+            values: The values of the variables.
+            insert: Gives what is put in for a variable, by its name and the text of its value.
 
         Raises:
             DataInvalid: A variable has no value and no default; it is named (ZB6).
@@ -78,7 +92,8 @@ class Prompt:
                         remedy=f"give it, or write a default such as {{{name}|none}}",
                     )
                 value = piece.default
-            pieces.append(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            pieces.append(insert(name, text))
         return "".join(pieces)
 
 
@@ -120,7 +135,8 @@ class AgentPrompts:
 
     Attributes:
         system: What it is and how it works; the model's system prompt.
-        user_template: What it is asked in each execution; the whole input as JSON unless given.
+        user_template: What it is asked in each execution; unless given, the whole input as JSON, and an input that is
+            nothing but a ``message`` as it is.
         context_instructions: What it is told about its surroundings, after the system prompt.
     """
 

@@ -3,49 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
-from decimal import Decimal
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import attrs
+import structlog
 
-from circuit_breaker.agents.asking import messages_of
+from circuit_breaker.agents.account import Account
+from circuit_breaker.agents.assignment import Assignment
 from circuit_breaker.agents.chronicle import Chronicle
 from circuit_breaker.agents.definition import AgentDefinition
-from circuit_breaker.agents.events import ErrorEvent, ExecutionComplete, ExecutionStart, Thinking
-from circuit_breaker.agents.execution import AgentExecution, AgentStatus
-from circuit_breaker.agents.telling import Teller, money
-from circuit_breaker.data import EMPTY, thaw
+from circuit_breaker.agents.ending import Ending
+from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.limits import AgentRetry
+from circuit_breaker.agents.ports import Guard, Memory, ToolsFor
+from circuit_breaker.agents.purse import Metered, Paying, Purse
+from circuit_breaker.agents.store import DAY, day_of
+from circuit_breaker.agents.telling import Teller
 from circuit_breaker.engine.ports import Clock
-from circuit_breaker.errors import AgentError, CircuitBreakerError, LLMError, words_of
-from circuit_breaker.executors.models.sampling import form_of
-from circuit_breaker.executors.models.settings import LOCAL_OLLAMA, ModelSettings
-from circuit_breaker.executors.models.tools import gathered_tools
+from circuit_breaker.engine.streams import Gone, Put
+from circuit_breaker.errors import CircuitBreakerError, DataInvalid, LLMError, StorageError, words_of
+from circuit_breaker.executors.models.settings import ModelSettings
+from circuit_breaker.invocation import inline
+from circuit_breaker.llm.documents import from_document, to_document
 from circuit_breaker.llm.loop.approvals import Decisions, asked_for, calls_digest
 from circuit_breaker.llm.loop.events import BudgetSpent, LoopEvent
 from circuit_breaker.llm.loop.loop import Loop
-from circuit_breaker.llm.loop.model import answering
+from circuit_breaker.llm.loop.model import Answering, answering
 from circuit_breaker.llm.loop.options import LoopOptions
-from circuit_breaker.llm.loop.outcome import APPROVAL_NEEDED, COMPLETED, LoopOutcome, usage_document
+from circuit_breaker.llm.loop.outcome import APPROVAL_NEEDED, COMPLETED, LoopOutcome
 from circuit_breaker.llm.loop.state import LoopState
 from circuit_breaker.llm.loop.surroundings import Surroundings
-from circuit_breaker.llm.request import ChatCompletionRequest
+from circuit_breaker.llm.messages import ChatMessage
+from circuit_breaker.llm.response import ChatCompletionResponse
+from circuit_breaker.llm.summaries import summaries_by
 from circuit_breaker.llm.tools.context import ToolContext
 from circuit_breaker.llm.tools.toolset import Toolset
-from circuit_breaker.llm.usage import Usage
 
-__all__ = ["Attempt", "Running", "start_event"]
+__all__ = ["Attempt", "Running"]
 
-_PASSING: Final = ("response_timeout", "rate_limit_exceeded", "connection_failed", "provider_overloaded")
-"""Codes of errors after which the finished calls of an attempt are still good."""
-
-_SPELLINGS: Final[Mapping[str, str]] = {
-    "timeout": "response_timeout",
-    "rate_limit": "rate_limit_exceeded",
-    "connection": "connection_failed",
-    "overloaded": "provider_overloaded",
-}
+_log = structlog.get_logger(__name__)
 
 
 @attrs.frozen(kw_only=True)
@@ -60,8 +57,16 @@ class Attempt:
     state: LoopState | None = None
     decisions: Decisions = None
 
+    @classmethod
+    def of(cls, execution: AgentExecution) -> Attempt:
+        """Where an execution begins, or goes on after a person has decided."""
+        approval = execution.approval
+        if approval.get("decisions") is None:
+            return cls()
+        return cls(state=LoopState.from_document(approval["state"]), decisions=approval["decisions"])
 
-@attrs.define(eq=False)
+
+@attrs.define(eq=False, kw_only=True)
 class Running:
     """Carries out one execution.
 
@@ -70,255 +75,250 @@ class Running:
         chronicle: What is written of it.
         settings: Who answers, and which tools there are.
         clock: The time.
-        tools: Tools that it has beside those of its agent.
+        purse: Who pays.
         most_seconds: How long it may take where its agent names no time.
-        overrides: What takes the place of ``llm_config``.
+        tools_for: Gives tools beside those of its agent.
+        memory: What is remembered of its conversation.
+        guard: Who watches over it.
+        days: Days of which it is written that executions have ended.
+        reason: Why it was cancelled; None where it was not.
     """
 
     definition: AgentDefinition
     chronicle: Chronicle
     settings: ModelSettings
     clock: Clock
-    tools: Toolset
+    purse: Purse
     most_seconds: float
-    overrides: Mapping[str, Any]
+    tools_for: Iterable[ToolsFor] = ()
+    memory: Memory | None = None
+    guard: Guard
+    days: set[str] = attrs.field(factory=set)
     reason: Callable[[], str | None] = lambda: None
-
-    async def run(self, attempt: Attempt) -> AgentExecution:
-        """How it ended, or where it waits for a person.
-
-        Raises:
-            VersionConflict: Somebody else goes on with it.
-            CancelledError: It was stopped and not cancelled: somebody will go on with it.
-        """
-        async with asyncio.TaskGroup() as group:
-            scribe = group.create_task(self.chronicle.scribe())
-            try:
-                return await self._attempts(attempt)
-            finally:
-                scribe.cancel()
-
-    async def _attempts(self, attempt: Attempt) -> AgentExecution:
-        while True:
-            try:
-                async with asyncio.timeout(self._seconds_left()):
-                    outcome = await self._loop(attempt)
-                return await self._ended(outcome)
-            except TimeoutError:
-                return await self._failed("timed_out", "agent_timeout", self._too_long())
-            except asyncio.CancelledError:
-                if (why := self.reason()) is None:
-                    raise
-                return await asyncio.shield(self._failed("cancelled", "agent_cancelled", why))
-            except CircuitBreakerError as error:
-                if not self._goes_on(error):
-                    return await self._failed("failed", error.code, error.message, error.remedy)
-                attempt = await self._next(attempt, error)
-
-    def _seconds(self) -> float:
-        return self.definition.limits.timeout or self.most_seconds
-
-    def _seconds_left(self) -> float:
-        begun = self.execution.started_at or self.clock.now()
-        return max(0.0, self._seconds() - (self.clock.now() - begun).total_seconds())
-
-    def _too_long(self) -> str:
-        return f"agent '{self.definition.id}' took longer than {self._seconds():g} seconds"
+    _asked: int = 0
 
     @property
     def execution(self) -> AgentExecution:
         """How it stands."""
         return self.chronicle.execution
 
+    async def run(self) -> None:
+        """Brings it to its end, or to where it waits for a person; the chronicle is open.
+
+        Raises:
+            StorageError: Something cannot be written, or somebody else goes on with it.
+            CancelledError: It was stopped and not cancelled: somebody will go on with it.
+        """
+        limit = asyncio.timeout(self._seconds_left())
+        try:
+            async with limit:
+                ending = await self._attempts()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            ending = Ending(status="timed_out", code="agent_timeout", message=self._too_long())
+        except asyncio.CancelledError:
+            if (ending := self._cancelled()) is None:
+                raise
+        if ending is not None:
+            await self._end(ending)
+
+    async def cancel(self) -> None:
+        """Ends it before it was its turn, or before it goes on."""
+        await self._end(self._cancelled() or Ending(status="cancelled", code="agent_cancelled", message="cancelled"))
+
+    def _cancelled(self) -> Ending | None:
+        """The end of what somebody has cancelled; None where the process stops."""
+        if (why := self.reason()) is None:
+            return None
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        return Ending(status="cancelled", code="agent_cancelled", message=why)
+
+    def _seconds(self) -> float:
+        return self.execution.timeout or self.definition.limits.timeout or self.most_seconds
+
+    def _seconds_left(self) -> float:
+        now = self.clock.now()
+        begun = self.execution.started_at or now
+        return max(0.0, self._seconds() + self.execution.idle - (now - begun).total_seconds())
+
+    def _too_long(self) -> str:
+        return f"agent '{self.definition.id}' took longer than {self._seconds():g} seconds"
+
+    # Attempts
+
+    async def _attempts(self) -> Ending | None:
+        """How it ends; None where it waits for a person."""
+        attempt = Attempt.of(self.execution)
+        while True:
+            try:
+                return await self._come_to(await self._loop(attempt))
+            except StorageError:
+                raise
+            except CircuitBreakerError as error:
+                if not self._tries_again(error):
+                    return Ending.failed(error)
+                failure = error
+            except Exception as error:  # noqa: BLE001 - whatever a model, a tool or a guardrail raises ends one execution
+                _log.error("an execution failed", execution=self.execution.id, error=type(error).__name__)
+                return Ending.failed(error)
+            attempt = await self._next(attempt, failure)
+
+    def _tries_again(self, error: CircuitBreakerError) -> bool:
+        retry: AgentRetry = self.definition.limits.retry
+        return self.execution.attempt < retry.max_attempts and retry.wanted_for(error)
+
+    async def _next(self, attempt: Attempt, error: CircuitBreakerError) -> Attempt:
+        """The next attempt, once it is time: with the finished calls of this one where they are good still."""
+        number = self.execution.attempt + 1
+        waiting = attrs.evolve(self.execution, attempt=number, status="pending", waiting_for="retry")
+        told: dict[str, Any] = {
+            "content": self.guard.text(words_of(error)),
+            "details": {"attempt": number, "code": error.code},
+        }
+        if isinstance(error, LLMError) and error.again:
+            self.chronicle.go_on("retrying", **told)
+        else:
+            self.chronicle.begin_again("retrying", **told)
+            before = Account.of_document(attrs.asdict(self.execution)).document()
+            waiting = attrs.evolve(waiting, round=waiting.round + 1, before=before, approval={})
+            attempt = Attempt()
+        await self.chronicle.write(execution=waiting)
+        await asyncio.sleep(self.definition.limits.retry.seconds_before(number))
+        await self.chronicle.write(execution=attrs.evolve(self.execution, status="running", waiting_for=""))
+        return attempt
+
     # The loop
 
     async def _loop(self, attempt: Attempt) -> LoopOutcome:
+        assignment = Assignment(definition=self.definition, settings=self.settings, overrides=self.execution.overrides)
         limits = self.settings.limited(self.definition.limits.for_loop())
-        teller = Teller(limits.iterations)
-        toolset = gathered_tools(self.definition.tools, self.settings.tools, ()).add_tools(self.tools)
-        needing = gathered_tools([toolset], self.settings.tools, self.definition.approve)
-        options = LoopOptions(limits=limits, streamed=True, retries=self.settings.retries)
+        guard, around = self.guard, Surroundings(tell=self._teller(Teller(limits.iterations)), keep=self.chronicle.keep)
+        await guard.before(around)
+        request = assignment.request(self.execution, await self._history(assignment), insert=guard.inserted)
+        self._asked = len(request.messages) - 1
         roles: Any = self.settings.roles
+        async with assignment.source() as source:
+            loop = Loop(
+                Metered(self._model(source), self.purse, self._lost),
+                request,
+                guard.tools(assignment.tools(await self._more_tools())),
+                options=LoopOptions(limits=limits, streamed=True, retries=self.settings.retries),
+                context=ToolContext(roles=roles, work=self.execution.id, redact=guard.text),
+            )
+            outcome = await loop.run(attempt.state, decisions=attempt.decisions, around=around)
+            return await guard.concluded(outcome, around, lambda state: loop.run(state, around=around))
+
+    def _model(self, source: Any) -> Answering:
+        return self.guard.model(answering(source, tenant=self.execution.context.tenant_id or self.settings.tenant))
+
+    async def _history(self, assignment: Assignment) -> tuple[ChatMessage, ...]:
+        """What was said before, the same after a crash."""
+        memory = self.memory
+        if memory is None or not self.execution.conversation_id:
+            return ()
+
+        async def summarize(summary: str, messages: Sequence[ChatMessage]) -> str:
+            async with assignment.source() as source:
+                paying = Paying(Metered(self._model(source), self.purse, self._lost), self._lost)
+                made = await inline(summaries_by(paying, assignment.model), summary, messages)
+            await self.chronicle.write(execution=self.execution)
+            return str(made)
+
+        async def recalled() -> list[Any]:
+            return list(map(to_document, await memory.recall(self.definition, self.execution, summarize)))
+
+        return tuple(from_document(one, ChatMessage) for one in await self.chronicle.keep("history", recalled))
+
+    async def _more_tools(self) -> Toolset:
+        found = Toolset()
+        for tools_for in self.tools_for:
+            found = found.add_tools(await inline(tools_for, self.definition, self.execution))
+        return found
+
+    def _teller(self, teller: Teller) -> Callable[[LoopEvent], None]:
+        guard = self.guard
 
         def tell(event: LoopEvent) -> None:
+            if self.chronicle.is_elsewhere(tell, event):
+                return
             if isinstance(event, BudgetSpent):
                 event = self._spent(event)
-            for draft in teller.drafts(event):
-                self.chronicle.tell(draft)
+            for passed in guard.telling(event):
+                for draft in teller.drafts(passed):
+                    self.chronicle.tell(draft)
 
-        async with self._source() as model:
-            loop = Loop(
-                answering(model, tenant=self.execution.context.tenant_id or self.settings.tenant),
-                self._request(),
-                needing,
-                options=options,
-                context=ToolContext(roles=roles, work=self.execution.id),
-            )
-            around = Surroundings(tell=tell, keep=self.chronicle.keep)
-            return await loop.run(attempt.state, decisions=attempt.decisions, around=around)
+        return tell
+
+    # What was taken
 
     def _spent(self, event: BudgetSpent) -> BudgetSpent:
         """What all rounds have taken, which is noted."""
-        before = self.execution.before
-        usage = event.usage + usage_of(before["usage"]) if before else event.usage
-        dollars = event.dollars + Decimal(before.get("dollars", "0"))
-        unpriced = event.unpriced + int(before.get("unpriced_calls", 0))
-        self.chronicle.execution = attrs.evolve(
-            self.execution, usage=usage_document(usage), dollars=dollars, unpriced_calls=unpriced
-        )
-        return BudgetSpent(usage=usage, dollars=dollars, unpriced=unpriced)
+        account = Account.of_document(self.execution.before) + Account(event.usage, event.dollars, event.unpriced)
+        self._enter(account)
+        return BudgetSpent(usage=account.usage, dollars=account.dollars, unpriced=account.unpriced)
 
-    def _source(self) -> AbstractAsyncContextManager[Any]:
-        if self.settings.router is not None:
-            return nullcontext(self.settings.router)
-        return self.settings.provider(self._provider(), ollama=LOCAL_OLLAMA)
+    def _enter(self, account: Account) -> None:
+        before = self.execution
+        after = account.entered(before)
+        tokens = int(after.usage["total_tokens"]) - int(before.usage.get("total_tokens", 0))
+        if tokens < 0:  # a finished call that is gone through again is in it already
+            return
+        self.purse.spend(tokens, after.dollars - before.dollars)
+        self.chronicle.execution = after
 
-    def _provider(self) -> str:
-        return self.definition.llm_provider or self.settings.detected(self._model())[0]
-
-    def _model(self) -> str:
-        return str(self.overrides.get("model", self.definition.model))
-
-    def _request(self) -> ChatCompletionRequest:
-        provider, model = self.definition.llm_provider, self._model()
-        if self.settings.router is not None:
-            model = f"{provider}/{model}" if provider else model
-        elif not provider:
-            model = self.settings.detected(model)[1]
-        changed = {name: thaw(value) for name, value in self.overrides.items() if name != "model"}
-        return ChatCompletionRequest(
-            model=model,
-            messages=messages_of(self.definition, self.execution.input, self.execution.context),
-            response_format=form_of(self.definition.output_schema),
-            **self.definition.parameters | changed,
-        )
+    def _lost(self, partial: ChatCompletionResponse) -> None:
+        """Notes what was delivered of an answer that broke off."""
+        lost = Account.of_response(partial)
+        before = Account.of_document(self.execution.before) + lost
+        self._enter(Account.of_document(attrs.asdict(self.execution)) + lost)
+        self.chronicle.execution = attrs.evolve(self.execution, before=before.document())
 
     # What comes of it
 
-    async def _ended(self, outcome: LoopOutcome) -> AgentExecution:
-        execution = attrs.evolve(
-            self.execution,
-            final_response=outcome.output,
-            finish_reason=outcome.reason,
-            model=outcome.state.model,
-            provider=outcome.state.provider,
-        )
+    async def _come_to(self, outcome: LoopOutcome) -> Ending | None:
         if outcome.status == APPROVAL_NEEDED:
-            return await self._waits(execution, outcome)
-        self.chronicle.execution = execution
+            await self._wait_for_approval(outcome)
+            return None
         if outcome.status != COMPLETED and outcome.reason != "stop_condition":
-            status: AgentStatus = "timed_out" if outcome.reason == "time" else "failed"
-            said = f"agent '{self.definition.id}' was stopped before it was done: {outcome.reason}"
-            return await self._failed(status, "agent_stopped", said, "raise the limit, or ask for less")
+            return Ending.stopped(outcome)
         output = outcome.parsed if self.definition.output_schema is not None else {"text": outcome.output}
-        self.chronicle.tell(
-            ExecutionComplete(
-                execution_id="",
-                sequence=0,
-                timestamp=self.clock.now(),
-                final_response=outcome.output,
-                output=output,
-                model=execution.model,
-                provider=execution.provider,
-                finish_reason=outcome.reason,
-                **self._taken(),
-            )
-        )
-        done = attrs.evolve(execution, status="completed", output=output, ended_at=self.clock.now(), waiting_for="")
-        await self.chronicle.write(execution=done)
-        return self.execution
+        return Ending(status="completed", outcome=outcome, output=output)
 
-    async def _waits(self, execution: AgentExecution, outcome: LoopOutcome) -> AgentExecution:
+    async def _wait_for_approval(self, outcome: LoopOutcome) -> None:
         approval = {
             "calls": list(asked_for(outcome.approvals)),
             "digest": calls_digest(outcome.approvals),
             "state": outcome.state.to_document(),
         }
-        waiting = attrs.evolve(execution, status="pending", waiting_for="approval", approval=approval, worker="")
+        waiting = attrs.evolve(self.execution, status="pending", waiting_for="approval", approval=approval, worker="")
         await self.chronicle.write(execution=waiting)
-        return self.execution
 
-    async def _failed(self, status: Any, code: str, message: str, remedy: str = "") -> AgentExecution:
-        self.chronicle.tell(
-            ErrorEvent(
-                execution_id="",
-                sequence=0,
-                timestamp=self.clock.now(),
-                status=status,
-                error=message,
-                code=code,
-                remedy=remedy,
-                **self._taken(),
-            )
-        )
-        error = {"code": code, "message": message, "remedy": remedy}
-        ended = attrs.evolve(self.execution, status=status, error=error, ended_at=self.clock.now(), waiting_for="")
-        await self.chronicle.write(execution=ended)
-        return self.execution
+    async def _end(self, ending: Ending) -> None:
+        """Writes how it ends, unless that was written before it was stopped."""
+        if self.chronicle.closed:
+            await self.chronicle.write()
+            return
+        ending = attrs.evolve(ending, message=self.guard.text(ending.message))
+        try:
+            ended = ending.execution(self.execution, self.clock.now())
+        except DataInvalid as error:  # the output is no JSON
+            ending = Ending.failed(error)
+            ended = ending.execution(self.execution, self.clock.now())
+        day = day_of(self.clock.now())
+        put = [*await self._remembered(ending, ended), *([] if day in self.days else [Put(DAY, day, {})])]
+        try:
+            await self.chronicle.end(ending.event(ended), ended, *put)
+        except asyncio.CancelledError:
+            if self._cancelled() is None:
+                raise
+            await self.chronicle.write()  # too late: it has ended by itself
+        self.days.add(day)
 
-    async def cancelled(self) -> AgentExecution:
-        """How it ended, which was cancelled before it was its turn."""
-        return await self._failed("cancelled", "agent_cancelled", self.reason() or "cancelled")
-
-    def _taken(self) -> dict[str, Any]:
-        execution = self.execution
-        return {
-            "usage": dict(execution.usage),
-            "dollars": money(execution.dollars, execution.unpriced_calls),
-            "unpriced_calls": execution.unpriced_calls,
-        }
-
-    # Another attempt
-
-    def _goes_on(self, error: CircuitBreakerError) -> bool:
-        retry = self.definition.limits.retry
-        if self.execution.attempt >= retry.max_attempts or isinstance(error, AgentError):
-            return False
-        wanted = {_SPELLINGS.get(code, code) for code in retry.retry_on_errors}
-        return error.code in wanted if wanted else isinstance(error, LLMError)
-
-    async def _next(self, attempt: Attempt, error: CircuitBreakerError) -> Attempt:
-        retry = self.definition.limits.retry
-        number = self.execution.attempt + 1
-        again = Thinking(
-            execution_id="",
-            sequence=0,
-            timestamp=self.clock.now(),
-            status="retrying",
-            content=words_of(error),
-            void_after=0 if error.code not in _PASSING else None,
-            details={"attempt": number, "code": error.code},
-        )
-        self.chronicle.tell(again)
-        begun = attrs.evolve(self.execution, attempt=number)
-        if error.code not in _PASSING:
-            self.chronicle.begin_again()
-            execution = self.execution
-            before = {
-                "usage": dict(execution.usage),
-                "dollars": f"{execution.dollars:f}",
-                "unpriced_calls": execution.unpriced_calls,
-            }
-            begun = attrs.evolve(begun, round=execution.round + 1, before=before if execution.usage else EMPTY)
-        await self.chronicle.write(execution=begun)
-        await asyncio.sleep(retry.backoff_seconds * 2 ** (number - 2))
-        return attempt
-
-
-def usage_of(document: Mapping[str, Any]) -> Usage:
-    """The tokens that a document of them says."""
-    known = attrs.fields_dict(Usage)
-    return Usage(**{name: value for name, value in document.items() if name in known})
-
-
-def start_event(execution: AgentExecution, clock: Clock) -> ExecutionStart:
-    """The first event of an execution."""
-    return ExecutionStart(
-        execution_id="",
-        sequence=0,
-        timestamp=clock.now(),
-        agent_id=execution.agent_id,
-        agent_version=execution.agent_version,
-        conversation_id=execution.conversation_id,
-        parent_id=execution.parent_id,
-    )
+    async def _remembered(self, ending: Ending, ended: AgentExecution) -> Iterable[Put | Gone]:
+        if self.memory is None or ending.outcome is None or not ended.conversation_id or ending.status != "completed":
+            return ()
+        said = ending.outcome.state.settled("not carried out").messages[self._asked :]
+        return await self.memory.remember(ended, said, self.chronicle.conceal)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 import attrs
 
 from circuit_breaker.agents.prompts import Prompt
-from circuit_breaker.errors import Fault, nearest
+from circuit_breaker.errors import ConditionParsingError, Fault, nearest
+from circuit_breaker.rules.expression import compile_expression
 
 __all__ = ["AgentState", "AgentTransition", "machine_faults"]
+
+_NAME: Final = re.compile(r"\S(.{0,98}\S)?")
+
+
+def _names(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
 
 
 def _prompt(value: Prompt | str) -> Prompt:
@@ -28,7 +37,7 @@ class AgentState:
 
     name: str
     prompt: Prompt = attrs.field(default=Prompt(), converter=_prompt)
-    actions: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    actions: tuple[str, ...] = attrs.field(default=(), converter=_names)
 
 
 @attrs.frozen(kw_only=True)
@@ -59,6 +68,8 @@ def machine_faults(
         yield Fault("states", "there is none", "add at least one state")
     names = [state.name for state in states]
     for number, state in enumerate(states):
+        if not _NAME.fullmatch(str(state.name)):
+            yield Fault(f"states[{number}].name", f"{state.name!r:.60} is no name", "write 1 to 100 characters")
         if names.count(state.name) > 1 and names.index(state.name) != number:
             yield Fault(f"states[{number}]", f"there are several states '{state.name}'", "name each one differently")
         yield from state.prompt.unknown((*known, "message"), f"states[{number}].prompt")
@@ -66,4 +77,14 @@ def machine_faults(
         for end in ("source", "target"):
             name = getattr(transition, end)
             if name not in names:
-                yield Fault(f"transitions[{number}].{end}", f"there is no state '{name}'", nearest(name, names))
+                hint = nearest(str(name), tuple(map(str, names)))
+                yield Fault(f"transitions[{number}].{end}", f"there is no state {name!r:.60}", hint)
+        yield from _condition_faults(transition.condition, f"transitions[{number}].condition")
+
+
+def _condition_faults(condition: str, place: str) -> Iterator[Fault]:
+    try:
+        if condition:
+            compile_expression(condition)
+    except ConditionParsingError as error:
+        yield Fault(place, " ".join(error.message.partition("\n")[0].split()).rstrip(":"), error.remedy)

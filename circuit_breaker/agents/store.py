@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -14,18 +15,21 @@ from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.documents import agent_from_document
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.ports import AgentStorage
-from circuit_breaker.data import thaw
 from circuit_breaker.engine.streams import Put
 from circuit_breaker.errors import AgentExecutionNotFound, AgentNotFound
 
-__all__ = ["STEP", "AgentStore", "execution_put", "step_id", "stream_of"]
+__all__ = ["AgentStore", "day_of", "execution_put", "step_id", "stream_of"]
 
 AGENT: Final = "agent"
 VERSION: Final = "agent_version"
 EXECUTION: Final = "agent_execution"
 STEP: Final = "agent_step"
 KEY: Final = "agent_key"
+DAY: Final = "agent_day"
+CANCEL: Final = "agent_cancellation"
 
+_MEMBERS: Final = tuple(attrs.fields_dict(AgentExecution))
+_MOST_KNOWN: Final = 1000
 _MOMENTS: Final = ("created_at", "started_at", "ended_at")
 
 
@@ -46,24 +50,29 @@ def execution_put(execution: AgentExecution) -> Put:
         "status": execution.status,
         "conversation": execution.conversation_id,
         "parent": execution.parent_id,
-        "worker": execution.worker,
+        "open": "1" if not execution.ended and execution.waiting_for != "approval" else "",
+        "ended": day_of(execution.ended_at) if execution.ended_at is not None else "",
         **{f"context.{path}": text for path, text in execution.context.keys().items()},
     }
     found = {name: text for name, text in keys.items() if text}
     return Put(EXECUTION, execution.id, execution_document(execution), found)
 
 
+def day_of(moment: datetime) -> str:
+    """The day of a moment, by which what is over is found."""
+    return moment.date().isoformat()
+
+
 def execution_document(execution: AgentExecution) -> dict[str, Any]:
     """The execution as a JSON object."""
-    document = {name: thaw(getattr(execution, name)) for name in attrs.fields_dict(AgentExecution)}
+    document: dict[str, Any] = {name: getattr(execution, name) for name in _MEMBERS}
     moments = {name: moment.isoformat() for name in _MOMENTS if (moment := document[name]) is not None}
     return document | moments | {"context": execution.context.to_document(), "dollars": f"{execution.dollars:f}"}
 
 
 def execution_of(document: Mapping[str, Any]) -> AgentExecution:
     """The execution that :func:`execution_document` wrote."""
-    known = attrs.fields_dict(AgentExecution)
-    members: dict[str, Any] = {name: value for name, value in document.items() if name in known}
+    members: dict[str, Any] = {name: value for name, value in document.items() if name in _MEMBERS}
     moments = {name: datetime.fromisoformat(members[name]) for name in _MOMENTS if members.get(name)}
     context = ExecutionContext.from_document(members["context"])
     return AgentExecution(**members | moments | {"context": context, "dollars": Decimal(members["dollars"])})
@@ -78,7 +87,7 @@ class AgentStore:
     """
 
     storage: AgentStorage
-    _known: dict[str, AgentDefinition] = attrs.field(factory=dict)
+    _known: dict[tuple[str, str | int], AgentDefinition] = attrs.field(factory=dict)
 
     # Definitions
 
@@ -100,19 +109,23 @@ class AgentStore:
         Raises:
             AgentNotFound: There is none.
         """
-        name = f"{agent_id}/{version}"
-        if version is not None and name in self._known:
-            return self._known[name]
-        record = await self.storage.records.get(*((AGENT, agent_id) if version is None else (VERSION, name)))
+        if version is not None and (agent_id, version) in self._known:
+            return self._known[agent_id, version]
+        place = (AGENT, agent_id) if version is None else (VERSION, f"{agent_id}/{version}")
+        record = await self.storage.records.get(*place)
         if record is None:
-            known = (
-                ", ".join(one.id for one in await self.storage.records.find(AGENT, limit=20)) or "none is registered"
-            )
-            which = f"agent '{agent_id:.100}'" + (f" of version '{version:.20}'" if version else "")
-            raise AgentNotFound(f"there is no {which}", remedy=f"register it; known: {known}")
-        found = agent_from_document(record.document)
-        self._known[f"{found.id}/{found.version}"] = found
-        return found
+            raise await self._missing(agent_id, version)
+        name = (agent_id, record.version if version is None else version)
+        if name not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[name] = agent_from_document(record.document)
+        return self._known[name]
+
+    async def _missing(self, agent_id: str, version: str | None) -> AgentNotFound:
+        known = ", ".join(one.id for one in await self.storage.records.find(AGENT, limit=20)) or "none is registered"
+        which = f"agent '{agent_id:.100}'" + (f" of version '{version:.20}'" if version else "")
+        return AgentNotFound(f"there is no {which}", remedy=f"register it; known: {known}")
 
     async def listed(
         self, *, tag: str = "", capability: str = "", after: str = "", limit: int = 100
@@ -160,23 +173,12 @@ class AgentStore:
             for record in page:
                 if not record.id.startswith(prefix):
                     return found
-                found[record.document["name"]] = thaw(record.document["value"])
+                found[record.document["name"]] = json.loads(record.document["value"])
             after = page[-1].id
         return found
 
-    async def forget_steps(self, execution: AgentExecution) -> None:
-        """Removes the finished steps of an execution that is over."""
-        prefix = after = f"{execution.id}/"
-        while page := await self.storage.records.find(STEP, after=after):
-            for record in page:
-                if not record.id.startswith(prefix):
-                    return
-                await self.storage.records.delete(STEP, record.id)
-            after = page[-1].id
-
     async def forget(self, execution: AgentExecution) -> None:
-        """Removes an execution that is over, with all that is kept of it."""
-        await self.forget_steps(execution)
+        """Removes an execution that is over, with all that is kept of it; its record last, for if this breaks off."""
         await self.storage.streams.drop(stream_of(execution.id))
         if execution.key:
             await self.storage.records.delete(KEY, execution.key)

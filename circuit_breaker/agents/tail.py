@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 
 import attrs
 
@@ -18,7 +19,7 @@ class Tail:
     Attributes:
         most: How many are kept.
         length: How many there have been.
-        ended: Whether no more come.
+        ended: Whether no more come from here.
     """
 
     most: int
@@ -26,6 +27,7 @@ class Tail:
     ended: bool = False
     _last: deque[bytes] = attrs.field(init=False)
     _bell: asyncio.Event = attrs.field(factory=asyncio.Event)
+    _over: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     @_last.default
     def _empty(self) -> deque[bytes]:
@@ -36,14 +38,15 @@ class Tail:
         if documents:
             self._last.extend(documents)
             self.length += len(documents)
-            self.ring()
+            self._ring()
 
     def end(self) -> None:
-        """Says that no more come."""
+        """Says that no more come from here."""
         self.ended = True
-        self.ring()
+        self._over.set()
+        self._ring()
 
-    def ring(self) -> None:
+    def _ring(self) -> None:
         """Wakes all who wait."""
         bell, self._bell = self._bell, asyncio.Event()
         bell.set()
@@ -55,9 +58,13 @@ class Tail:
             return []
         if missing > len(self._last):
             return None
-        return list(self._last)[-missing:]
+        return list(islice(self._last, len(self._last) - missing, None))
 
     async def more(self, number: int) -> None:
         """Returns when there are events above a number, or none come any more."""
         while self.length <= number and not self.ended:
             await self._bell.wait()
+
+    async def over(self) -> None:
+        """Returns when no more come from here."""
+        await self._over.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -35,12 +36,14 @@ from circuit_breaker.llm.loop.events import (
 )
 from circuit_breaker.llm.loop.outcome import usage_document
 from circuit_breaker.llm.parts import ToolCall
+from circuit_breaker.llm.tools.context import ToolProgress
 from circuit_breaker.llm.usage import Usage
 
-__all__ = ["Teller", "money", "taken"]
+__all__ = ["Teller", "money"]
 
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
 LARGEST: Final = 64 * 1024
+_MOST_REPORTS: Final = 1000  # of one call of a tool; its result has the rest
 
 
 def _draft(kind: Any, **members: Any) -> Any:
@@ -48,7 +51,7 @@ def _draft(kind: Any, **members: Any) -> Any:
     return kind(execution_id="", sequence=0, timestamp=_NEVER, **members)
 
 
-def taken(usage: Usage, dollars: Any, unpriced: int) -> dict[str, Any]:
+def _taken(usage: Usage, dollars: Any, unpriced: int) -> dict[str, Any]:
     """What was taken, as the events have it."""
     return {"usage": usage_document(usage), "dollars": money(dollars, unpriced), "unpriced_calls": unpriced}
 
@@ -66,11 +69,13 @@ class Teller:
         iterations: How often the model may be asked, or None.
         planning: Whether the first answer is a plan.
         said: The iterations of which pieces of the answer were told.
+        reports: How often each call of a tool has reported.
     """
 
     iterations: int | None
     planning: bool = False
     said: set[int] = attrs.field(factory=set)
+    reports: Counter[tuple[int, str]] = attrs.field(factory=Counter)
 
     def drafts(self, event: LoopEvent) -> Iterator[AgentEvent]:
         """What is told of one event of the loop."""
@@ -94,7 +99,7 @@ class Teller:
                     self.said.add(number)
                     yield _draft(ContentChunk, content=response.content, iteration=number)
             case BudgetSpent(usage=usage, dollars=dollars, unpriced=unpriced):
-                yield _draft(UsageUpdate, **taken(usage, dollars, unpriced))
+                yield _draft(UsageUpdate, **_taken(usage, dollars, unpriced))
             case _:
                 yield from self._of_tools(event)
 
@@ -103,16 +108,9 @@ class Teller:
             case ToolStarted(iteration=number, call=call):
                 yield _draft(ToolCallEvent, **_named(call), arguments=_arguments(call), iteration=number)
             case ToolReported(iteration=number, progress=told):
-                share = None if told.fraction is None else round(100 * told.fraction, 1)
-                details = {"progress": share} if share is not None else {}
-                yield _draft(
-                    ToolResultEvent,
-                    tool_name=told.tool,
-                    call_id=told.call_id,
-                    result={"message": told.message, **details},
-                    partial=True,
-                    iteration=number,
-                )
+                self.reports[number, told.call_id] += 1
+                if (reports := self.reports[number, told.call_id]) <= _MOST_REPORTS:
+                    yield _partial(number, told, last=reports == _MOST_REPORTS)
             case ToolEnded(iteration=number, call=call, result=result, seconds=seconds):
                 content, truncated = _shortened(result.content)
                 yield _draft(
@@ -132,6 +130,27 @@ class Teller:
 
     def _percent(self, done: int) -> float | None:
         return None if self.iterations is None else round(min(99.0, 100 * done / self.iterations), 1)
+
+
+def _partial(iteration: int, told: ToolProgress, *, last: bool) -> AgentEvent:
+    """A piece of the result of a tool, or how far it is."""
+    message, truncated = _shortened(str(told.message))
+    share = {"progress": _percent(told.fraction)} if told.fraction is not None else {}
+    event: AgentEvent = _draft(
+        ToolResultEvent,
+        tool_name=told.tool,
+        call_id=told.call_id,
+        result={"message": message, **share},
+        partial=True,
+        truncated=truncated or last,
+        iteration=iteration,
+    )
+    return event
+
+
+def _percent(fraction: float) -> float:
+    """The share in percent, whatever a tool says that it is."""
+    return round(100 * fraction, 1) if 0 <= fraction <= 1 else 100.0 * (fraction > 1)
 
 
 def _named(call: ToolCall) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from circuit_breaker.llm.loop.outcome import APPROVAL_NEEDED
 from circuit_breaker.llm.memory import ConversationMemory
 from circuit_breaker.llm.tools.toolset import Toolset
 
-__all__ = ["Conversation", "Talk"]
+__all__ = ["Conversation", "Talk", "lines"]
 
 
 @attrs.frozen
@@ -168,3 +169,18 @@ class Conversation:
         beside.touch(mode=0o600)
         beside.write_text(json.dumps(self._memory.export(), ensure_ascii=False), "utf-8")
         beside.replace(path)
+
+
+def lines(*, interactive: bool) -> Iterator[str]:
+    """What is typed or piped, line by line; Ctrl-C at the prompt begins a new line."""
+    if not interactive:
+        yield from sys.stdin
+        return
+    while True:
+        try:
+            yield input("> ")
+        except KeyboardInterrupt:
+            click.echo()
+        except EOFError:
+            click.echo()
+            return

@@ -35,7 +35,7 @@ from circuit_breaker.workflow.documents import load_workflow
 if TYPE_CHECKING:
     from circuit_breaker.workflow.bpmn import Imported
 
-__all__ = ["Registry", "find_workflow", "module_of", "notes_on"]
+__all__ = ["Registry", "find_workflow", "module_of", "modules_of", "notes_on"]
 
 DOCUMENTS = (".yaml", ".yml", ".json")
 _INSTALLED = installed()
@@ -109,6 +109,16 @@ def find_workflow(reference: str, registry: Registry) -> Workflow:
     place, _, attribute = reference.rpartition(":") if ":" in reference else (reference, "", "")
     module = module_of(place)
     return _attribute(module, attribute) if attribute else _only(module)
+
+
+def modules_of(modules: Iterable[str], workflows: Iterable[str]) -> list[ModuleType]:
+    """The modules that were named, and those of the definitions that were named.
+
+    Raises:
+        WorkflowNotFound: There is no such module.
+    """
+    homes = [name.rpartition(":")[0] or name for name in workflows if not name.lower().endswith((*DOCUMENTS, *MODELS))]
+    return [module_of(reference) for reference in dict.fromkeys((*modules, *homes))]
 
 
 def _from_document(path: Path, registry: Registry) -> Workflow:

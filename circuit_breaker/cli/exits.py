@@ -5,8 +5,11 @@ from __future__ import annotations
 from enum import IntEnum
 
 from circuit_breaker.errors import (
+    AgentExecutionNotFound,
+    AgentNotFound,
     CaseNotFound,
     CircuitBreakerError,
+    ConversationNotFound,
     DefinitionError,
     ExecutionNotFound,
     ExtraMissing,
@@ -47,7 +50,7 @@ EXIT_CODES = {
     ExitCode.REFUSED: "refused, or the case failed, is stuck or in doubt",
     ExitCode.USAGE: "the command is wrong, or what was asked is not decided",
     ExitCode.INVALID: "a definition is wrong, or its module cannot be imported",
-    ExitCode.NOT_FOUND: "no such case, workflow, transition, function or execution",
+    ExitCode.NOT_FOUND: "no such case, workflow, transition, function, agent, execution or conversation",
     ExitCode.STORAGE: "the journal cannot be read or written",
     ExitCode.EXTRA: "an optional dependency is missing",
     ExitCode.INTERNAL: "a fault of this program (see --debug)",
@@ -57,7 +60,7 @@ EXIT_CODES = {
 
 _NOT_FOUND = (
     CaseNotFound, WorkflowNotFound, TransitionNotFound, TokenNotFound, RuleNotFound, FunctionNotFound,
-    ExecutionNotFound,
+    ExecutionNotFound, AgentNotFound, AgentExecutionNotFound, ConversationNotFound,
 )  # fmt: skip
 _BY_KIND: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], ExitCode], ...] = (
     (DefinitionError, ExitCode.INVALID),

@@ -44,6 +44,7 @@ class Program(click.Group):
         "executors": f"{_COMMANDS}.executing",
         "execute": f"{_COMMANDS}.executing",
         "functions": f"{_COMMANDS}.functions",
+        "agents": f"{_COMMANDS}.agents",
         "chat": f"{_COMMANDS}.chatting",
         "models": f"{_COMMANDS}.chatting",
         "route": f"{_COMMANDS}.chatting",

@@ -17,10 +17,11 @@ from circuit_breaker.llm.profile import CAPABILITIES, ModelProfile, Price
 from circuit_breaker.llm.provider import Provider
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.router import Access, Budget, LLMConfig, LLMRouter
+from circuit_breaker.llm.router.naming import kind_of
 from circuit_breaker.storage import budgets
 from circuit_breaker.testing.models import ScriptedProvider
 
-__all__ = ["SCRIPTED", "VARIABLES", "router_of"]
+__all__ = ["SCRIPTED", "VARIABLES", "is_anybody_there", "key_wanted", "router_of"]
 
 SCRIPTED: Final = "scripted"
 """The provider that is a script, for trying things out without a key and without a network."""
@@ -60,6 +61,17 @@ def router_of(provider: str | None = None, *, budget: Decimal | None = None, sto
     limits = [] if budget is None else [Budget("chat", dollars=budget)]
     ledger = None if budget is None else budgets(storage)
     return LLMRouter(LLMConfig(providers=chosen, default_provider=chosen[0].name, budgets=limits, ledger=ledger))
+
+
+def is_anybody_there() -> bool:
+    """Whether the environment has a key or an address of a provider."""
+    return any(os.environ.get(name) for name in VARIABLES)
+
+
+def key_wanted(model: str) -> str:
+    """The variable for the key of whoever serves models of such a name; an empty text where none is missing."""
+    variable = KEYS.get(kind_of(model) or "", "")
+    return "" if os.environ.get(variable) else variable
 
 
 def _accesses() -> Iterator[tuple[str, Access]]:

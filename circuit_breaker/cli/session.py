@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext, redirect_stdout
-from functools import wraps
+from functools import partial, wraps
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 
-from circuit_breaker.cli.definitions import Registry, find_workflow
+from circuit_breaker.cli.definitions import Registry, find_workflow, modules_of
 from circuit_breaker.cli.logs import logs_to
 from circuit_breaker.cli.onward import Onward
 from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.staffing import asks_agents, staff_of, staffed
 from circuit_breaker.engine.engine import Engine
+from circuit_breaker.engine.ports import Journal
 from circuit_breaker.errors import CircuitBreakerError, StorageError, WorkflowNotFound
 from circuit_breaker.storage import connect
 from circuit_breaker.storage.address import Address
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
+
+if TYPE_CHECKING:
+    from circuit_breaker.agents.bridge.places import PlaceAgents
+    from circuit_breaker.agents.bridge.staff import Staff
 
 __all__ = ["Session", "with_session"]
 
@@ -38,12 +44,15 @@ class Session:
         onward: What was named, as it was typed.
         workflows: The definitions that were named.
         registry: What definitions from documents can name.
+        staff: The agents of the modules that were named, or None.
     """
 
     output: Output
     onward: Onward
     workflows: tuple[Workflow, ...] = ()
     registry: Registry = attrs.field(factory=Registry)
+    staff: Staff | None = None
+    _places: list[PlaceAgents] = attrs.field(factory=list, init=False, repr=False)
 
     @classmethod
     def of(cls, output: Output, onward: Onward) -> Session:
@@ -53,24 +62,57 @@ class Session:
             CircuitBreakerError: One of them cannot be found, or is wrong.
         """
         registry = Registry.of(onward.modules)
-        return cls(output, onward, tuple(find_workflow(name, registry) for name in onward.workflows), registry)
+        workflows = tuple(find_workflow(name, registry) for name in onward.workflows)
+        return cls(output, onward, workflows, registry, staff_of(modules_of(onward.modules, onward.workflows)))
 
     @asynccontextmanager
-    async def engine(self, *, existing: bool = True) -> AsyncIterator[Engine]:
+    async def engine(self, *, existing: bool = True, working: bool = False) -> AsyncIterator[Engine]:
         """An open engine.
 
         Args:
             existing: The journal must be there already; a mistyped name then makes no empty one.
+            working: Agents are at work, if there are any.
 
         Raises:
             StorageError: The journal cannot be opened.
         """
+        journal = self.journal(existing=existing)
+        executors = self.registry.executors
+        with logs_to(self.output):
+            if not working or (self.staff is None and not asks_agents(self.workflows)):
+                async with self._opening(journal, executors) as engine:
+                    yield engine
+                return
+            opening = partial(self._opening, journal)
+            async with staffed(self.staff, journal, executors, opening) as (engine, places):
+                self._places.append(places)
+                yield engine
+
+    def _opening(self, journal: Journal, executors: Mapping[Any, Any]) -> Engine:
+        return Engine(*self.workflows, storage=journal, executors=executors)
+
+    async def busy(self) -> bool:
+        """Whether agents that keep places had something to do, which they have done now."""
+        return any([await places.settle() for places in self._places])
+
+    async def settled(self, engine: Engine, case: Case) -> Case:
+        """The case when its agents have done what they can do now."""
+        for places in self._places:
+            await places.settle()
+        return await engine.get(case) if self._places else case
+
+    def journal(self, *, existing: bool = True) -> Journal:
+        """The journal, not open yet.
+
+        Args:
+            existing: It must be there already.
+
+        Raises:
+            StorageError: It is not there.
+        """
         if existing:
             self._there()
-        journal = connect(self.onward.storage)
-        with logs_to(self.output):
-            async with Engine(*self.workflows, storage=journal, executors=self.registry.executors) as engine:
-                yield engine
+        return connect(self.onward.storage)
 
     def _there(self) -> None:
         address = Address.parse(self.onward.storage)

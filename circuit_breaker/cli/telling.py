@@ -26,6 +26,7 @@ from circuit_breaker.workflow.events import (
     SignalReceived,
     StepFinished,
     TokenAdded,
+    TokenChanged,
     TransitionFired,
     TransitionRefused,
 )
@@ -147,9 +148,15 @@ def _added(event: TokenAdded) -> Telling:
     return Telling("○", "cyan", "a token", f"enters {event.token.state}" if event.token else "")
 
 
+def _changed(event: TokenChanged) -> str:
+    parts = (("data", event.data), ("metadata", event.metadata), ("results", event.results))
+    return f"changed: {', '.join(f'{part}.{name}' for part, names in parts for name in names)}"
+
+
 _TELLERS: dict[type[Event], Callable[[Any], Telling]] = {
     CaseStarted: _started,
     TokenAdded: _added,
+    TokenChanged: lambda event: Telling("○", "cyan", f"a token in {event.state}", _changed(event)),
     TransitionFired: lambda event: Telling("●", "green", event.transition, _path(event)),
     TransitionRefused: _refused,
     ActionStarted: lambda event: Telling("·", "dim", event.transition, "begins"),

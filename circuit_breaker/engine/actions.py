@@ -28,18 +28,21 @@ from circuit_breaker.errors import (
 from circuit_breaker.rules import MISSING, Field, Template
 from circuit_breaker.workflow.case import Pending
 from circuit_breaker.workflow.change import Change
+from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.flow import Call, Execution, Step
 from circuit_breaker.workflow.signature import wants_context
 from circuit_breaker.workflow.timing import RetryPolicy
 from circuit_breaker.workflow.token import Token
 from circuit_breaker.workflow.transition import Transition
 
-__all__ = ["ActionContext", "Recorder", "call_action", "code_of", "perform"]
+__all__ = ["ActionContext", "Recorder", "call_action", "code_of", "perform", "resolved"]
 
 ONCE = RetryPolicy(max_attempts=1)
 HOPELESS = frozenset(
     {
         "address_refused",
+        "agent_forbidden",
+        "agent_not_found",
         "authentication_failed",
         "budget_exceeded",
         "content_filtered",
@@ -96,6 +99,10 @@ class ActionContext:
         attempt: 1 for the first attempt since this process took it up.
         executors: What the engine runs under each name, and in place of each class.
         results: The results on the token when the action began, which only the journal can have put there.
+        tries: Which attempt it is of all, those before a crash included.
+        token: The token, as this part of the action finds it; None outside of an engine.
+        workflow: The definition of the case; None outside of an engine.
+        deadline: When the attempt must have ended, by the clock of the event loop; None for never.
     """
 
     case_id: str
@@ -109,6 +116,23 @@ class ActionContext:
     _prefix: str = attrs.field(default="", repr=False)
     executors: Mapping[Any, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
     results: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
+    tries: int = attrs.field(default=1, kw_only=True)
+    token: Token | None = attrs.field(default=None, repr=False, kw_only=True)
+    workflow: Workflow | None = attrs.field(default=None, repr=False, kw_only=True)
+    deadline: float | None = attrs.field(default=None, repr=False, kw_only=True)
+
+    async def withdrawn(self) -> bool:
+        """Whether the action is not to go on: its case was cancelled, or its tokens were withdrawn."""
+        try:
+            await self._recorder.check()
+        except ActionWithdrawn:
+            return True
+        return False
+
+    @property
+    def late(self) -> bool:
+        """Whether the attempt should have ended by now."""
+        return self.deadline is not None and self._loop.time() >= self.deadline
 
     def part(self, number: int) -> ActionContext:
         """The same for one of several parts of the action, whose steps and effects are its own."""
@@ -194,6 +218,7 @@ async def perform(
     pending: Pending,
     recorder: Recorder,
     executors: Mapping[Any, Any],
+    workflow: Workflow | None = None,
 ) -> Change:
     """Everything that the action of a transition adds to its token.
 
@@ -217,9 +242,11 @@ async def perform(
             loop,
             executors=executors,
             results=token.results,
+            tries=pending.attempts + number,
+            workflow=workflow,
         )
         try:
-            return await _timed(transition, _all_steps(transition.steps, token, context, executors))
+            return await _timed(transition, context, _all_steps(transition.steps, token, context, executors))
         except asyncio.CancelledError as error:
             if cancelled_from_outside():
                 raise
@@ -253,11 +280,12 @@ async def _retrying(
     return await repeated(attempt, again=again, pause=pause, tell=tell)
 
 
-async def _timed(transition: Transition, work: Awaitable[Change]) -> Change:
+async def _timed(transition: Transition, context: ActionContext, work: Awaitable[Change]) -> Change:
     if transition.timeout is None:
         return await work
     try:
         async with asyncio.timeout(transition.timeout) as scope:
+            context.deadline = scope.when()
             return await work
     except TimeoutError as error:
         if not scope.expired():
@@ -291,6 +319,7 @@ async def _one_step(
     step: Step, number: int, token: Token, context: ActionContext, executors: Mapping[Any, Any], *, alone: bool
 ) -> Change:
     own = context if alone else context.part(number)
+    own.token = token
 
     async def work() -> Any:
         if isinstance(step, Call):
@@ -320,17 +349,17 @@ async def _execute(step: Execution, token: Token, context: ActionContext, execut
         raise ParameterInvalid(
             f"no executor is registered as '{step.executor}'", remedy="give it to the engine with executors={...}"
         )
-    executor = kind(**_resolved(step.parameters, token))
+    executor = kind(**resolved(step.parameters, token))
     bind = getattr(executor, "bind", None)
     if bind is not None:
         executor = bind(context)
     outcome = await executor.execute()
-    if not isinstance(outcome, Mapping):
-        raise OutcomeInvalid(f"executor '{step.name}' returned {outcome!r:.80}", remedy="return a mapping")
+    if not isinstance(outcome, (Mapping, Change)):
+        raise OutcomeInvalid(f"executor '{step.name}' returned {outcome!r:.80}", remedy="return a mapping, or a Change")
     return outcome
 
 
-def _resolved(parameters: Mapping[str, Any], token: Token) -> dict[str, Any]:
+def resolved(parameters: Mapping[str, Any], token: Token) -> dict[str, Any]:
     """The parameters with their references read from the token; what refers to nothing is left out."""
     read = {name: _read(value, token) for name, value in parameters.items()}
     return {name: value for name, value in read.items() if value is not MISSING}
@@ -342,7 +371,7 @@ def _read(value: Any, token: Token) -> Any:
     if isinstance(value, Template):
         return value.render(token)
     if isinstance(value, Mapping):
-        return innocent(_resolved(value, token), "a parameter") if _chosen(value) else _resolved(value, token)
+        return innocent(resolved(value, token), "a parameter") if _chosen(value) else resolved(value, token)
     if isinstance(value, (list, tuple)):
         return [_read(item, token) for item in value]
     return value

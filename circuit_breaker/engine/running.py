@@ -131,6 +131,7 @@ async def _attempt(
             pending=pending,
             recorder=recorder,
             executors=engine.executors,
+            workflow=workflow,
         )
         choosing.typed(workflow, choice.view.updated(data=change.data))
     except Exception as error:

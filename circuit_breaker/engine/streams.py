@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import attrs
 
-__all__ = ["Put", "Streams"]
+__all__ = ["Gone", "Put", "Streams"]
 
 
 @attrs.frozen
@@ -27,14 +27,29 @@ class Put:
     keys: Mapping[str, str] = attrs.field(factory=dict)
 
 
+@attrs.frozen
+class Gone:
+    """A record to remove in the same step as an append, if there is one.
+
+    Attributes:
+        kind: What it is.
+        id: Unique in its kind.
+    """
+
+    kind: str
+    id: str
+
+
 class Streams(Protocol):
     """Streams of one tenant by name. A stream begins with its first document, which has the number 1.
 
     Every method may raise a :class:`circuit_breaker.errors.StorageError`.
     """
 
-    async def append(self, stream: str, documents: Sequence[bytes], *, after: int, put: Sequence[Put] = ()) -> None:
-        """Adds documents behind number ``after``, and keeps the records of ``put``: all of it or nothing.
+    async def append(
+        self, stream: str, documents: Sequence[bytes], *, after: int, put: Sequence[Put | Gone] = ()
+    ) -> None:
+        """Adds documents behind number ``after``, and keeps or removes the records of ``put``: all of it or nothing.
 
         When this returns, it survives a crash.
 
@@ -42,7 +57,7 @@ class Streams(Protocol):
             stream: Its name.
             documents: At least one, unless records are put; what is read later is the same bytes.
             after: How many documents the stream must have before: 0 for a new one.
-            put: Records that are kept in place of those before, as :meth:`Records.put` does.
+            put: Records that are kept in place of those before, as :meth:`Records.put` does, or removed.
 
         Raises:
             VersionConflict: The stream has more or fewer; nothing was changed.

@@ -15,25 +15,20 @@ from circuit_breaker.llm.allowance import MOST_CHARACTERS, Allowance, size_of
 from circuit_breaker.llm.call_pieces import CallPieces, Growing
 from circuit_breaker.llm.failures import Asked
 from circuit_breaker.llm.growing import GrowingAnswer, GrowingText, GrowingThought, Wording
-from circuit_breaker.llm.members import beyond, gather
+from circuit_breaker.llm.members import Members
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.names import Names
 from circuit_breaker.llm.parts import EXTRA
-from circuit_breaker.llm.response import ChatCompletionResponse, Choice, FinishReason, Loss
-from circuit_breaker.llm.stream import (
-    StreamEnded,
-    StreamEvent,
-    StreamFailed,
-    StreamStarted,
-)
+from circuit_breaker.llm.response import ChatCompletionResponse, FinishReason, Loss
+from circuit_breaker.llm.stream import StreamEnded, StreamEvent, StreamFailed, StreamStarted
 from circuit_breaker.llm.telling import Telling
-from circuit_breaker.llm.tokens import count_tokens
+from circuit_breaker.llm.tokens import estimated_usage
 from circuit_breaker.llm.usage import Usage
 
 __all__ = ["Assembly"]
 
-_A_CALL: Final = 256
-"""Characters that a call is charged with beside its arguments."""
+_A_PART: Final = 256
+"""Characters that a part, such as a call of a tool, is charged with beside its text."""
 
 
 class Assembly:
@@ -64,7 +59,7 @@ class Assembly:
         self.kind = kind
         self.usage: Usage | None = None
         self.created = 0
-        self.extra: dict[str, Any] = {}
+        self.members = Members(asked)
         self.request_id: str | None = None
         self._names = names or Names()
         self._telling = Telling(self._names, answer_tool)
@@ -90,8 +85,18 @@ class Assembly:
 
     def text(self, piece: str | None, *, index: int = 0, extra: Mapping[str, Any] = EXTRA) -> None:
         """A piece of text; nothing is no piece."""
-        if piece:
-            self._text(self._answer(index), piece, extra)
+        if not piece:
+            return
+        answer = self._answer(index)
+        last = answer.last
+        if not isinstance(last, GrowingText):
+            last = GrowingText()
+            self._add(answer, last)
+        if extra:
+            self.members.weigh(extra)
+            last.extra.update(extra)
+        self._allowance.take(len(piece))
+        self._telling.said(last, piece, index)
 
     def refusal(self, piece: str | None, *, index: int = 0) -> None:
         """A piece of a text that says why the model does not answer."""
@@ -106,31 +111,28 @@ class Assembly:
         if not (piece or signature or redacted):
             return
         answer = self._answer(index)
-        last = answer.parts[-1] if answer.parts else None
-        if not isinstance(last, GrowingThought) or last.redacted is not None or redacted is not None:
-            last = GrowingThought()
-            self._add(answer, last)
-        last.redacted = redacted
-        last.signature = (last.signature or "") + signature if signature else last.signature
+        thought = answer.thought if redacted is None else None
+        if thought is None:
+            thought = GrowingThought(redacted=redacted)
+            self._add(answer, thought)
+        if redacted or signature:
+            self.members.weigh([redacted, signature])
+        if signature:
+            thought.signature.append(signature)
         if piece:
             self._allowance.take(len(piece))
-            self._telling.said(last, piece, index)
+            self._telling.said(thought, piece, index)
 
     def thought_ended(self, *, index: int = 0) -> None:
         """The thought is complete: the next piece begins another."""
         answer = self._answer(index)
-        if answer.parts and isinstance(answer.parts[-1], GrowingThought):
+        if isinstance(answer.last, GrowingThought):
             self._add(answer, GrowingText())
 
     def note(self, extra: Mapping[str, Any], *, index: int = 0) -> None:
         """Members of a choice that we do not know: those of a stream are put together."""
         self._allowance.take(size_of(extra))
-        gather(self._answer(index).extra, extra)
-
-    def counted_beyond(self, known: Mapping[str, Any], usage: Mapping[str, Any]) -> None:
-        """What the vendor counts beside the tokens that we know of; counts are of all so far."""
-        if more := beyond(known, usage):
-            self.extra["usage"] = more
+        self.members.gather(extra, self._answer(index).extra)
 
     def call(
         self,
@@ -154,11 +156,12 @@ class Assembly:
         """
         answer = self._answer(index)
         growing, new = answer.calls.place(arguments, at=at, id=id, name=name)
-        self._allowance.take(len(arguments) if isinstance(arguments, str) else _A_CALL)
+        self._allowance.take(len(arguments) if isinstance(arguments, str) else _A_PART)
         if extra:
-            growing.extra = {**growing.extra, **extra}
+            self.members.weigh(extra)
+            growing.extra.update(extra)
         if new:
-            self._allowance.take(_A_CALL)
+            self._allowance.take(len(growing.name))
             self._add(answer, growing)
         if growing.begun or self._names.known(growing.name):  # until then, more of its name may come
             self._telling.call(answer, growing)
@@ -207,8 +210,9 @@ class Assembly:
             what = "the answer ended before it was complete" if self._started else "the answer holds nothing"
             raise self.asked.error(ResponseInvalid, what, remedy="try again")
         for answer in self._answers.values():
-            self._end_calls(answer)
-        self._complete()
+            for call in answer.calls:
+                self._end_call(answer, call)
+            self._telling.rest(answer)
         return self._built()
 
     def end(self, response: ChatCompletionResponse) -> None:
@@ -222,7 +226,7 @@ class Assembly:
         for answer in self._answers.values():
             for call in answer.calls:
                 self._telling.call(answer, call)
-        self._complete()
+            self._telling.rest(answer)
         self.events.append(StreamFailed(error, self.partial()))
 
     def partial(self) -> ChatCompletionResponse:
@@ -242,31 +246,15 @@ class Assembly:
         if found is None:
             if not self._started:
                 self._start()
+            self._allowance.take(_A_PART)
             found = self._answers[index] = GrowingAnswer(index, calls=CallPieces(self._names.known))
         return found
 
     def _add(self, answer: GrowingAnswer, part: GrowingText | GrowingThought | Growing) -> None:
         """Begins a part, which ends the one before."""
+        self._allowance.take(_A_PART)
         self._telling.rest(answer)
         answer.parts.append(part)
-
-    def _complete(self) -> None:
-        for answer in self._answers.values():
-            self._telling.rest(answer)
-
-    def _text(self, answer: GrowingAnswer, piece: str, extra: Mapping[str, Any] = EXTRA) -> None:
-        last = answer.parts[-1] if answer.parts else None
-        if not isinstance(last, GrowingText):
-            last = GrowingText()
-            self._add(answer, last)
-        if extra:
-            last.extra = {**last.extra, **extra}
-        self._allowance.take(len(piece))
-        self._telling.said(last, piece, answer.index)
-
-    def _end_calls(self, answer: GrowingAnswer) -> None:
-        for call in answer.calls:
-            self._end_call(answer, call)
 
     def _end_call(self, answer: GrowingAnswer, call: Growing) -> None:
         if call.ended:
@@ -276,29 +264,16 @@ class Assembly:
         self._telling.call_ended(answer, call)
 
     def _built(self, reason: FinishReason | None = None) -> ChatCompletionResponse:
-        answers = sorted(self._answers.values(), key=_by_index) or [GrowingAnswer(0)]
+        answers = [answer for _, answer in sorted(self._answers.items())] or [GrowingAnswer(0)]
         choices = tuple(self._wording.choice(answer, reason) for answer in answers)
         return ChatCompletionResponse(
             id=self._id,
             model=self._model,
             provider=self.asked.provider,
             choices=choices,
-            usage=self.usage or self._estimated(choices),
+            usage=self.usage or estimated_usage(self._conversation, (one.message for one in choices), self._model),
             created=self.created or int(time.time()),
             losses=self._losses,
             request_id=self.request_id,
-            extra=self.extra or EXTRA,
+            extra=self.members.kept or EXTRA,
         )
-
-    def _estimated(self, choices: tuple[Choice, ...]) -> Usage:
-        """The tokens of what was asked and answered, which the vendor did not tell."""
-        said = (choice.message for choice in choices)
-        return Usage(
-            input_tokens=count_tokens(self._conversation, self._model).tokens,
-            output_tokens=count_tokens(said, self._model).tokens,
-            estimated=True,
-        )
-
-
-def _by_index(answer: GrowingAnswer) -> int:
-    return answer.index

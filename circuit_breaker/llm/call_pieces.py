@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import attrs
 
 from circuit_breaker.llm.encoding import json_text, whole_object
 from circuit_breaker.llm.halves import Halves
-from circuit_breaker.llm.parts import EXTRA
 
 __all__ = ["CallPieces", "Growing"]
 
 _STAND_IN: Final = "{}"
+_LONGEST_NAME: Final = 256
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*("?)|[^\s"]', re.DOTALL)
 
 
@@ -46,7 +46,7 @@ class Growing:
     at: int | None = None
     told: bool = False
     ended: bool = False
-    extra: Mapping[str, Any] = EXTRA
+    extra: dict[str, Any] = attrs.field(factory=dict)
     given: bool = False
     _halves: Halves = attrs.field(factory=Halves)
     _pieces: list[str] = attrs.field(factory=list)
@@ -125,6 +125,8 @@ class CallPieces:
 
     def __init__(self, known: Callable[[str], bool] = lambda name: not name) -> None:
         self._calls: list[Growing] = []
+        self._latest: dict[int, Growing] = {}
+        self._first: dict[str, Growing] = {}
         self._known = known
 
     def __iter__(self) -> Iterator[Growing]:
@@ -132,7 +134,7 @@ class CallPieces:
 
     def at(self, number: int) -> Growing | None:
         """The latest call to which the vendor gave this number."""
-        return next((call for call in reversed(self._calls) if call.at == number), None)
+        return self._latest.get(number)
 
     def place(self, arguments: Any, *, at: int | None, id: str | None, name: str | None) -> tuple[Growing, bool]:  # noqa: A002
         """The call that the piece was added to, and whether it began with it."""
@@ -165,10 +167,12 @@ class CallPieces:
         """
         if known.begun or known.told or known.ended or (id and id != known.id):
             return False
+        if len(known.name) + len(name) > _LONGEST_NAME:
+            return False
         return known.given or self._known(known.name + name)
 
     def _by_id(self, id: str) -> Growing | None:  # noqa: A002
-        return next((call for call in self._calls if id and call.id == id), None)
+        return self._first.get(id)
 
     def _last(self) -> Growing | None:
         return self._calls[-1] if self._calls else None
@@ -179,6 +183,9 @@ class CallPieces:
             id = f"call_{uuid.uuid4().hex}"  # noqa: A001
         call = Growing(number=len(self._calls), id=id, at=at, given=given)
         self._calls.append(call)
+        self._first.setdefault(id, call)
+        if at is not None:
+            self._latest[at] = call
         return call
 
 

@@ -52,7 +52,10 @@ def decoded(data: bytes | str) -> Any:
     except ValueError:
         if not _cut(data):
             raise
-    return _each_text(_with_halves(data), without_halves)
+    try:
+        return _each_text(_with_halves(data), without_halves)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def decoded_piece(data: bytes) -> Any:

@@ -27,7 +27,7 @@ from circuit_breaker.errors import (
 from circuit_breaker.llm.discretion import without_keys
 from circuit_breaker.outgoing.redaction import Redaction
 
-__all__ = ["Asked", "VendorFault", "http_failure", "request_id_in", "wait_of"]
+__all__ = ["READ", "Asked", "VendorFault", "http_failure", "request_id_in", "wait_of"]
 
 LONGEST: Final = 500
 """Characters that a message repeats of what a vendor says."""
@@ -91,11 +91,21 @@ class Asked:
     def __str__(self) -> str:
         return f"provider '{self.provider}'" + (f", model '{self.model}'" if self.model else "")
 
-    def clean(self, text: str, most: int = LONGEST) -> str:
-        """The text in one line, without keys, and not too long."""
+    def clean(self, text: str, most: int = LONGEST, *, whole: bool = True) -> str:
+        """The text in one line, without keys, and not too long.
+
+        Args:
+            text: What a vendor says.
+            most: Characters of it that are told.
+            whole: Whether it is all that was said; otherwise a key may be cut at its end.
+        """
+        secrets = _without(self.secrets)
         if len(text) > READ:
-            text = text[:READ]
-        seen = without_keys(_UNSEEN.sub(" ", _without(self.secrets).clean_spread(text))).strip()
+            text, whole = text[:READ], False
+        text = secrets.clean_spread(text)
+        if not whole:
+            text = text[: max(0, len(text) - secrets.longest)]
+        seen = without_keys(_UNSEEN.sub(" ", text)).strip()
         return seen if len(seen) <= most else f"{seen[:most]}…"
 
     def error(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from io import StringIO
 from typing import Any
 
@@ -24,7 +23,7 @@ class GrowingText:
 
     said: StringIO = attrs.field(factory=StringIO)
     halves: Halves = attrs.field(factory=Halves)
-    extra: Mapping[str, Any] = EXTRA
+    extra: dict[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.define(eq=False)
@@ -33,7 +32,7 @@ class GrowingThought:
 
     said: StringIO = attrs.field(factory=StringIO)
     halves: Halves = attrs.field(factory=Halves)
-    signature: str | None = None
+    signature: list[str] = attrs.field(factory=list)
     redacted: str | None = None
 
 
@@ -58,6 +57,17 @@ class GrowingAnswer:
     raw_reason: str = ""
     refused: bool = False
     extra: dict[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def last(self) -> GrowingText | GrowingThought | Growing | None:
+        """The part that began last."""
+        return self.parts[-1] if self.parts else None
+
+    @property
+    def thought(self) -> GrowingThought | None:
+        """The thought that goes on, if one does; what is hidden is never the piece of another."""
+        last = self.last
+        return last if isinstance(last, GrowingThought) and last.redacted is None else None
 
 
 @attrs.frozen
@@ -90,15 +100,16 @@ class Wording:
         match part:
             case GrowingText():
                 text = part.said.getvalue()
-                return Text(text, part.extra) if text or part.extra else None
+                return Text(text, part.extra or EXTRA) if text or part.extra else None
             case GrowingThought():
                 text = part.said.getvalue()
-                return Thinking(text=text, signature=part.signature, redacted=part.redacted, provider=self.kind)
+                signature = "".join(part.signature) or None
+                return Thinking(text=text, signature=signature, redacted=part.redacted, provider=self.kind)
             case _ if part.name and part.name == self.answer_tool:
                 return Text(part.arguments)
             case _:
                 name = self.names.ours(part.name)
-                return ToolCall(id=part.id, name=name, arguments=part.arguments, extra=part.extra)
+                return ToolCall(id=part.id, name=name, arguments=part.arguments, extra=part.extra or EXTRA)
 
     def _reason(self, answer: GrowingAnswer) -> FinishReason:
         """Why it ended: an answer that calls tools has ended for that, whatever its vendor calls it."""

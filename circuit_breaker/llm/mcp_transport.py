@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -35,13 +34,12 @@ def over_stdio(program: str, arguments: list[str], env: dict[str, str], cwd: str
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[Client]:
-        from mcp import Client, StdioServerParameters  # noqa: PLC0415 - an optional extra
-        from mcp.client.stdio import stdio_client  # noqa: PLC0415 - the same
+        from mcp import Client  # noqa: PLC0415 - an optional extra
 
-        started = StdioServerParameters(command=program, args=arguments, env=env, cwd=cwd)
-        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: ASYNC230, PTH123 - it never blocks
-            async with Client(stdio_client(started, errlog=nowhere)) as client:
-                yield client
+        from circuit_breaker.llm.mcp_program import program as started  # noqa: PLC0415 - made for the extra
+
+        async with Client(started(program, arguments, env, cwd)) as client:
+            yield client
 
     return connect
 

@@ -5,10 +5,71 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["beyond", "gather"]
+from circuit_breaker.llm.allowance import MOST_BESIDE, Allowance, weight_of
+from circuit_breaker.llm.failures import Asked
+
+__all__ = ["Members", "beyond", "gather"]
 
 _SILENT: Final[tuple[Any, ...]] = (None, 0, "", [], {})
 """Values that say no more than the absence of their member."""
+
+
+class Members:
+    """Members of an answer that we do not know, as they come; a server cannot fill our memory with them.
+
+    Args:
+        asked: Who was asked.
+
+    Attributes:
+        kept: Those of the whole answer.
+    """
+
+    __slots__ = ("_allowance", "kept")
+
+    def __init__(self, asked: Asked) -> None:
+        self.kept: dict[str, Any] = {}
+        self._allowance = Allowance(MOST_BESIDE, asked)
+
+    def keep(self, more: Mapping[str, Any]) -> None:
+        """Members of the whole answer; of those that come again, what came last stays.
+
+        Raises:
+            ResponseTooLong: There are too many, or they are too long.
+        """
+        for name, value in more.items():
+            before = weight_of(self.kept[name]) if name in self.kept else -len(name)
+            self._allowance.take(max(0, weight_of(value) - before))
+            self.kept[name] = value
+
+    def gather(self, more: Mapping[str, Any], kept: dict[str, Any] | None = None) -> None:
+        """Members whose pieces are put together; see :func:`gather`.
+
+        Args:
+            more: The members.
+            kept: Where they belong, if not to the whole answer.
+
+        Raises:
+            ResponseTooLong: There are too many, or they are too long.
+        """
+        self.weigh(more)
+        gather(self.kept if kept is None else kept, more)
+
+    def count(self, known: Mapping[str, Any], usage: Mapping[str, Any]) -> None:
+        """What the vendor counts beside the tokens that we know of; counts are of all so far.
+
+        Raises:
+            ResponseTooLong: There is too much of it.
+        """
+        if more := beyond(known, usage):
+            self.keep({"usage": more})
+
+    def weigh(self, value: Any) -> None:
+        """Takes what a value weighs from what is left.
+
+        Raises:
+            ResponseTooLong: There is not enough left.
+        """
+        self._allowance.take(weight_of(value))
 
 
 def gather(kept: dict[str, Any], more: Mapping[str, Any]) -> None:

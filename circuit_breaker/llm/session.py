@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
 from circuit_breaker import outgoing
-from circuit_breaker.errors import (
-    ActionError,
-    ActionTimeout,
-    AddressRefused,
-    ConnectionFailed,
-    LLMError,
-    OutputTooLarge,
-    RequestRefused,
-    ResponseInvalid,
-    ResponseTimeout,
-    ResponseTooLong,
-    ServiceFailed,
-)
-from circuit_breaker.lazy import Later
+from circuit_breaker.errors import OutputTooLarge, RequestRefused, ResponseTooLong
+from circuit_breaker.llm.disturbances import telling
 from circuit_breaker.llm.failures import Asked
 from circuit_breaker.llm.patience import SECONDS, Timeouts
 from circuit_breaker.outgoing.perimeter import Perimeter
 
 if TYPE_CHECKING:
     import aiohttp
-else:
-    aiohttp = Later("aiohttp")
 
 __all__ = ["Answer", "Call", "Connections", "Exchange"]
 
@@ -149,7 +135,7 @@ class Connections:
             request = outgoing.Request(method="GET", url=outgoing.read_url(url))
         except ValueError as error:
             raise asked.error(RequestRefused, f"the address of an image {error}") from error
-        with _told(asked):
+        with telling(asked):
             async with asyncio.timeout(self.timeouts.first_byte), self._others.open(request, redirects=3) as response:
                 if response.status != 200:
                     raise asked.error(RequestRefused, f"an image cannot be had: its server answered {response.status}")
@@ -188,7 +174,7 @@ class Exchange:
         deadline = None
         if self._timeouts.total is not None:
             deadline = asyncio.get_running_loop().time() + self._timeouts.total
-        with _told(self._asked):
+        with telling(self._asked):
             async with asyncio.timeout(_least(self._timeouts.first_byte, self._timeouts.total)):
                 response = await self._opening.__aenter__()
         return Answer(response, self._asked, idle=self._timeouts.idle, deadline=deadline, most=self._most)
@@ -238,7 +224,7 @@ class Answer:
             ResponseTooLong: It is too long.
             ResponseInvalid: It is wrongly packed.
         """
-        with _told(self._asked):
+        with telling(self._asked):
             async with asyncio.timeout_at(self._deadline):
                 return await outgoing.read_body(self._response, MOST)
 
@@ -250,7 +236,7 @@ class Answer:
             ConnectionFailed: The connection broke.
             ResponseTooLong: There is more than a streamed answer may have.
         """
-        with _told(self._asked):
+        with telling(self._asked):
             async with asyncio.timeout(self._patience()):
                 piece = await self._response.content.readany()
         self._left -= len(piece)
@@ -266,39 +252,3 @@ class Answer:
 
 def _least(*seconds: float | None) -> float | None:
     return min((one for one in seconds if one is not None), default=None)
-
-
-@contextmanager
-def _told(asked: Asked) -> Iterator[None]:
-    """Tells errors of the connection as those of the provider."""
-    try:
-        yield
-    except LLMError:
-        raise
-    except TimeoutError as error:
-        what = error.message if isinstance(error, ActionTimeout) else "it took too long to answer"
-        raise _unsent(asked.error(ResponseTimeout, what), error) from error
-    except ActionError as error:
-        raise _unsent(asked.error(_kind(error), error.message, remedy=error.remedy), error) from error
-    except (aiohttp.ClientError, ConnectionError) as error:
-        what = "it closed the connection before it had answered in full"
-        raise asked.error(ConnectionFailed, what, remedy="try again") from error
-
-
-def _unsent(told: LLMError, error: Exception) -> LLMError:
-    """The error, which costs nothing where there was no connection to send anything over."""
-    never = (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.InvalidURL)
-    told.charged = told.charged and not isinstance(error.__context__, never)
-    return told
-
-
-def _kind(error: ActionError) -> type[LLMError]:
-    match error:
-        case AddressRefused():
-            return RequestRefused
-        case OutputTooLarge():
-            return ResponseTooLong
-        case ServiceFailed():
-            return ResponseInvalid
-        case _:
-            return ConnectionFailed

@@ -145,11 +145,18 @@ def reading(plan: Plan, response: ChatCompletionResponse) -> Reading:
 def _checked(plan: Plan, value: Any) -> Reading:
     if plan.schema is None:
         return Reading(value) if isinstance(value, dict) else Reading(faults=("it is no JSON object",))
-    faults = _faults(plan.schema, value)
+    try:
+        return _judged(plan.schema, value)
+    except RecursionError:
+        return Reading(faults=("it is nested too deep",))
+
+
+def _judged(schema: Mapping[str, Any], value: Any) -> Reading:
+    faults = _faults(schema, value)
     if faults:
         # A vendor's narrow dialect has null for what our schema lets the model leave out.
-        value = without_nulls(plan.schema, value)
-        faults = _faults(plan.schema, value) and faults
+        value = without_nulls(schema, value)
+        faults = _faults(schema, value) and faults
     return Reading(faults=faults) if faults else Reading(value)
 
 

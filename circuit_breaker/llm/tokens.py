@@ -14,9 +14,10 @@ import attrs
 
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.parts import File, Image, Part, Text, Thinking, ToolCall, ToolResult
+from circuit_breaker.llm.usage import Usage
 from circuit_breaker.llm.vocabulary import Vocabulary
 
-__all__ = ["TokenCount", "count_tokens", "estimated"]
+__all__ = ["TokenCount", "count_tokens", "estimated", "estimated_usage"]
 
 
 @attrs.frozen
@@ -72,6 +73,12 @@ def count_tokens(
     if isinstance(content, ChatMessage):
         return _message(content, model, vocabulary)
     return sum((_message(message, model, vocabulary) for message in content), _AROUND)
+
+
+def estimated_usage(asked: Iterable[ChatMessage], answered: Iterable[ChatMessage], model: str = "") -> Usage:
+    """The tokens of what was asked and answered, where nobody has counted them."""
+    read, written = (count_tokens(messages, model).tokens for messages in (asked, answered))
+    return Usage(input_tokens=read, output_tokens=written, estimated=True)
 
 
 def _text(text: str, model: str, vocabulary: Vocabulary | None) -> TokenCount:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from circuit_breaker.engine.records import Record
-from circuit_breaker.engine.streams import Put
+from circuit_breaker.engine.streams import Gone, Put
 from circuit_breaker.storage.memory_records import RecordShelf
 from circuit_breaker.storage.streams import check_append, check_length, drafts_of
 
@@ -20,7 +20,9 @@ class MemoryStreams:
         self._shelf = shelf
         self._check_open = check_open
 
-    async def append(self, stream: str, documents: Sequence[bytes], *, after: int, put: Sequence[Put] = ()) -> None:
+    async def append(
+        self, stream: str, documents: Sequence[bytes], *, after: int, put: Sequence[Put | Gone] = ()
+    ) -> None:
         """Adds documents behind number ``after``; see the port."""
         self._check_open()
         check_append(stream, documents, after, put)
@@ -31,6 +33,9 @@ class MemoryStreams:
         if documents:
             self._kept.setdefault(stream, held).extend(documents)
         for draft in drafts:
+            if isinstance(draft, Gone):
+                self._shelf.remove(draft.kind, draft.id)
+                continue
             before = self._shelf.kept.get(draft.kind, {}).get(draft.id)
             version = before.version if before is not None else 0
             self._shelf.place(Record(draft.kind, draft.id, version + 1, draft.document, draft.keys))

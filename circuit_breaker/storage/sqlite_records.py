@@ -13,7 +13,7 @@ from circuit_breaker.data import Data, freeze_mapping
 from circuit_breaker.engine.records import Record
 from circuit_breaker.storage.records import Draft, check_version
 
-__all__ = ["Reading", "SqliteRecords", "put_record"]
+__all__ = ["Reading", "SqliteRecords", "delete_record", "put_record"]
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -82,16 +82,8 @@ class SqliteRecords:
 
     async def delete(self, kind: str, id: str, *, expected: int | None = None) -> bool:  # noqa: A002
         """Whether there was such a record, which is gone now."""
-        gone: bool = await self.write(lambda connection: self._delete(connection, kind, id, expected))
+        gone: bool = await self.write(lambda connection: delete_record(connection, self.tenant, kind, id, expected))
         return gone
-
-    def _delete(self, connection: sqlite3.Connection, kind: str, record_id: str, expected: int | None) -> bool:
-        number, _ = _held(connection, (self.tenant, kind, record_id), expected)
-        if number is None:
-            return False
-        connection.execute(NO_KEYS, (number,))
-        connection.execute(NO_RECORD, (number,))
-        return True
 
     async def find(
         self, kind: str, *, keys: Mapping[str, str] | None = None, after: str = "", limit: int = 100
@@ -120,6 +112,22 @@ def put_record(connection: sqlite3.Connection, tenant: str, draft: Draft, expect
     rows = [(tenant, draft.kind, name, value, draft.id, number) for name, value in draft.keys.items()]
     connection.executemany(KEY, rows)
     return version + 1
+
+
+def delete_record(
+    connection: sqlite3.Connection, tenant: str, kind: str, record_id: str, expected: int | None = None
+) -> bool:
+    """Whether there was such a record, which was removed in the transaction of the connection.
+
+    Raises:
+        VersionConflict: Another version than the expected one is there.
+    """
+    number, _ = _held(connection, (tenant, kind, record_id), expected)
+    if number is None:
+        return False
+    connection.execute(NO_KEYS, (number,))
+    connection.execute(NO_RECORD, (number,))
+    return True
 
 
 def _held(connection: sqlite3.Connection, place: tuple[str, str, str], expected: int | None) -> tuple[int | None, int]:

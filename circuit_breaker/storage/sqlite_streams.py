@@ -10,10 +10,10 @@ from typing import Any, Final
 import attrs
 import msgspec
 
-from circuit_breaker.engine.streams import Put
+from circuit_breaker.engine.streams import Gone, Put
 from circuit_breaker.errors import StorageError
 from circuit_breaker.storage.records import Draft
-from circuit_breaker.storage.sqlite_records import Reading, put_record
+from circuit_breaker.storage.sqlite_records import Reading, delete_record, put_record
 from circuit_breaker.storage.streams import check_append, check_length, drafts_of
 
 __all__ = ["SqliteStreams", "StreamUnit", "StreamWriter"]
@@ -42,7 +42,7 @@ class StreamUnit(msgspec.Struct, eq=False):
     stream: str
     after: int
     documents: list[bytes]
-    drafts: tuple[Draft, ...]
+    drafts: tuple[Draft | Gone, ...]
     told: asyncio.Future[None]
 
 
@@ -91,7 +91,10 @@ class StreamWriter:
             pieces.append((standing.number, standing.length + 1, msgspec.msgpack.encode(unit.documents)))
             standing.length += len(unit.documents)
         for draft in unit.drafts:
-            put_record(self._connection, self._tenant, draft)
+            if isinstance(draft, Gone):
+                delete_record(self._connection, self._tenant, draft.kind, draft.id)
+            else:
+                put_record(self._connection, self._tenant, draft)
 
     def _read(self, stream: str) -> _Standing:
         row = self._connection.execute(STANDING, (self._tenant, stream)).fetchone()
@@ -127,7 +130,9 @@ class SqliteStreams:
     read_rows: Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
     list_out: Callable[[Callable[[Reading], list[tuple[Any, ...]]]], Awaitable[list[tuple[Any, ...]]]]
 
-    async def append(self, stream: str, documents: Sequence[bytes], *, after: int, put: Sequence[Put] = ()) -> None:
+    async def append(
+        self, stream: str, documents: Sequence[bytes], *, after: int, put: Sequence[Put | Gone] = ()
+    ) -> None:
         """Adds documents behind number ``after``; see the port. Cancelled, it is written as a whole or not at all."""
         check_append(stream, documents, after, put)
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()

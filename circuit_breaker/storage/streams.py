@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from circuit_breaker.engine.streams import Put
+from circuit_breaker.engine.streams import Gone, Put
 from circuit_breaker.errors import DataInvalid, VersionConflict
 from circuit_breaker.storage.records import LONGEST, Draft
 
 __all__ = ["check_append", "check_length", "drafts_of"]
 
 
-def check_append(stream: str, documents: Sequence[bytes], after: int, put: Sequence[Put]) -> None:
+def check_append(stream: str, documents: Sequence[bytes], after: int, put: Sequence[Put | Gone]) -> None:
     """Nothing, when that can be appended.
 
     Raises:
@@ -27,13 +27,13 @@ def check_append(stream: str, documents: Sequence[bytes], after: int, put: Seque
         raise DataInvalid(f"{after!r:.40} is no number of documents", remedy="give how many the stream has, from 0")
 
 
-def drafts_of(put: Sequence[Put]) -> tuple[Draft, ...]:
-    """The records that are put, checked.
+def drafts_of(put: Sequence[Put | Gone]) -> tuple[Draft | Gone, ...]:
+    """The records that are put or removed, checked.
 
     Raises:
         DataInvalid: One is none.
     """
-    return tuple(Draft.of(one.kind, one.id, one.document, one.keys) for one in put)
+    return tuple(one if isinstance(one, Gone) else Draft.of(one.kind, one.id, one.document, one.keys) for one in put)
 
 
 def check_length(stream: str, *, held: int, after: int) -> VersionConflict | None:

@@ -15,7 +15,7 @@ from circuit_breaker.errors import CaseClosed, CaseError, DataInvalid, MergeFail
 from circuit_breaker.lazy import deferred
 from circuit_breaker.net import bindings
 from circuit_breaker.rules import MISSING, Verdict
-from circuit_breaker.workflow.case import CLOSED, Block, Case, Status
+from circuit_breaker.workflow.case import CLOSED, Block, Case, Pending, Status
 from circuit_breaker.workflow.events import CaseCompleted, Event, Move, SignalReceived
 from circuit_breaker.workflow.evolution import evolve
 from circuit_breaker.workflow.merging import Collect, Last
@@ -132,10 +132,26 @@ def bindings_of(
 ) -> Iterator[tuple[Token, ...]]:
     if transition.net.plain is not None:
         return bindings(transition.net, case.marking, reserved=reserved)
+    if claiming(workflow, case, transition) is not None:
+        return iter(())
     joined_by_key = transition.correlate is not None or transition.together
     key = partial(_key, transition) if joined_by_key else None
     ways = bindings(transition.net, case.marking, reserved=reserved, key=key, kind=partial(_kind, case))
     return _unawaited(workflow, case, transition, ways) if transition.net.awaits else ways
+
+
+def claiming(workflow: Workflow, case: Case, transition: Transition) -> Pending | None:
+    """The action in progress that has claimed a state which has to be empty for the transition; None for none.
+
+    What may go into a state only while it is empty was promised that when its action began. So nothing else that asks
+    the same goes ahead of it.
+    """
+    for arc in transition.net.inhibitors if case.pending else ():
+        held = [(p, t) for p in case.pending if (t := workflow.by_id.get(p.transition)) and arc.place in t.claims]
+        coming = sum(t.claims[arc.place] for _, t in held)
+        if coming and case.marking.count(arc.place) + coming >= arc.weight:
+            return held[0][0]
+    return None
 
 
 def _unawaited(
@@ -158,6 +174,9 @@ def expected(workflow: Workflow, case: Case, transition: Transition) -> str | No
 
 def unbound(workflow: Workflow, case: Case, transition: Transition) -> str:
     """Why a transition cannot take tokens that are all there, in words."""
+    claimed = claiming(workflow, case, transition)
+    if claimed is not None:
+        return f"the action of '{claimed.transition}' is in progress, and brings a token where none may be"
     place = expected(workflow, case, transition)
     if place is not None and case.marking.count(place):
         return missing_in_words("inhibitor", place)
@@ -214,11 +233,16 @@ def choices(
 
 
 def tried(
-    workflow: Workflow, case: Case, transition: Transition, *, reserved: frozenset[Token] | None = None
+    workflow: Workflow,
+    case: Case,
+    transition: Transition,
+    *,
+    data: Data = EMPTY,
+    reserved: frozenset[Token] | None = None,
 ) -> Iterator[Choice]:
     """The same, as far as the search goes: for what a case does by itself, which passes on where nothing is found."""
     with suppress(TooManyChoices):
-        yield from choices(workflow, case, transition, reserved=reserved)
+        yield from choices(workflow, case, transition, data=data, reserved=reserved)
 
 
 def _too_many(case: Case, transition: Transition, ways: int) -> TooManyChoices:

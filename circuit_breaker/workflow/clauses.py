@@ -7,8 +7,10 @@ from typing import Final
 
 import attrs
 
+from circuit_breaker.errors import WorkflowInvalid
 from circuit_breaker.rules import Field, Policy, Rule, as_rule
 from circuit_breaker.source.cursor import Cursor
+from circuit_breaker.workflow.agent_step import FORM, agent_step
 from circuit_breaker.workflow.flow import Execution, Flow
 from circuit_breaker.workflow.merging import merge_from_document
 from circuit_breaker.workflow.references import read_reference
@@ -173,6 +175,8 @@ def _standing_in(flow: Flow) -> Flow:
 
 
 def _step(flow: Flow, cursor: Cursor, scope: Scope) -> Flow | None:
+    if isinstance(cursor.value, Mapping) and "agent" in cursor.value:
+        return _agent(flow, cursor)
     calls = isinstance(cursor.value, Mapping) and "action" in cursor.value
     known = ("action",) if calls else ("execute", "parameters", "result")
     fields = cursor.fields(known, required=known[:1])
@@ -184,6 +188,21 @@ def _step(flow: Flow, cursor: Cursor, scope: Scope) -> Flow | None:
     parameters = {name: inner.attempt(read_reference, inner.value) for name, inner in given}
     result = fields["result"].text() if "result" in fields else None
     return None if cursor.findings.within(cursor.path) else flow.executed(executor, parameters, result=result)
+
+
+def _agent(flow: Flow, cursor: Cursor) -> Flow | None:
+    fields = cursor.fields(FORM)
+    if cursor.findings.within(cursor.path):
+        return None
+    try:
+        return attrs.evolve(flow, steps=(*flow.steps, agent_step(**{key: each.value for key, each in fields.items()})))
+    except WorkflowInvalid as error:
+        for fault in error.faults:
+            place, _, inner = fault.place.partition(".")
+            below = fields.get(place, cursor)
+            known = isinstance(below.value, Mapping) and inner in below.value
+            (below.at(inner) if known else below).fault(fault.message, fault.remedy)
+        return None
 
 
 def _retry(flow: Flow, cursor: Cursor, _: Scope) -> Flow | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from circuit_breaker.workflow.events import Event
     from circuit_breaker.workflow.pages import Form as PageForm
     from circuit_breaker.workflow.picture import Form
+    from circuit_breaker.workflow.verification import Property, Verification
 else:  # what runs cases is not needed to define, check or draw a workflow
     choosing, firing = Later("circuit_breaker.workflow.choosing"), Later("circuit_breaker.workflow.firing")
 
@@ -36,6 +37,7 @@ __all__ = ["Workflow"]
 _sha256 = deferred("hashlib", "sha256")
 _draw = deferred("circuit_breaker.workflow.picture", "draw")
 _page = deferred("circuit_breaker.workflow.pages", "page")
+_verify = deferred("circuit_breaker.workflow.verification", "verify")
 _written = deferred("circuit_breaker.workflow.writing", "workflow_to_document")
 
 
@@ -266,6 +268,28 @@ class Workflow:
         """
         page: str = _page(self, form, case=case, history=history, path=path)
         return page
+
+    def verify(
+        self,
+        *properties: Property,
+        limit: int = 200_000,
+        enough: Callable[[int], bool] | None = None,
+        mend: bool = True,
+    ) -> Verification:
+        """What is proved before anything runs: whether every case can end cleanly, and all that is written can happen.
+
+        Args:
+            *properties: What else must hold, such as ``never(paid, rejected)``; see
+                :mod:`circuit_breaker.workflow.verification`.
+            limit: The most markings to find; beyond it the verdict is ``"not decided"``.
+            enough: Asked now and then, with the number of markings found so far, whether to stop: for a limit of time.
+            mend: Whether ways to put it right are looked for, and tried.
+
+        Raises:
+            DefinitionError: A property speaks of a state or transition that there is not.
+        """
+        found: Verification = _verify(self, properties=properties, limit=limit, enough=enough, mend=mend)
+        return found
 
     def __repr__(self) -> str:
         return f"Workflow({self.name!r}, {len(self.states)} states, {len(self.by_name)} transitions)"

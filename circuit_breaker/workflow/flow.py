@@ -14,6 +14,7 @@ import attrs
 from circuit_breaker.errors import WorkflowInvalid
 from circuit_breaker.net.structure import Arc
 from circuit_breaker.rules import Field, Policy, Rule, as_rule
+from circuit_breaker.workflow.agent_step import agent_step
 from circuit_breaker.workflow.dealing import Deal
 from circuit_breaker.workflow.signature import spelled
 from circuit_breaker.workflow.state import Bundle, Path, State, checked_name
@@ -133,6 +134,44 @@ class Flow:
     def executed(self, executor: Any, parameters: Mapping[str, Any], *, result: str | None = None) -> Flow:
         """Like :meth:`execute`, with the parameters as a mapping, so that one of them may be called ``result``."""
         return attrs.evolve(self, steps=(*self.steps, Execution(executor, parameters, result)))
+
+    @spelled
+    def agent(
+        self,
+        agent: str,
+        *,
+        input_mapping: Mapping[str, Any] | None = None,
+        output_mapping: Mapping[str, str] | None = None,
+        required: bool = True,
+        timeout: Duration | None = None,
+        retry: RetryPolicy | Mapping[str, Any] | int | None = None,
+        llm_config: Mapping[str, Any] | None = None,
+        result: str | None = None,
+    ) -> Flow:
+        """Asks an agent; the engine is given those that there are by ``executors=agent_executors(agents)``.
+
+        Args:
+            agent: Its id.
+            input_mapping: For each input of the agent where on the token it comes from, such as ``"data.content"``.
+            output_mapping: Where on the token each output goes, such as ``{"data.score": "confidence"}``. Beside the
+                fields of its answer there are ``agent_id``, ``execution_id``, ``timestamp`` and ``final_response``.
+                Without it all of the answer is added to the data, unless ``result`` keeps it.
+            required: Whether the transition needs it. Otherwise it goes on without the output when the agent fails,
+                and the metadata says so under ``agent_failures``.
+            timeout: The longest that one of its executions may take.
+            retry: When it is asked again after a failure: a policy, a number of attempts, or the settings of one;
+                ``retry_on_errors`` names failures such as ``"timeout"`` and ``"rate_limit"``.
+            llm_config: What takes the place of members of its ``llm_config`` here.
+            result: The name in the token's results under which the answer, and who gave it, is kept for rules.
+        """
+        try:
+            step = agent_step(
+                agent, input_mapping=input_mapping, output_mapping=output_mapping, required=required,
+                timeout=timeout, retry=retry, llm_config=llm_config, result=result,
+            )  # fmt: skip
+        except WorkflowInvalid as error:
+            raise WorkflowInvalid(f"{self.title}: .agent({agent!r:.60}) is not valid", faults=error.faults) from error
+        return attrs.evolve(self, steps=(*self.steps, step))
 
     @spelled
     def manual(self) -> Flow:

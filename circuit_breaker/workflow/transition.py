@@ -39,6 +39,8 @@ class Transition:
         signal: The name of the signal it waits for, or an empty text.
         delay: Seconds after entering its state at which it fires, or None where it does not wait for a time.
         easy: The state it takes its only token from, where nothing but its gate can hold it up.
+        claims: How many tokens it brings into states into which it may go only while others are not there: these are
+            as good as there while its action is in progress.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Transition:
     signal: str = attrs.field(init=False)
     delay: float | None = attrs.field(init=False)
     easy: str | None = attrs.field(init=False)
+    claims: Mapping[str, int] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         judged = (self.guard, self.validations, None if self.steps else self.rules)
@@ -89,6 +92,8 @@ class Transition:
         object.__setattr__(self, "delay", self._delay())
         bound = self.roles or self.signal or self.delay is not None
         object.__setattr__(self, "easy", None if bound else self.net.plain)
+        barred = {arc.place for arc in self.net.inhibitors}
+        object.__setattr__(self, "claims", {arc.place: arc.weight for arc in gives if arc.place in barred})
 
     @property
     def automatic(self) -> bool:

@@ -10,6 +10,7 @@ import attrs
 from circuit_breaker.data import freeze_mapping, thaw
 from circuit_breaker.errors import DocumentInvalid, Fault
 from circuit_breaker.rules import Not, Policy, Rule, Rulebook, RuleName
+from circuit_breaker.workflow.agent_step import agent_form
 from circuit_breaker.workflow.flow import Call, Execution, Flow, Step
 from circuit_breaker.workflow.merging import merge_document
 from circuit_breaker.workflow.references import write_reference
@@ -118,6 +119,8 @@ class _Writer:
     def _step(self, step: Step, place: str) -> dict[str, Any]:
         if isinstance(step, Call):
             return {"action": self._action(step.action, step.name, place)}
+        if (form := agent_form(step)) is not None:
+            return form
         written = {name: self._value(value, f"{place}, parameter '{name}'") for name, value in step.parameters.items()}
         return _given(
             {"execute": self._executor(step, place), "parameters": written or None, "result": step.result or None}

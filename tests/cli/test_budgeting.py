@@ -34,9 +34,11 @@ def storage(tmp_path):
 def test_what_was_spent_is_shown(cb, storage):
     """Pain 71: accounts and what waits to be settled, as tables and as records."""
     told = cb("budgets", "--storage", storage).out
+    (row,) = [line.split() for line in told.splitlines() if line.startswith("all | total")]
     accounts, lease = cb("budgets", "--storage", storage, "--json").records
 
     assert "not settled" in told
+    assert ["0.5", "90", "0", "0"] == row[3:]
     assert ("0.5", 90, 0) == (accounts["dollars"], accounts["tokens"], accounts["reserved_tokens"])
     assert ("lost", "all | total", "0.5") == (lease["lease"], lease["account"], lease["dollars"])
 

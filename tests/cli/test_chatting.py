@@ -107,6 +107,17 @@ def test_a_provider_that_is_down_is_one_error(cb, monkeypatch):
     assert done.error["message"]
 
 
+def test_a_model_whose_vendor_has_no_key_here_is_warned_of(cb, monkeypatch):
+    """Whoever forgot a key is told its name, and not only that somebody else cannot be reached."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("OLLAMA_BASE_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        done = cb("chat", "-m", "gpt-4o", "hello", code=1)
+
+    assert "without OPENAI_API_KEY in the environment 'gpt-4o' is asked of whoever there is" in done.err
+    assert "the default provider, since none is of openai" in cb("route", "gpt-4o", "--explain").out
+
+
 def test_models_are_listed(cb, monkeypatch):
     """H6: virtual models are shown with what stands for them now, what it costs, and why."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")

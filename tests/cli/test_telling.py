@@ -36,6 +36,10 @@ VERDICT = {
 TOLD = [
     (events.CaseStarted(*HEAD, "w", "1", (Token("1", "a"),)), "○ w: starts in a"),
     (events.TokenAdded(*HEAD, Token("2", "a")), "○ a token: enters a"),
+    (
+        events.TokenChanged(*HEAD, "2", "a", Data({"score": 1}), Data({"by": "x"})),
+        "○ a token in a: changed: data.score, metadata.by",
+    ),
     (events.TransitionFired(*HEAD, **MOVED), "● t: a → b"),
     (events.TransitionFired(*HEAD, **MOVED, cleared=(("2", "x"),)), "● t: a → b, withdrawn from x"),
     (

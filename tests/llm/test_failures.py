@@ -7,11 +7,11 @@ from contextlib import suppress
 import pytest
 
 from circuit_breaker.errors import AuthenticationFailed, ProviderOverloaded, RateLimitExceeded, RequestRefused
-from circuit_breaker.llm.failures import Asked, VendorFault, http_failure
+from circuit_breaker.llm.failures import READ, Asked, VendorFault, http_failure
 from circuit_breaker.llm.patience import Patience, Retries
 from tests.llm.faces import KEY, QUICK, ChatFace, Said
 from tests.llm.faulty import Reply, faulty
-from tests.llm.provider_contract import asks
+from tests.llm.provider_contract import ONCE, asks
 from tests.outgoing.test_redaction import KEY as OWN
 from tests.outgoing.test_redaction import SPELLINGS
 
@@ -37,6 +37,27 @@ def test_what_is_too_short_for_a_secret_stays():
 def test_a_vendor_may_say_very_much():
     """Of a message without end only the beginning is read, and less is told."""
     assert 600 > len(ASKED.clean("word " * 1_000_000))
+
+
+@pytest.mark.parametrize("before", range(150, 201, 10))
+async def test_a_page_shows_no_part_of_a_key(before):
+    """ZA16: wherever the text of an error page is cut, no beginning of a key stands at its end."""
+    page = f"<p>{'x ' * (before // 2)}the key {KEY} is wrong"
+    reply = Reply(status=500, body=page.encode())
+    async with faulty(reply) as server, FACE.provider(server.url, patience=ONCE) as provider:
+        with pytest.raises(ProviderOverloaded) as caught:
+            await provider.complete(asks(FACE))
+
+    assert "x x x" in str(caught.value)
+    assert KEY[:8] not in str(caught.value)
+
+
+@pytest.mark.parametrize("gap", [" ", "\x00"])
+def test_what_is_read_no_further_shows_no_part_of_a_key(gap):
+    """ZA16: where a message is so long that it is not read to its end, the key may stand at that very place."""
+    for missing in (3, 10, len(OWN) - 1):
+        told = ASKED.clean(gap * (READ - len(OWN) + missing) + OWN)
+        assert OWN[:6] not in told
 
 
 @pytest.mark.parametrize(

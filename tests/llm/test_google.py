@@ -409,6 +409,14 @@ async def test_a_bare_error_in_the_middle_is_found(cuts, indent):
     assert "Hel" == last.partial.content
 
 
+async def test_long_lines_of_an_error_without_an_end_are_bounded():
+    """Lines that could each be its last are not read again and again with all that stood before."""
+    last = (await told(b'{"error": [{}' + (b"\n," + b"[]," * 20_000 + b"{}") * 20))[-1]
+
+    assert isinstance(last.error, ResponseInvalid)
+    assert "262144 bytes" in str(last.error)
+
+
 async def test_an_error_without_an_end_is_bounded():
     """A server that opens a brace and never closes it is left."""
     *_, last = await told(b"{\n" * 2000)

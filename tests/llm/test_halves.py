@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from circuit_breaker.errors import ResponseInvalid
 from circuit_breaker.llm.encoding import decoded, decoded_piece
 from circuit_breaker.llm.halves import Halves, without_halves
 from circuit_breaker.llm.stream import StreamEnded, ThinkingDelta, ToolCallDelta
 from tests.llm.exchanges import text_of, told
 from tests.llm.faces import ChatFace
+from tests.llm.faulty import Reply, faulty
+from tests.llm.provider_contract import ONCE, asks
 
 FACE = ChatFace()
 FOX = "\ud83e", "\udd8a"
@@ -98,3 +101,12 @@ def test_what_is_no_json_is_refused_all_the_same(data):
     for read in (decoded, decoded_piece):
         with pytest.raises(ValueError, match=r".+"):
             read(data)
+
+
+async def test_an_answer_that_is_nested_too_deep_is_an_invalid_one():
+    """However a server nests it, also around a half, the error is one of ours and names the provider."""
+    for deep in range(300, 1000, 50):
+        body = b'{"a":' * deep + b'"\\ud83e"' + b"}" * deep
+        async with faulty(Reply(body=body)) as server, FACE.provider(server.url, patience=ONCE) as provider:
+            with pytest.raises(ResponseInvalid, match="provider 'openai'"):
+                await provider.complete(asks(FACE))

@@ -98,6 +98,48 @@ def test_calls_and_lists_are_charged_as_well():
             deque(map(partial(fill, assembly), range(1000)), maxlen=0)
 
 
+@pytest.mark.parametrize(
+    "fill",
+    [
+        lambda one, n: one.text("x", index=n),
+        lambda one, n: (one.thinking("x"), one.text("x")),
+        lambda one, n: one.thinking(None, redacted="x" * 100_000),
+        lambda one, n: one.thinking("x", signature="x" * 100_000),
+        lambda one, n: one.call("", at=0, id="c", name=f"{n}{'x' * 10_000}"),
+        lambda one, n: one.text("x", extra={f"k{n}": [[]] * 10_000}),
+        lambda one, n: one.call("", at=0, id="c", name="f", extra={f"k{n}": "x" * 100_000}),
+        lambda one, n: one.members.keep({f"k{n}": {"a": [["x" * 100]] * 1000}}),
+        lambda one, n: one.members.gather({"parts": [["x" * 100_000]]}),
+    ],
+    ids=["answers", "parts", "redacted", "signatures", "names", "of texts", "of calls", "of all", "pieces"],
+)
+def test_nothing_that_is_kept_is_without_a_bound(fill):
+    """A server cannot fill the memory with many answers, parts, names, signatures or members that we do not know."""
+    assembly = Assembly(Asked(provider="p"), kind="openai")
+    with pytest.raises(ResponseTooLong):
+        deque(map(partial(fill, assembly), range(100_000)), maxlen=0)
+
+
+def test_what_comes_again_in_every_piece_is_charged_once():
+    """Most servers repeat in each piece which system has answered: that makes no answer too long."""
+    assembly = Assembly(Asked(provider="p"), kind="openai")
+    for _ in range(2):
+        assembly.members.keep({"system": "x" * 20_000_000})
+    assembly.members.keep({"system": "short"})
+
+    assert {"system": "short"} == assembly.members.kept
+
+
+def test_many_calls_take_no_longer_each_than_few():
+    """A server that makes a great many calls does not hold up the others: each piece finds its call at once."""
+    assembly = Assembly(Asked(provider="p"), kind="openai")
+    for number in range(20_000):
+        assembly.call("{}", at=number, id=f"c{number}", name="f")
+    assembly.finish("stop")
+
+    assert 20_000 == len(assembly.response().tool_calls)
+
+
 def test_the_allowance_follows_what_was_asked_for():
     """It is that of max_tokens, else that of the profile, for each answer; or a great one where nobody knows."""
     request = ChatCompletionRequest(model="m", messages=[user("?")], max_tokens=100_000, n=2)

@@ -53,6 +53,24 @@ async def test_a_response_of_a_form_is_asked_for():
     assert {"a": 1} == response.parsed
 
 
+async def test_what_a_response_says_beside_the_text_is_kept():
+    """Where a text is from, and what the vendor's own tools did, stand in extra, whole and streamed."""
+    cited = {"type": "url_citation", "url": "https://x.org"}
+    text = {"type": "output_text", "text": "hi", "annotations": [cited]}
+    output = [{"type": "web_search_call", "id": "ws"}, {"type": "message", "content": [text]}]
+    body = {"id": "r", "status": "completed", "output": output}
+    async with faulty(Reply(body=dumped(body))) as server, RESPONSES.provider(server.url) as provider:
+        whole = await provider.complete(asks(RESPONSES))
+    done = [
+        RESPONSES._event("response.output_item.done", at, {"output_index": at, "item": item})
+        for at, item in enumerate(output)
+    ]
+    last = (await told([*done, RESPONSES._event("response.completed", 3, {"response": body})], face=RESPONSES))[-1]
+
+    assert {"annotations": [cited], "output": [output[0]]} == whole.extra
+    assert whole.extra == last.response.extra
+
+
 async def test_a_response_that_failed_says_why():
     """A response may fail after it has begun."""
     body = {"status": "failed", "output": [], "error": {"code": "server_error", "message": "overheated"}}

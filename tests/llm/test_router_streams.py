@@ -6,10 +6,12 @@ import asyncio
 from contextlib import aclosing, asynccontextmanager
 from decimal import Decimal
 
+import attrs
 import pytest
 
 from circuit_breaker.errors import ConnectionFailed, NoProviderAvailable, ProviderOverloaded, ResponseInvalid
 from circuit_breaker.llm.parts import ToolCall
+from circuit_breaker.llm.response import Loss
 from circuit_breaker.llm.router import Budget, CachePolicy
 from circuit_breaker.llm.stream import StreamContinued, StreamEnded, StreamFailed, StreamStarted, TextDelta
 from circuit_breaker.testing.model_turns import ModelTurn
@@ -103,6 +105,43 @@ async def test_it_may_go_on_with_another_model_and_says_so():
     assert ["failed", "answered"] == [attempt.outcome for attempt in response.attempts]
     assert response.cost.dollars == sum(attempt.dollars for attempt in response.attempts)
     assert [TEXT[:16], "user"] == [other.requests[0].messages[-2].content, other.requests[0].messages[-1].role]
+
+
+class Noting(Provider):
+    """A provider that says more of its answers than we know, and could not send all that was asked for."""
+
+    @asynccontextmanager
+    async def stream(self, request):
+        async with super().stream(request) as events:
+            yield self._noted(events)
+
+    async def _noted(self, events):
+        async for event in events:
+            match event:
+                case StreamFailed():
+                    yield StreamFailed(event.error, self._more(event.partial))
+                case StreamEnded():
+                    yield StreamEnded(self._more(event.response))
+                case _:
+                    yield event
+
+    def _more(self, response):
+        told = {"logprobs": {"content": [self.name]}}
+        choice = attrs.evolve(response.choices[0], extra=told)
+        losses = (Loss("top_k", "dropped", f"{self.name} has none"), Loss("seed", "dropped", "nobody has one"))
+        return attrs.evolve(response, choices=(choice,), losses=losses, extra={"served_by": self.name})
+
+
+async def test_what_both_models_said_beside_the_text_is_put_together():
+    """Pain 35: members that we do not know, and losses, are those of both; what both lost is told once."""
+    async with routed(Noting(BROKEN, name="a"), Noting(" rest", name="b")) as router:
+        response = (await events_of(router, asking(continuation=True)))[-1].response
+
+    assert {"logprobs": {"content": ["a", "b"]}} == response.choices[0].extra
+    assert {"served_by": "b"} == response.extra
+    assert ["a has none", "nobody has one", "b has none"] == [
+        loss.why for loss in response.losses if loss.how == "dropped"
+    ]
 
 
 async def test_chunks_tell_of_another_model_that_goes_on():

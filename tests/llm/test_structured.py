@@ -220,3 +220,11 @@ def test_one_of_becomes_any_of():
 
     assert [{"type": "string"}, {"type": "integer"}] == narrow["properties"]["a"]["anyOf"]
     assert "oneOf" in told[0][2]
+
+
+def test_an_answer_that_is_nested_too_deep_does_not_fit():
+    """Whatever cannot be checked is told as a fault of the answer, so the model is asked to mend it."""
+    told = [reading(PLAN, answered('{"a":' * deep + "1" + "}" * deep)).faults for deep in range(500, 1000, 25)]
+
+    assert all(told)
+    assert ("it is nested too deep",) in told

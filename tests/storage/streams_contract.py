@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuit_breaker.engine.streams import Put
+from circuit_breaker.engine.streams import Gone, Put
 from circuit_breaker.errors import DataInvalid, StorageClosed, VersionConflict
 from tests.storage.contract import IN_PLACE
 
@@ -53,6 +53,18 @@ class StreamsContract:
         assert (first, type(second)) == (None, VersionConflict)
         assert await journal.streams.read("a") == [b"x"]
         assert (await journal.records.get("k", "r")).document == {"by": "x"}
+
+    async def test_a_record_is_removed_in_the_same_step(self, journal):
+        """What an append removes is gone when it returns, and stays where the append is refused."""
+        await journal.records.put("k", "r", {"n": 1}, keys={"state": "new"})
+        with pytest.raises(VersionConflict):
+            await journal.streams.append("a", [b"1"], after=5, put=[Gone("k", "r")])
+        assert (await journal.records.get("k", "r")).document == {"n": 1}
+
+        await journal.streams.append("a", [b"1"], after=0, put=[Gone("k", "r"), Gone("k", "none")])
+
+        assert await journal.records.get("k", "r") is None
+        assert await journal.records.find("k", keys={"state": "new"}) == []
 
     async def test_a_record_is_put_in_the_same_step(self, journal):
         """The records of an append are there when it returns, in place of those before, and found by their keys."""

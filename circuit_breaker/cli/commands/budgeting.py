@@ -105,15 +105,20 @@ def _lease_record(lease: Unsettled) -> dict[str, Any]:
 def _accounts_table(accounts: Mapping[str, Standing]) -> Table:
     table = _table("account", "$ spent", "tokens", "$ reserved", "tokens reserved")
     for name, (spent, tokens, held, held_tokens) in accounts.items():
-        table.add_row(Line(name, style="bold"), f"{spent:f}", f"{tokens:,}", f"{held:f}", f"{held_tokens:,}")
+        table.add_row(Line(name, style="bold"), _told(spent), f"{tokens:,}", _told(held), f"{held_tokens:,}")
     return table
 
 
 def _leases_table(leases: Sequence[Unsettled]) -> Table:
     table = _table("not settled", "account", "$ counted", "tokens counted")
     for name, account, dollars, tokens in leases:
-        table.add_row(Line(name, style="yellow"), Line(account), f"{dollars:f}", f"{tokens:,}")
+        table.add_row(Line(name, style="yellow"), Line(account), _told(dollars), f"{tokens:,}")
     return table
+
+
+def _told(dollars: Decimal) -> str:
+    """Dollars without zeros at the end, and nothing as 0 however exact it is."""
+    return f"{dollars.normalize():f}"
 
 
 def _table(*titles: str) -> Table:

@@ -45,12 +45,12 @@ class Change:
         raise click.exceptions.Exit(exit_code_of_case(case))
 
     async def _made(self, deed: Deed) -> Case:
-        async with self.session.engine() as engine:
+        async with self.session.engine(working=self.runs_on) as engine:
             case = await self.session.case(engine, self.case)
             async with watched(engine, self.session.output, case=case.id):
                 case = await self._done(deed, engine, case)
                 if self.runs_on:
-                    case = await engine.run(case)
+                    case = await self.session.settled(engine, await engine.run(case))
             await report(engine, self.session, case)
             return case
 

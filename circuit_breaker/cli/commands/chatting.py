@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +10,10 @@ import click
 from rich.table import Table
 
 from circuit_breaker.cli.commands.budgeting import Dollars
-from circuit_breaker.cli.conversation import Conversation, Talk
+from circuit_breaker.cli.conversation import Conversation, Talk, lines
 from circuit_breaker.cli.options import output_options, storage_option
 from circuit_breaker.cli.output import Output
-from circuit_breaker.cli.providers import SCRIPTED, VARIABLES, router_of
+from circuit_breaker.cli.providers import SCRIPTED, VARIABLES, key_wanted, router_of
 from circuit_breaker.cli.stopping import complete
 from circuit_breaker.cli.visible import Line
 from circuit_breaker.errors import LLMError
@@ -70,12 +68,14 @@ def chat(output: Output, /, text: str | None, *, tools: str, folder: Path | None
     """  # noqa: D301 - click reads the mark of a paragraph that is not to be wrapped
     talk = Talk(output, _toolset(tools, folder), **options)
     conversation = Conversation(talk)
+    if talk.provider is None and (variable := key_wanted(talk.model)):
+        output.warn(f"without {variable} in the environment '{talk.model}' is asked of whoever there is")
     if text is not None:
         conversation.say(text)
         return
     if talk.interactive:
         output.note("/quit or Ctrl-D to end, /clear to forget, /usage to see what it took; Ctrl-C stops an answer")
-    for line in _lines(talk.interactive):
+    for line in lines(interactive=talk.interactive):
         if line.strip() == "/quit":
             break
         conversation.hear(line.strip())
@@ -85,21 +85,6 @@ def _toolset(names: str, folder: Path | None) -> Toolset:
     if names.strip() == "default":
         return AgentTools.default_toolset(folder)
     return AgentTools.named(*(name.strip() for name in names.split(",") if name.strip()))
-
-
-def _lines(interactive: bool) -> Iterator[str]:
-    """What is typed or piped, line by line; Ctrl-C at the prompt begins a new line."""
-    if not interactive:
-        yield from sys.stdin
-        return
-    while True:
-        try:
-            yield input("> ")
-        except KeyboardInterrupt:
-            click.echo()
-        except EOFError:
-            click.echo()
-            return
 
 
 @click.command(short_help="Show which models there are, and what they cost.")

@@ -49,9 +49,10 @@ def run(session: Session, *, data: dict[str, Any] | None, case_id: str | None, b
 
 
 async def _run(session: Session, options: dict[str, Any]) -> Case:
-    async with session.engine(existing=False) as engine:
+    async with session.engine(existing=False, working=True) as engine:
         async with watched(engine, session.output, case=options["id"]):
             case = await engine.run(await engine.start(session.workflows[0], **options))
+            case = await session.settled(engine, case)
         await report(engine, session, case)
         return case
 
@@ -113,11 +114,13 @@ def work(session: Session, *, until_idle: bool, poll: float, grace: float) -> No
 
 async def _work(session: Session, *, until_idle: bool, poll: float, grace: float) -> None:
     output = session.output
-    async with session.engine(existing=not session.workflows) as engine:
+    async with session.engine(existing=not session.workflows, working=True) as engine:
         for unknown in await session.know_all(engine, await _definitions(engine)):
             output.warn(str(unknown))
         async with winding_down(engine, output, grace=grace), watched(engine, output):
             await engine.work(until_idle=until_idle, poll=poll)
+            while until_idle and not engine.winding_down and await session.busy():
+                await engine.work(until_idle=True, poll=poll)
         if output.json:
             output.document({"counts": await engine.storage.count()})
 

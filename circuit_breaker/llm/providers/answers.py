@@ -13,7 +13,7 @@ import attrs
 from circuit_breaker.errors import LLMError, ResponseInvalid
 from circuit_breaker.llm.assembly import Assembly
 from circuit_breaker.llm.encoding import decoded
-from circuit_breaker.llm.failures import Asked, VendorFault, http_failure, request_id_in
+from circuit_breaker.llm.failures import READ, Asked, VendorFault, http_failure, request_id_in
 from circuit_breaker.llm.pricing import cost_of
 from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.providers.dialect import Dialect
@@ -33,9 +33,10 @@ __all__ = [
     "request_id_of",
 ]
 
-MISSHAPEN: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+MISSHAPEN: Final = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
 """What reading a document raises that is JSON, but of another form than the vendor's."""
 
+_EXCERPT: Final = 200
 _TAGS: Final = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
@@ -61,10 +62,10 @@ def read_document(data: bytes, answer: Headed, asked: Asked, dialect: Dialect) -
         document = decoded(data)
     except ValueError as error:
         if answer.status != 200:
-            raise _failure(VendorFault(message=_excerpt(data)), answer, asked, dialect) from error
+            raise _failure(VendorFault(message=_excerpt(data, asked)), answer, asked, dialect) from error
         raise asked.error(
             ResponseInvalid,
-            f"what it answered is no JSON: {_excerpt(data)!r}",
+            f"what it answered is no JSON: {_excerpt(data, asked)!r}",
             remedy="check the base address",
             status=answer.status,
             request_id=request_id_of(answer),
@@ -72,7 +73,7 @@ def read_document(data: bytes, answer: Headed, asked: Asked, dialect: Dialect) -
     if answer.status == 200 and not (isinstance(document, dict) and document.get("error")):
         return document
     with misshapen(asked):
-        fault = dialect.fault(document) or VendorFault(message=_excerpt(data))
+        fault = dialect.fault(document) or VendorFault(message=_excerpt(data, asked))
     raise _failure(fault, answer, asked, dialect)
 
 
@@ -89,10 +90,11 @@ def _failure(fault: VendorFault, answer: Headed, asked: Asked, dialect: Dialect)
     return http_failure(asked, fault, status=answer.status, headers=answer.headers, kinds=dialect.kinds)
 
 
-def _excerpt(data: bytes) -> str:
-    """The beginning of what came instead of JSON; of a page, what can be read of it."""
-    text = data[:20_000].decode("utf-8", "replace")
-    return " ".join(_TAGS.sub(" ", text).split())[:200]
+def _excerpt(data: bytes, asked: Asked) -> str:
+    """The beginning of what came instead of JSON; of a page, what can be read of it; no part of a key."""
+    text = data[:READ].decode("utf-8", "replace")
+    seen = " ".join(_TAGS.sub(" ", text).split())
+    return asked.clean(seen, _EXCERPT, whole=len(data) <= READ)
 
 
 @contextmanager

@@ -114,12 +114,12 @@ def read_message(document: Any, assembly: Assembly) -> None:
     _finish(document, assembly)
     if document.get("usage"):
         assembly.usage = usage_of(document["usage"])
-        assembly.counted_beyond(_COUNTED, document["usage"])
+        assembly.members.count(_COUNTED, document["usage"])
     _note(document, assembly)
 
 
 def _note(document: Mapping[str, Any], assembly: Assembly) -> None:
-    assembly.extra |= {name: document[name] for name in document.keys() - _KNOWN if document[name] is not None}
+    assembly.members.keep({name: document[name] for name in document.keys() - _KNOWN if document[name] is not None})
 
 
 def _finish(told: Mapping[str, Any], assembly: Assembly) -> None:
@@ -144,7 +144,7 @@ def _begin_text(at: int | None, block: Mapping[str, Any], assembly: Assembly) ->
 def _cite(citations: Any, assembly: Assembly) -> None:
     """Notes where a text is from, for all of the answer."""
     if citations:
-        assembly.extra.setdefault("citations", []).extend(citations)
+        assembly.members.gather({"citations": list(citations)})
 
 
 def _begin_call(at: int | None, block: Mapping[str, Any], assembly: Assembly) -> None:
@@ -225,7 +225,7 @@ class MessageReader:
         if usage:
             self._usage |= {name: value for name, value in usage.items() if value is not None}
             self._assembly.usage = usage_of(self._usage)
-            self._assembly.counted_beyond(_COUNTED, self._usage)
+            self._assembly.members.count(_COUNTED, self._usage)
 
     def _block_start(self, document: Any) -> None:
         at, block = document.get("index"), document["content_block"]

@@ -64,6 +64,7 @@ _FAILED: Final[Mapping[str, type[LLMError]]] = {
 }
 """Reasons that are no end of an answer, but its failure."""
 
+_LONGEST_ERROR: Final = 256 * 1024
 _MOST_LINES: Final = 1000
 _SECONDS: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _KNOWN: Final = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId", "error"})
@@ -137,8 +138,8 @@ class Contents:
         assembly.started(id=document.get("responseId") or "", model=document.get("modelVersion") or "")
         if document.get("usageMetadata"):
             assembly.usage = usage_of(document["usageMetadata"])
-            assembly.counted_beyond(_COUNTED, document["usageMetadata"])
-        assembly.extra |= {name: document[name] for name in document.keys() - _KNOWN}
+            assembly.members.count(_COUNTED, document["usageMetadata"])
+        assembly.members.keep({name: document[name] for name in document.keys() - _KNOWN})
         blocked = (document.get("promptFeedback") or {}).get("blockReason")
         if blocked and not document.get("candidates"):
             raise assembly.asked.error(ContentFiltered, f"it refuses the request: {blocked}")
@@ -150,7 +151,7 @@ class Contents:
         for part in (candidate.get("content") or {}).get("parts") or ():
             self._part(part, index)
         if len(candidate) > 3:
-            self._assembly.extra |= {name: candidate[name] for name in candidate.keys() - _KNOWN_OF_CANDIDATE}
+            self._assembly.members.keep({name: candidate[name] for name in candidate.keys() - _KNOWN_OF_CANDIDATE})
         reason = candidate.get("finishReason")
         if not reason:
             return
@@ -172,7 +173,7 @@ class Contents:
         elif signature:
             self._assembly.thinking(None, index=index, signature=signature)
         elif not part.keys() <= _TEXTS:
-            self._assembly.extra.setdefault("parts", []).append(part)
+            self._assembly.members.gather({"parts": [part]})
 
     def _call(self, function: Any, signature: str | None, index: int) -> None:
         """A call, which comes whole; the next one is another, whatever its id."""
@@ -199,9 +200,9 @@ class ContentDecoder(EventDecoder):
             super()._take(line, found)
             return
         self._bare.append(line)
-        if len(self._bare) > _MOST_LINES:
-            raise StreamTooLong(f"an error has more than {_MOST_LINES} lines")
         whole = b"\n".join(self._bare)
+        if len(self._bare) > _MOST_LINES or len(whole) > _LONGEST_ERROR:
+            raise StreamTooLong(f"an error has more than {_MOST_LINES} lines or {_LONGEST_ERROR} bytes")
         if line.rstrip().endswith(b"}") and whole_object(whole.decode("utf-8", "replace")):
             found.append(ServerEvent(whole, "error"))
             self._bare = []

@@ -170,7 +170,7 @@ def _take(line: Any, assembly: Assembly) -> None:
         read, written = line.get("prompt_eval_count"), line.get("eval_count")
         if read is not None or written is not None:
             assembly.usage = Usage(input_tokens=read or 0, output_tokens=written or 0)
-        assembly.extra |= {name: value for name, value in line.items() if name not in _KNOWN}
+        assembly.members.keep({name: value for name, value in line.items() if name not in _KNOWN})
 
 
 def _tools(draft: Draft) -> Any:

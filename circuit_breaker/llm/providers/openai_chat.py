@@ -163,11 +163,9 @@ def _end(document: Any, assembly: Assembly) -> None:
     usage = document.get("usage")
     if usage:
         assembly.usage = usage_of(usage)
-        assembly.counted_beyond(_COUNTED, usage)
+        assembly.members.count(_COUNTED, usage)
     if len(document) > 5:
-        for name in document.keys() - _KNOWN:
-            if document[name] is not None:
-                assembly.extra[name] = document[name]
+        assembly.members.keep({name: document[name] for name in document.keys() - _KNOWN if document[name] is not None})
 
 
 def _take_choice(choice: Any, message: Any, assembly: Assembly) -> None:

@@ -13,6 +13,7 @@ from circuit_breaker.llm.provider import ProviderHealth
 from circuit_breaker.llm.router.access import Access
 from circuit_breaker.llm.router.circuit import Circuit, CircuitChanged, CircuitPolicy, CircuitState
 from circuit_breaker.llm.router.latency import Latency
+from circuit_breaker.llm.router.recent import Recent
 
 __all__ = ["CircuitStatus", "Lane"]
 
@@ -74,10 +75,10 @@ class Lane:
         self._policy = policy
         self._now = now
         self._told = told
-        self._circuits: dict[str, Circuit] = {}
-        self._first: dict[str, Latency] = {}
-        self._whole: dict[str, Latency] = {}
-        self._resting: dict[str, float] = {}
+        self._circuits: Recent[Circuit] = Recent()
+        self._first: Recent[Latency] = Recent()
+        self._whole: Recent[Latency] = Recent()
+        self._resting: Recent[float] = Recent()
         self._places = asyncio.Semaphore(access.max_concurrent) if access.max_concurrent else None
         self._stack = AsyncExitStack()
         self._idle = asyncio.Event()
@@ -165,7 +166,7 @@ class Lane:
     def circuit(self, model: str) -> Circuit:
         """The circuit of a model."""
         if (found := self._circuits.get(model)) is None:
-            found = self._circuits[model] = Circuit(self._policy, now=self._now, told=self._teller(model))
+            found = self._circuits.put(model, Circuit(self._policy, now=self._now, told=self._teller(model)))
         return found
 
     def _teller(self, model: str) -> Callable[[CircuitState, CircuitState, float], None]:
@@ -202,11 +203,11 @@ class Lane:
 
     def first_token(self, model: str) -> Latency:
         """How long the first token of a model takes; for answers that come whole, the answer."""
-        return self._first.setdefault(model, Latency())
+        return self._first.of(model, Latency)
 
     def whole(self, model: str) -> Latency:
         """How long the whole answers of a model take."""
-        return self._whole.setdefault(model, Latency())
+        return self._whole.of(model, Latency)
 
     def median(self, model: str) -> float | None:
         """The median of the time to the first token in seconds, or None when it is not known."""
@@ -216,7 +217,7 @@ class Lane:
     def rest(self, model: str, seconds: float) -> None:
         """Lets the model come last for some seconds, because it has just failed."""
         if seconds > 0:
-            self._resting[model] = self._now() + seconds
+            self._resting.put(model, self._now() + seconds)
 
     def rests(self, model: str) -> bool:
         """Whether the model has just failed."""

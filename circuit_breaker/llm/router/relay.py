@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import count
 from typing import Any, Self
 
 import attrs
 
 from circuit_breaker.errors import CircuitBreakerError, LLMError
+from circuit_breaker.llm.members import gather
 from circuit_breaker.llm.messages import assistant, user
-from circuit_breaker.llm.parts import Text, Thinking, ToolCall
+from circuit_breaker.llm.parts import EXTRA, Text, Thinking, ToolCall
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import ChatCompletionResponse, Choice, Loss
 from circuit_breaker.llm.router.config import Hedging
@@ -108,7 +109,6 @@ class Relay:
         self._group: asyncio.TaskGroup | None = None
         self._source: Upstream | Pump | None = None
         self._before: ChatCompletionResponse | None = None
-        self._losses: tuple[Loss, ...] = ()
         self._over = False
 
     async def __aenter__(self) -> Self:
@@ -153,7 +153,7 @@ class Relay:
     async def _ended(self, event: StreamEnded) -> StreamEnded:
         response = event.response
         if self._before is not None:
-            response = _joined(self._before, response, self._losses)
+            response = _joined(self._before, response)
         else:
             self._done(response)
         await self._close()
@@ -162,7 +162,7 @@ class Relay:
     async def _failed(self, event: StreamFailed) -> StreamEvent:
         source = self._source
         await self._close()
-        partial = event.partial if self._before is None else _joined(self._before, event.partial, self._losses)
+        partial = event.partial if self._before is None else _joined(self._before, event.partial)
         partial = attrs.evolve(partial, attempts=tuple(self._call.attempts))
         may = source is not None and not source.trial.calls_tools and self._continuable(partial)
         going_on = await self._continued(event.error, partial, source) if may else None
@@ -194,10 +194,10 @@ class Relay:
         except LLMError:
             return None
         route = self._source.trial.route
-        self._before = partial
         first = f"{source.trial.route.lane.name}/{source.trial.route.model}"
         what = f"answer[{len(partial.content)}:]"
-        self._losses += (Loss(what, "changed", f"{first} broke off ({error.code}); {route.label} wrote the rest"),)
+        loss = Loss(what, "changed", f"{first} broke off ({error.code}); {route.label} wrote the rest")
+        self._before = attrs.evolve(partial, losses=(*partial.losses, loss))
         return StreamContinued(provider=route.lane.name, model=route.model, error=error)
 
     async def _open(self, request: ChatCompletionRequest) -> Upstream | Pump:
@@ -236,18 +236,15 @@ class Relay:
         return pump
 
 
-def _joined(
-    before: ChatCompletionResponse, after: ChatCompletionResponse, losses: tuple[Loss, ...]
-) -> ChatCompletionResponse:
+def _joined(before: ChatCompletionResponse, after: ChatCompletionResponse) -> ChatCompletionResponse:
     """The response that two models wrote, one after the other."""
     message = before.message.plus(*after.message.parts)
     texts = "".join(part.text for part in message.parts if isinstance(part, Text))
     others = tuple(part for part in message.parts if not isinstance(part, Text))
-    joined = attrs.evolve(message, parts=(*others, Text(texts)))
-    choice = Choice(
-        message=joined,
-        finish_reason=after.finish_reason,
-        raw_finish_reason=after.choices[0].raw_finish_reason,
+    choice = attrs.evolve(
+        after.choices[0],
+        message=attrs.evolve(message, parts=(*others, Text(texts))),
+        extra=_united(before.choices[0].extra, after.choices[0].extra),
     )
     return attrs.evolve(
         after,
@@ -255,8 +252,17 @@ def _joined(
         choices=(choice,),
         usage=before.usage + after.usage,
         cost=_together(before.cost, after.cost),
-        losses=(*losses, *after.losses),
+        losses=tuple(dict.fromkeys((*before.losses, *after.losses))),
+        extra=_united(before.extra, after.extra),
     )
+
+
+def _united(*extras: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The members of several pieces, put together."""
+    kept: dict[str, Any] = {}
+    for extra in extras:
+        gather(kept, extra)
+    return kept or EXTRA
 
 
 def _together(one: Cost, other: Cost) -> Cost:

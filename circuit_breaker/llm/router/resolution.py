@@ -131,6 +131,7 @@ class Resolver:
             return known, name, "known to serve it"
         if slash:
             raise self._no_provider(provider, name)
+        why = "the default provider"
         if (kind := kind_of(name)) is not None:
             kindred = [lane for lane in self._lanes if kind in {lane.provider.kind, lane.name}]
             if kindred and strict and not (kindred := [lane for lane in kindred if not lane.tells]):
@@ -139,9 +140,10 @@ class Resolver:
                 return kindred, name, f"such names are of {kind}"
             if strict:
                 raise NoProviderAvailable(f"no provider is of {kind}", model=name)
+            why = f"{why}, since none is of {kind}"
         if strict:
             raise NoProviderAvailable("no provider is known to serve it", model=name)
-        return self._default(name), name, "the default provider"
+        return self._default(name), name, why
 
     def of(self, provider: str) -> list[Lane]:
         """The lanes of a provider."""

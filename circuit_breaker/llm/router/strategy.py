@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from circuit_breaker.llm.pricing import worst_case
 from circuit_breaker.llm.router.needs import ANSWER_TOKENS, Needs
+from circuit_breaker.llm.router.recent import Recent
 from circuit_breaker.llm.router.route import Route
 
 __all__ = ["STRATEGIES", "Rotation", "ordered"]
@@ -73,15 +73,15 @@ class Rotation:
 
     def __init__(self, chance: random.Random | None = None) -> None:
         self.chance = chance or random.Random()  # noqa: S311 - who answers is no secret
-        self._turns: Counter[str] = Counter()
+        self._turns: Recent[int] = Recent()
 
     def turn(self, name: str) -> int:
         """How many requests for this name came before."""
-        return self._turns[name]
+        return self._turns.get(name) or 0
 
     def advance(self, name: str) -> None:
         """Notes a request for this name."""
-        self._turns[name] += 1
+        self._turns.put(name, self.turn(name) + 1)
 
 
 def ordered(

@@ -216,7 +216,8 @@ class Trial:
         usage = self.bill.broken_off(error, partial.usage)
         self._broken = (error, usage)
         cost = cost_of(usage, self.route.profile)
-        return attrs.evolve(partial, provider=self.route.lane.name, usage=usage, cost=cost)
+        losses = (*self.losses, *partial.losses)
+        return attrs.evolve(partial, provider=self.route.lane.name, usage=usage, cost=cost, losses=losses)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

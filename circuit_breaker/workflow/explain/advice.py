@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 
+from circuit_breaker.data import Data, thaw
 from circuit_breaker.errors import DataInvalid
 from circuit_breaker.rules import Verdict
 from circuit_breaker.rules.analysis import Domain, domains_of
@@ -54,10 +55,20 @@ def advise(situation: Situation, transition: Transition, ways: Ways) -> Suggesti
         best = _pruned(situation, transition, min(proved, key=_cost))
         brings = any(isinstance(need, (BringToken, EmptyState)) for need in best.needs)
         trouble = (bases[-1].trouble or _surprises(situation, best)) if brings else ""
-        return Suggestion(best.needs, certain=True, minimal=search.minimal, way=best.way, unknown=trouble)
+        give = _given(situation, transition, best)
+        return Suggestion(best.needs, certain=True, minimal=search.minimal, way=best.way, unknown=trouble, give=give)
     known = bases[0].plan.plus(*_role(bases[0].plan, transition))
     why = search.unknown or bases[0].trouble or "no change is known that would do"
     return Suggestion(known.needs, way=known.way, unknown=why)
+
+
+def _given(situation: Situation, transition: Transition, plan: Plan) -> dict[str, Any]:
+    """The data to fire the transition with, in the place of the values on tokens; nothing where that would not do."""
+    values = [need for need in plan.needs if isinstance(need, SetValue) and need.path.startswith("data.")]
+    rest = Plan(situation).plus(*(need for need in plan.needs if need not in values)).situation
+    data = {need.key: need.whole for need in values}
+    tried = (choice for choice in rest.choices(transition, data=Data(data)) if rest.may_fire(choice))
+    return {key: thaw(whole) for key, whole in data.items()} if next(tried, None) is not None else {}
 
 
 def _surprises(situation: Situation, plan: Plan) -> str:

@@ -102,7 +102,8 @@ class Reason:
             return
         if suggestion.way or not all(need.plain for need in suggestion.needs):
             yield f"    it would {suggestion.text}" + (f" ({suggestion.unknown})" if suggestion.unknown else "")
-        if any("." in path.removeprefix("data.") for path in suggestion.changes if path.startswith("data.")):
+        nested = ("." in path.removeprefix("data.") for path in suggestion.changes if path.startswith("data."))
+        if suggestion.give and any(nested):
             given = ", ".join(f"{key} = {value!r}" for key, value in suggestion.give.items())
             yield f"    for that, give {given}"
         yield from (f"    or with {_wish(remedy)}" for remedy in self._others(suggestion))

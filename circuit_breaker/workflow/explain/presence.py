@@ -41,6 +41,7 @@ class Presence:
 
 def presences(plan: Plan, transition: Transition, ways: Ways) -> Iterator[Presence]:
     """The plans with every token that the transition needs, also those in which actions in progress end for it."""
+    plan = _unclaimed(plan, transition)
     if not _lacks(plan.situation, transition):
         yield _filled(plan, transition, ways)
         for pending in _holders(plan.situation, set(transition.sources)):  # its tokens may do better than those there
@@ -49,6 +50,13 @@ def presences(plan: Plan, transition: Transition, ways: Ways) -> Iterator[Presen
     for endings in _endings(plan.situation, transition):
         yield _filled(plan.plus(*endings), transition, ways)
     yield _filled(plan, transition, ways)
+
+
+def _unclaimed(plan: Plan, transition: Transition) -> Plan:
+    """The plan in which no action in progress has claimed a state that must be empty."""
+    situation = plan.situation
+    claiming = choosing.claiming(situation.workflow, situation.case, transition)
+    return plan if claiming is None else _unclaimed(plan.plus(_ending(claiming)), transition)
 
 
 def _filled(plan: Plan, transition: Transition, ways: Ways) -> Presence:

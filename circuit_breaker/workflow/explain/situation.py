@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from circuit_breaker.data import EMPTY, Data
 from circuit_breaker.workflow import choosing
 from circuit_breaker.workflow.case import Block, Case
 from circuit_breaker.workflow.timing import Automatic, Every, Manual, OnSignal
@@ -42,9 +43,9 @@ class Situation:
         """The present moment, or when the case changed last where that is not known."""
         return self.at or self.case.updated_at
 
-    def choices(self, transition: Transition) -> Iterable[choosing.Choice]:
-        """Every way in which the transition could take its tokens, as far as the search goes."""
-        return choosing.tried(self.workflow, self.case, transition)
+    def choices(self, transition: Transition, *, data: Data = EMPTY) -> Iterable[choosing.Choice]:
+        """Every way in which the transition could take its tokens, fired with this data, as far as the search goes."""
+        return choosing.tried(self.workflow, self.case, transition, data=data)
 
     def possible(self, transition: Transition) -> choosing.Choice | None:
         """How the transition can fire, or None."""
@@ -59,8 +60,17 @@ class Situation:
         """Whether the choice can fire: nothing keeps it, and its rules hold."""
         return next(self.obstacles(choice), None) is None and choosing.admitted(self.workflow, choice)
 
+    def may_fire(self, choice: choosing.Choice) -> bool:
+        """The same when somebody fires it by hand, also what is not tried again by itself."""
+        return next(self._hindrances(choice), None) is None and choosing.admitted(self.workflow, choice)
+
     def obstacles(self, choice: choosing.Choice) -> Iterator[str]:
         """What keeps the choice from firing apart from its rules, in words."""
+        yield from self._hindrances(choice)
+        if (block := self.block(choice)) is not None:
+            yield _spent(block)
+
+    def _hindrances(self, choice: choosing.Choice) -> Iterator[str]:
         transition = choice.transition
         if transition.signal and not choice.used:
             yield f"it waits for the signal '{transition.signal}'"
@@ -69,8 +79,6 @@ class Situation:
             yield f"it is due at {due.isoformat(timespec='seconds')}" + (f"; {_spent(block)}" if block else "")
         if self.lacks_role(transition):
             yield f"it needs the role {' or '.join(transition.roles)}"
-        if (block := self.block(choice)) is not None:
-            yield _spent(block)
 
     def due(self, choice: choosing.Choice) -> datetime | None:
         """The time that the choice waits for; None where it waits for none."""

@@ -25,6 +25,8 @@ class Suggestion:
         way: The ids of the transitions by which the tokens could come, the fewest, in their order, whatever their rules
             say; empty where no token is lacking, or none can come.
         unknown: What cannot be said, in words.
+        give: The data that whoever fires it has to give: whole values by key, so that nothing beside them is lost. Empty
+            where none is lacking, and where giving them would not do, since they have to be on single tokens before.
     """
 
     needs: tuple[Need, ...] = ()
@@ -32,6 +34,7 @@ class Suggestion:
     minimal: bool = False
     way: tuple[str, ...] = ()
     unknown: str = ""
+    give: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -39,21 +42,21 @@ class Suggestion:
         return {need.path: thaw(need.value) for need in self.needs if isinstance(need, SetValue)}
 
     @property
-    def give(self) -> dict[str, Any]:
-        """The data that whoever fires it has to give: whole values by key, so that nothing beside them is lost."""
-        needs = [need for need in self.needs if isinstance(need, SetValue) and need.path.startswith("data.")]
-        return {need.key: thaw(need.whole) for need in needs}
-
-    @property
     def text(self) -> str:
         """What it would take, in words; empty where nothing is known."""
         shown = [need for need in self.needs if not (self.way and isinstance(need, (BringToken, EmptyState)))]
         after = f"after {', '.join(map(_stage, self.way))}" if self.way else ""
-        return " ".join(filter(None, (after, f"with {_joined([need.text for need in shown])}" if shown else "")))
+        return " ".join(filter(None, (after, f"with {_joined(list(map(self._worded, shown)))}" if shown else "")))
+
+    def _worded(self, need: Need) -> str:
+        """A change in words; of a value that cannot be given with the firing, also the tokens that it has to be on."""
+        if isinstance(need, SetValue) and need.path.startswith("data.") and not self.give:
+            return f"{need.text} on {' and '.join(need.tokens)}"
+        return need.text
 
     def to_document(self) -> dict[str, Any]:
         """The suggestion as plain JSON."""
-        said: Mapping[str, Any] = {"way": list(self.way), "give": self.give, "unknown": self.unknown}
+        said: Mapping[str, Any] = {"way": list(self.way), "give": dict(self.give), "unknown": self.unknown}
         return {
             "needs": [need.to_document() for need in self.needs],
             "certain": self.certain,

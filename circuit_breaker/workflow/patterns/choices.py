@@ -42,7 +42,8 @@ def multi_choice(
     Args:
         source: Where the choice is made.
         *ways: A rule, and the state that it leads to.
-        otherwise: Where it leads when no rule holds; without it the case waits until the last one does.
+        otherwise: Where it leads when no rule holds; without it the case waits until the last one does. The state of
+            one of the ways is counted as that way is.
         counted_for: The state into which :func:`acyclic_merge` joins the chosen ways: it is told how many they are.
 
     Raises:
@@ -60,7 +61,9 @@ def multi_choice(
         flows += _first_chosen(source, way, asks[number : number + 2], also[number + 1 : number + 2], due)
         flows += _further_chosen(source, way, also[number : number + 2], due) if number else ()
     if otherwise is not None:
-        flows.append(step(asks[-1], otherwise, name=f"{source}-otherwise-{otherwise}").priority(LAST))
+        owed = due if otherwise.name in names else ()
+        other = flow(asks[-1] >> _one((otherwise, *owed))).transition(f"{source}-otherwise-{otherwise}")
+        flows.append(other.priority(LAST))
     return tuple(flows)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from itertools import repeat
+from typing import Any, Final
+
+import attrs
 
 from circuit_breaker.workflow.compiling import gather_states
 from circuit_breaker.workflow.flow import Flow, flow
@@ -20,6 +23,9 @@ __all__ = [
     "interleaved",
     "milestone",
 ]
+
+FIRST: Final = 1_000_000
+"""The priority of what comes before anything else."""
 
 
 def critical_section(*sections: Sequence[State]) -> Flows:
@@ -107,10 +113,27 @@ def cancel_region(source: State, target: State, *region: State) -> Flows:
 
 
 def explicit_termination(flows: Iterable[Flow], *ends: State) -> Flows:
-    """The flows, of which those into one of these states withdraw every token elsewhere, so that all ends (WCP-43)."""
-    given = tuple(flows)
+    """The flows, of which those into one of these states withdraw every token elsewhere, so that all ends (WCP-43).
+
+    Where a refusal or a failure leads into one of them, it goes there by a state of its own, such as ``"over/comes"``.
+    """
+    given = tuple(map(_through_doors, flows, repeat(ends)))
+    routes = {state for each in given for state in (each.refused_to, each.failed_to) if state is not None}
+    given += tuple(step(_door(end), end).priority(FIRST) for end in ends if _door(end) in routes)
     others = [state for state in gather_states(given) if state not in ends]
     return tuple(each.clears(*others) if set(each.path.targets.states) & set(ends) else each for each in given)
+
+
+def _through_doors(given: Flow, ends: Sequence[State]) -> Flow:
+    """The flow, of which the ways out that lead into an end lead to where the end is entered from instead."""
+    refused, failed = (
+        state and (_door(state) if state in ends else state) for state in (given.refused_to, given.failed_to)
+    )
+    return attrs.evolve(given, refused_to=refused, failed_to=failed)
+
+
+def _door(end: State) -> State:
+    return State(f"{end}/comes")
 
 
 def compensation(failed: State, *marks: Any, into: State) -> Flows:

@@ -31,18 +31,21 @@ from circuit_breaker.outgoing import Perimeter
 
 pytest.importorskip("mcp")
 
+import anyio
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
+from mcp.shared.message import SessionMessage
 from mcp_types import (
     AudioContent,
     BlobResourceContents,
     CallToolResult,
     EmbeddedResource,
+    JSONRPCRequest,
     ResourceLink,
     TextResourceContents,
 )
 
-from circuit_breaker.llm import mcp_http
+from circuit_breaker.llm import mcp_http, mcp_program
 
 SERVER = str(Path(__file__).parent / "server.py")
 COMMAND = [sys.executable, SERVER, "stdio"]
@@ -211,6 +214,74 @@ async def test_a_program_that_is_no_server_is_told(command, reason):
     with pytest.raises(ServiceUnavailable, match=reason):
         async with MCPToolset.stdio(command, connecting=1.5):
             raise AssertionError("it is no server")
+
+
+async def test_a_message_of_a_program_that_never_ends_is_read_no_further():
+    """A server that writes one endless line cannot fill the memory: its session is lost, and it is ended."""
+    writes = "import sys\nwhile True: sys.stdout.write('x' * 65536)"
+    with pytest.raises(ServiceUnavailable, match=r"connection|closed|cannot be used"):
+        await asyncio.wait_for(MCPToolset.stdio([sys.executable, "-c", writes], connecting=20).__aenter__(), 30)
+
+
+async def test_a_program_that_does_not_want_to_end_is_ended(tmp_path, monkeypatch):
+    """Neither a closed input nor a request to end moves it: with what it has started it is gone all the same."""
+    monkeypatch.setattr(mcp_program, "GRACE", 0.2)
+    mark = tmp_path / "pids"
+    stubborn = (
+        "import os, signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(mark)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}}')\n"
+        "time.sleep(60)\n"
+    )
+    begun = time.monotonic()
+    async with mcp_program.program(sys.executable, ["-c", stubborn], {}, None):
+        while not mark.exists() or not mark.read_text():  # noqa: ASYNC110 - it is another program's file
+            await asyncio.sleep(0.01)
+
+    assert time.monotonic() - begun < 10
+    assert not any(map(_runs, mark.read_text().split()))
+
+
+async def test_a_program_may_write_what_it_has_left_when_it_is_to_end(tmp_path):
+    """What nobody hears any more is read all the same, or a server with much to say could never end by itself."""
+    mark = tmp_path / "ended"
+    last = f"sys.stdin.read(); print('x' * 1_000_000, flush=True); open({str(mark)!r}, 'w')"
+    async with mcp_program.program(sys.executable, ["-c", f"import sys; print('hi', flush=True); {last}"], {}, None):
+        pass
+
+    assert mark.exists()
+
+
+async def test_what_is_no_message_is_told():
+    """A server that prints what it likes loses nothing but that line."""
+    says = "import sys; print('hello', flush=True); sys.stdin.read()"
+    async with mcp_program.program(sys.executable, ["-c", says], {}, None) as (received, _):
+        assert isinstance(await received.receive(), ValueError)
+
+
+async def test_a_program_that_reads_no_more_has_lost_its_session():
+    """Whoever waits for an answer is not left waiting when the server has closed its input."""
+    closes = "import os, time; os.close(0); print('hello', flush=True); time.sleep(60)"
+    ping = SessionMessage(JSONRPCRequest(jsonrpc="2.0", id=1, method="ping"))
+    async with mcp_program.program(sys.executable, ["-c", closes], {}, None) as (received, sent):
+        assert isinstance(await received.receive(), ValueError)
+        with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+            await asyncio.wait_for(_asked_twice(ping, sent, received), 5)
+
+
+async def _asked_twice(message, sent, received):
+    for _ in range(2):
+        await sent.send(message)
+    await received.receive()
+
+
+def _runs(pid):
+    """Whether a process runs; a zombie that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 async def test_a_private_address_is_not_called(port):

@@ -1,0 +1,254 @@
+"""Attendance: one visit, from the look at the token to what comes of the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Final
+
+import attrs
+
+from circuit_breaker.agents.bridge.errand import Errand
+from circuit_breaker.agents.bridge.outputs import change_of
+from circuit_breaker.agents.bridge.permission import permit
+from circuit_breaker.agents.bridge.place import PlaceAgent
+from circuit_breaker.agents.bridge.surroundings import surroundings
+from circuit_breaker.agents.bridge.visits import Visit, Visits, VisitStatus
+from circuit_breaker.agents.engine import AgentEngine
+from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.engine.actions import resolved
+from circuit_breaker.engine.engine import Engine
+from circuit_breaker.errors import (
+    CaseClosed,
+    CircuitBreakerError,
+    NotEnabled,
+    StorageError,
+    TokenNotFound,
+    VersionConflict,
+    WorkflowNotFound,
+    words_of,
+)
+from circuit_breaker.workflow.case import Case
+from circuit_breaker.workflow.choosing import typed
+from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.events import TokenChanged
+from circuit_breaker.workflow.token import Token
+
+__all__ = ["Attendance", "standing"]
+
+_PAUSE: Final = 0.05
+
+
+def standing(case: Case, token_id: str, place: str, entered: datetime) -> Token | None:
+    """The token, if it stands in the place since that moment."""
+    for token in case.marking.at(place):
+        if token.id == token_id and token.entered == entered:
+            found: Token = token
+            return found
+    return None
+
+
+@attrs.frozen
+class Attendance:
+    """Carries out visits of one place agent. The token is not held meanwhile: everybody may move and change it.
+
+    Attributes:
+        placed: The place agent.
+        engine: The engine of workflows.
+        agents: The engine of agents.
+        visits: Where visits are kept.
+    """
+
+    placed: PlaceAgent
+    engine: Engine
+    agents: AgentEngine
+    visits: Visits
+
+    async def attend(self, visit: Visit) -> None:
+        """Does what is due for a visit, unless somebody else does.
+
+        Raises:
+            StorageError: The storage fails.
+            WorkflowNotFound: The definition of the case is not known here.
+        """
+        held = await self.visits.put(attrs.evolve(visit, worker=self.engine.storage.worker))
+        if held is None:
+            return
+        try:
+            await self._attend(held)
+        except (StorageError, WorkflowNotFound):
+            raise
+        except CircuitBreakerError as error:
+            await self._over(await self._latest(held), "failed", words_of(error))
+
+    async def _latest(self, visit: Visit) -> Visit:
+        return await self.visits.get(visit.id) or visit
+
+    async def _attend(self, visit: Visit) -> None:
+        case = await self.engine.get(visit.case)
+        token = self._standing(case, visit)
+        if visit.status == "running" and (visit.execution or (token and token.sequence == visit.sequence)):
+            await self._work(visit, case, token)
+        elif token is None or case.closed:
+            await self._end(visit, "left", f"the token had left '{visit.place}'")
+        else:
+            await self._look(visit, case, token)
+
+    def _standing(self, case: Case, visit: Visit) -> Token | None:
+        return standing(case, visit.token, visit.place, visit.entered)
+
+    async def _look(self, visit: Visit, case: Case, token: Token) -> None:
+        """Asks the agent, if it is time and the conditions hold."""
+        now, due, schedule = self.engine.clock.now(), visit.due or visit.entered, self.placed.schedule
+        missed = schedule.is_missed(due, now)
+        _, passed = schedule.following(due, now)
+        visit = attrs.evolve(visit, missed=visit.missed + (passed or int(missed and schedule.missed == "skip")))
+        if missed and schedule.missed == "skip":
+            await self._over(visit, "skipped", f"its time was {due.isoformat()}, when nothing was running")
+            return
+        workflow = self.engine.workflow(case)
+        permit(await self.agents.definition(self.placed.agent), workflow)
+        if why := self._objection(workflow, token):
+            await self._unmet(visit, why)
+            return
+        begun = attrs.evolve(
+            visit, status="running", runs=visit.runs + 1, sequence=token.sequence, execution="", reason=""
+        )
+        kept = await self.visits.put(begun)
+        if kept is not None:
+            await self._work(kept, case, token)
+
+    def _objection(self, workflow: Workflow, token: Token) -> str:
+        rule = self.placed.rule
+        if rule is None:
+            return ""
+        verdict = rule.resolve(workflow.rules).judge(typed(workflow, token))
+        return "" if verdict.passed else str(verdict)
+
+    async def _unmet(self, visit: Visit, why: str) -> None:
+        if self.placed.schedule.interval is not None:
+            await self._over(visit, "unmet", why)
+        elif await self.visits.put(attrs.evolve(visit, status="unmet", due=None, reason=why, worker="")):
+            await self.visits.done_with(visit)
+
+    # The work
+
+    async def _work(self, visit: Visit, case: Case, token: Token | None) -> None:
+        kept = [visit]
+
+        async def note(execution: AgentExecution, _: int) -> None:
+            noted = await self.visits.put(attrs.evolve(kept[-1], execution=execution.id))
+            if noted is None:
+                raise VersionConflict(f"another process carries out visit '{visit.id}'")
+            kept.append(noted)
+
+        ended = await self._errand(visit, case, token).run(self.agents, visit.key, begun=note)
+        visit = kept[-1]
+        if ended.status != "completed":
+            await self._over(visit, "failed", str(ended.error.get("message", ended.status)))
+            return
+        status, reason = await self._applied(visit, ended)
+        await self._over(visit, status, reason)
+        await self._run_on(visit.case)
+
+    def _errand(self, visit: Visit, case: Case, token: Token | None) -> Errand:
+        placed = self.placed
+        seen = token or Token(visit.token, visit.place)
+        return Errand(
+            agent=placed.agent,
+            inputs={} if token is None else resolved(placed.inputs, typed(self.engine.workflow(case), token)),
+            context=surroundings(
+                seen,
+                case=case.id,
+                workflow=case.workflow,
+                history=case.sequence,
+                tenant=self.agents.settings.tenant,
+                custom={"place_agent": placed.name, "visit": visit.id},
+            ),
+            overrides=placed.llm_config,
+            timeout=placed.limit,
+            retry=placed.policy,
+        )
+
+    async def _run_on(self, case_id: str) -> None:
+        """Lets the case go on: what the agent wrote may have enabled something."""
+        case = await self.engine.get(case_id)
+        if case.status == "running":
+            await self.engine.run(case)
+
+    # What comes of the answer
+
+    async def _applied(self, visit: Visit, ended: AgentExecution) -> tuple[VisitStatus, str]:
+        """Writes the outputs to the token and fires the transition; what became of it, and why."""
+        before = await self._written(visit, ended)
+        written = await self._write(visit, ended) if before is None else before
+        if isinstance(written, str):
+            return "discarded", written
+        return "completed", await self._fire(visit, written)
+
+    async def _written(self, visit: Visit, ended: AgentExecution) -> int | None:
+        """The number of the event by which the outputs were written, if that was done before a crash."""
+        for event in await self.engine.storage.events(visit.case, after=visit.sequence):
+            if isinstance(event, TokenChanged) and event.key == ended.id:
+                return event.sequence
+        return None
+
+    async def _write(self, visit: Visit, ended: AgentExecution) -> int | str:
+        """The number of the event by which the outputs were written now; or why they are discarded."""
+        while True:
+            case = await self.engine.get(visit.case)
+            token = self._standing(case, visit)
+            if token is None or case.closed:
+                return f"the token had left '{visit.place}' before the answer came"
+            if token.sequence != visit.sequence:
+                return "the token was changed before the answer came"
+            try:
+                after = await self.engine.change_token(
+                    case,
+                    token.id,
+                    change_of(ended, self.placed.outputs, token),
+                    by=f"agent:{ended.agent_id}",
+                    expect=visit.sequence,
+                    key=ended.id,
+                )
+            except NotEnabled:
+                await asyncio.sleep(_PAUSE)  # an action holds it, which may end where it began
+            except (CaseClosed, TokenNotFound, VersionConflict):
+                continue  # the next look says what has become of it
+            else:
+                return after.find(token.id).sequence
+
+    async def _fire(self, visit: Visit, written: int) -> str:
+        """Fires the transition for the token that was written; why not, if it does not."""
+        name = self.placed.auto_transition
+        while name:
+            case = await self.engine.get(visit.case)
+            token = self._standing(case, visit)
+            if token is None or token.sequence != written:
+                return ""  # it has fired before a crash, or somebody else was faster
+            try:
+                await self.engine.fire(case, name, by=f"agent:{self.placed.agent}", expect=case.sequence)
+            except VersionConflict:
+                continue
+            except StorageError:
+                raise
+            except CircuitBreakerError as error:
+                return f"transition '{name}' did not fire: {words_of(error)}"
+            break
+        return ""
+
+    # What comes next
+
+    async def _over(self, visit: Visit, status: VisitStatus, reason: str) -> None:
+        """Ends the visit, or waits for the next time where there is one."""
+        schedule, now = self.placed.schedule, self.engine.clock.now()
+        following, _ = schedule.following(visit.due or visit.entered, now)
+        more = schedule.most is None or visit.runs < schedule.most
+        if following is None or not more:
+            await self._end(visit, status, reason)
+            return
+        told = f"{status}: {reason}" if reason else status
+        await self.visits.wait(attrs.evolve(visit, status="due", due=following, worker="", reason=told))
+
+    async def _end(self, visit: Visit, status: VisitStatus, reason: str) -> None:
+        await self.visits.end(attrs.evolve(visit, status=status, reason=reason))

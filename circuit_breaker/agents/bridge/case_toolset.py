@@ -1,0 +1,225 @@
+"""A case as tools: its transitions, and why one of them cannot fire. So the net bounds what an agent can do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+
+from circuit_breaker.agents.definition import AgentDefinition
+from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.engine.engine import Engine
+from circuit_breaker.errors import CircuitBreakerError, StorageError, TransitionNotFound, nearest, words_of
+from circuit_breaker.llm.tools.base import Tool
+from circuit_breaker.llm.tools.context import ToolContext
+from circuit_breaker.llm.tools.toolset import Toolset
+from circuit_breaker.workflow.case import Case
+from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.events import ActionFailed, TransitionFired, TransitionRefused
+from circuit_breaker.workflow.timing import Manual
+from circuit_breaker.workflow.transition import Transition
+
+__all__ = ["CaseTools", "ExplainTool", "TransitionTool", "case_tools"]
+
+FIRING: Final = "agent-firing"
+_ENDS: Final = (TransitionFired, TransitionRefused, ActionFailed)
+_ODD: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+async def case_tools(
+    engine: Engine,
+    case: Case | str,
+    *,
+    only: Collection[str] | None = None,
+    by: str = "agent",
+    roles: Iterable[str] = (),
+    run: bool = False,
+) -> Toolset:
+    """The transitions of a case that somebody may fire as tools, and ``explain``.
+
+    Every manual transition that one of the roles may fire is one. Called where it cannot fire, it answers why
+    not. What fires by itself, at a signal or at a time is none.
+
+    Args:
+        engine: The engine.
+        case: The case.
+        only: The names of the transitions that there are tools for; all unless given.
+        by: Who fires them, such as ``"agent:reviewer"``.
+        roles: The roles that it has.
+        run: Whether the case is run until it rests after each firing. Not for an agent that a transition of this case
+            waits for.
+
+    Raises:
+        CaseNotFound: There is no such case.
+        TransitionNotFound: ``only`` names one that somebody cannot fire; the message names those that there are.
+    """
+    held = frozenset(roles)
+    now = await engine.get(case)
+    workflow = engine.workflow(now)
+    firable = {each.name: each for each in workflow.transitions if _is_for(each, held)}
+    if unknown := [name for name in only or () if name not in firable]:
+        raise TransitionNotFound(
+            f"workflow '{workflow.name}' has no transition '{unknown[0]:.60}' that can be fired so",
+            remedy=nearest(unknown[0], firable),
+        )
+    names = [name for name in firable if only is None or name in only]
+    tools = [TransitionTool(engine, now.id, name, workflow=workflow, by=by, roles=held, run=run) for name in names]
+    return Toolset(*tools, ExplainTool(engine, now.id, roles=held))
+
+
+def _is_for(transition: Transition, roles: frozenset[str]) -> bool:
+    if not isinstance(transition.trigger, Manual) and not transition.roles:
+        return False
+    return not transition.roles or not roles.isdisjoint(transition.roles)
+
+
+@attrs.frozen
+class CaseTools:
+    """Gives each execution that works for a case the transitions of that case as tools.
+
+    It is what ``AgentEngine(tools_for=...)`` takes, and :class:`Staff` adds. Asked again after a crash, it gives the
+    same tools.
+
+    Attributes:
+        engine: The engine of workflows.
+        agents: The agents that have such tools; all unless given.
+        only: The names of the transitions; all unless given.
+        roles: The roles that an agent has.
+    """
+
+    engine: Engine
+    agents: Collection[str] | None = None
+    only: Collection[str] | None = None
+    roles: Collection[str] = ()
+
+    async def __call__(self, definition: AgentDefinition, execution: AgentExecution) -> Toolset:
+        """The tools of an execution; none where it works for no case."""
+        case = execution.get_context_value("workflow_context.resource_id")
+        if not case or (self.agents is not None and definition.id not in self.agents):
+            return Toolset()
+        return await case_tools(self.engine, case, only=self.only, by=f"agent:{definition.id}", roles=self.roles)
+
+
+class TransitionTool(Tool):
+    """Fires a transition of a case, once for each call, however often a crash makes it be called again."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        case: str,
+        transition: str,
+        *,
+        workflow: Workflow,
+        by: str,
+        roles: frozenset[str],
+        run: bool,
+    ) -> None:
+        self._engine = engine
+        self._case = case
+        self._transition = transition
+        self._by = by
+        self._roles = roles
+        self._run = run
+        ways = workflow.by_name[transition]
+        super().__init__(_tool_name(transition), _description(transition, ways), _schema(ways))
+
+    async def execute(self, context: ToolContext, **arguments: Any) -> dict[str, Any]:
+        """Whether it has fired, where the case is now, and why not if it has not."""
+        before = await self._before(context)
+        if before is not None:
+            return before
+        try:
+            case = await self._engine.fire(
+                self._case, self._transition, by=self._by, data=arguments or None, roles=self._roles
+            )
+        except StorageError:
+            raise
+        except CircuitBreakerError as error:
+            return await self._refused(error)
+        return self._fired(await self._engine.run(case) if self._run else case)
+
+    async def _before(self, context: ToolContext) -> dict[str, Any] | None:
+        """What came of the same call before a crash; None where nothing did."""
+        records, key = self._engine.storage.records, context.idempotency_key
+        record = await records.get(FIRING, key)
+        if record is None:
+            case = await self._engine.get(self._case)
+            await records.put(FIRING, key, {"case": case.id, "sequence": case.sequence})
+            return None
+        for event in await self._engine.storage.events(self._case, after=record.document["sequence"]):
+            if isinstance(event, _ENDS) and event.transition == self._transition and event.by == self._by:
+                case = await self._engine.get(self._case)
+                return self._fired(case) if isinstance(event, TransitionFired) else {"fired": False, **_where(case)}
+        return None
+
+    def _fired(self, case: Case) -> dict[str, Any]:
+        return {"fired": True, **_where(case), "possible": list(self._engine.explain(case).enabled)}
+
+    async def _refused(self, error: CircuitBreakerError) -> dict[str, Any]:
+        case = await self._engine.get(self._case)
+        reason = self._engine.explain(case, roles=self._roles)[self._transition]
+        return {
+            "fired": False,
+            **_where(case),
+            "error": words_of(error),
+            "why": "\n".join(reason.lines()),
+            "possible": list(self._engine.explain(case, roles=self._roles).enabled),
+        }
+
+
+class ExplainTool(Tool):
+    """Tells what can happen to a case, and why the rest cannot."""
+
+    def __init__(self, engine: Engine, case: str, *, roles: frozenset[str] = frozenset()) -> None:
+        self._engine = engine
+        self._case = case
+        self._roles = roles
+        super().__init__(
+            "explain",
+            "What can happen to the case now, and what cannot, why, and what it would take. Ask before you give up.",
+            {"transition": {"type": "string", "description": "Only this transition; all unless given", "default": ""}},
+        )
+
+    async def execute(self, transition: str = "") -> dict[str, Any]:
+        """The explanation in words."""
+        explanation = self._engine.explain(await self._engine.get(self._case), roles=self._roles)
+        names = [reason.transition for reason in explanation.reasons]
+        if transition and transition not in names:
+            return {"error": f"there is no transition '{transition:.60}'", "known": names}
+        return {"explanation": str(explanation.only([transition] if transition else []))}
+
+
+def _where(case: Case) -> dict[str, Any]:
+    return {"state": case.state, "status": case.status}
+
+
+def _tool_name(transition: str) -> str:
+    return _ODD.sub("_", transition)[:64]
+
+
+def _description(name: str, ways: Iterable[Transition]) -> str:
+    told = [f"Fires the transition '{name}' of the case."]
+    for way in ways:
+        if way.description:
+            told.append(way.description)
+        targets = " and ".join(arc.place for arc in way.net.gives) or "nowhere"
+        told.append(f"It leads from {' and '.join(way.sources)} to {targets}.")
+        told += [f"It needs: {rule}." for rule in (way.gate,) if rule is not None]
+    return " ".join(dict.fromkeys(told))
+
+
+def _schema(ways: Iterable[Transition]) -> Mapping[str, Any]:
+    """The data that its rules look at, by name; more may be given."""
+    names = dict.fromkeys(name for way in ways for name in _names(way))
+    properties = {name: {"description": f"Sets {name} of the case; leave it out to keep what it has"} for name in names}
+    return {"type": "object", "properties": properties, "additionalProperties": True}
+
+
+def _names(transition: Transition) -> Iterator[str]:
+    for rule in (transition.gate, transition.rules):
+        for path in sorted(rule.paths) if rule is not None else ():
+            space, *steps = path.split(".")
+            if space == "data" and steps:
+                yield steps[0]

@@ -1,0 +1,183 @@
+"""The composer: runs compositions, and tells what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, Self
+
+import attrs
+
+from circuit_breaker.agents.bridge.composition.heard import latest
+from circuit_breaker.agents.bridge.composition.step import composition_executors
+from circuit_breaker.agents.bridge.composition.transcript import Transcript, transcript_of
+from circuit_breaker.agents.bridge.composition.weaving import PART
+from circuit_breaker.agents.bridge.permission import permit
+from circuit_breaker.agents.engine import AgentEngine
+from circuit_breaker.data import EMPTY, thaw
+from circuit_breaker.engine.engine import Engine
+from circuit_breaker.engine.ports import Journal
+from circuit_breaker.errors import ActionError, AgentForbidden, AgentInvalid, AgentNotFound, Fault
+from circuit_breaker.workflow import Case, Workflow
+from circuit_breaker.workflow.steps import Execution
+
+__all__ = ["AgentComposer", "Composed"]
+
+
+@attrs.frozen(kw_only=True)
+class Composed:
+    """What came of a composition.
+
+    Attributes:
+        case: Its case, as it stands.
+        outputs: What each part has said, by its name; of the last time, where it spoke more often.
+        output: The answer: what the last part has said, or by name what the last ones have; None while there is none.
+        error: What went wrong with the part that failed last: ``code`` and ``message``; empty where nothing did.
+    """
+
+    case: Case
+    outputs: Mapping[str, Any]
+    output: Any
+    error: Mapping[str, Any]
+
+    @property
+    def completed(self) -> bool:
+        """Whether it came to its end."""
+        return self.case.status == "completed"
+
+    @classmethod
+    def of(cls, workflow: Workflow, case: Case) -> Self:
+        """What the tokens of a case say."""
+        results: dict[str, Any] = {}
+        for token in case.marking:
+            results |= token.results
+        told = workflow.metadata.get("composition", EMPTY)
+        said = {name: thaw(results[name]["output"]) for name in told.get("parts", ()) if _spoke(results, name)}
+        last = (
+            {name: said[name] for name in latest(told.get("ends", ()), results)} if case.status == "completed" else {}
+        )
+        return cls(
+            case=case,
+            outputs=said,
+            output=next(iter(last.values())) if len(last) == 1 else last or None,
+            error=_error(case),
+        )
+
+
+def _spoke(results: Mapping[str, Any], name: str) -> bool:
+    return bool(results.get(name, EMPTY).get("status") == "completed")
+
+
+def _error(case: Case) -> Mapping[str, Any]:
+    failed = [block for block in case.blocked if block.kind == "failed"]
+    return {"transition": failed[-1].transition, "message": failed[-1].reason} if failed else {}
+
+
+class AgentComposer:
+    """Compositions at work; an async context manager.
+
+    ::
+
+        async with AgentEngine(storage, providers=[...]) as agents, AgentComposer(agents, journal) as composer:
+            review = chain("researcher", "writer", "critic", budget=Budget(dollars="0.50"))
+            done = await composer.run(review, {"topic": "Petri nets"})
+            print(done.output, (await composer.transcript(done.case)).dollars)
+
+    Args:
+        agents: The engine of agents; open for as long as this.
+        storage: The journal of the cases, which it opens and closes; or an engine of workflows that has
+            :func:`composition_executors`.
+    """
+
+    def __init__(self, agents: AgentEngine, storage: Journal | Engine) -> None:
+        self.agents = agents
+        self._own = not isinstance(storage, Engine)
+        self.engine = (
+            storage if isinstance(storage, Engine) else Engine(storage=storage, executors=composition_executors(agents))
+        )
+
+    async def __aenter__(self) -> Self:
+        if self._own:
+            await self.engine.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._own:
+            await self.engine.__aexit__(*exc)
+
+    async def check(self, workflow: Workflow) -> None:
+        """Nothing, when every agent of the composition is there and may be used.
+
+        Raises:
+            AgentInvalid: One is not; every fault is named.
+        """
+        faults = []
+        for each in workflow.flows:
+            for step in each.steps:
+                if isinstance(step, Execution) and step.executor == PART:
+                    faults += await self._faults(workflow, each.title, step.parameters["agent"])
+        if faults:
+            raise AgentInvalid(f"the composition '{workflow.name}' cannot begin", faults=faults)
+
+    async def _faults(self, workflow: Workflow, place: str, agent: str) -> list[Fault]:
+        try:
+            permit(await self.agents.definition(agent), workflow)
+        except (AgentNotFound, AgentForbidden) as error:
+            return [Fault(place, error.message, error.remedy)]
+        return []
+
+    async def run(
+        self,
+        workflow: Workflow,
+        data: Mapping[str, Any] | None = None,
+        *,
+        id: str | None = None,  # noqa: A002 - the word of the field
+        by: str = "",
+    ) -> Composed:
+        """What came of a new case of the composition; a failure is told in it, not raised.
+
+        Args:
+            workflow: The composition.
+            data: What it is given.
+            id: Of the case; made from the time unless given.
+            by: Who asks.
+
+        Raises:
+            AgentInvalid: An agent is not there, or may not be used; nothing was begun.
+            CaseExists: There is a case of that id: go on with it by :meth:`go_on`.
+        """
+        await self.check(workflow)
+        case = await self.engine.start(workflow, data=dict(data or {}), id=id, by=by)
+        return Composed.of(workflow, await self.engine.run(case))
+
+    async def go_on(self, case: Case | str) -> Composed:
+        """What came of a case that was left behind, by a crash or because something failed that may work now.
+
+        Raises:
+            CaseNotFound: There is no case of that id.
+        """
+        now = await self.engine.run(case)
+        return Composed.of(self.engine.workflow(now), now)
+
+    async def try_again(self, case: Case | str) -> Composed:
+        """What came of a case once more: what failed is tried again, and nobody is asked twice who has answered.
+
+        Raises:
+            CaseNotFound: There is no case of that id.
+        """
+        now = await self.engine.get(case)
+        workflow = self.engine.workflow(now)
+        for block in now.blocked:
+            if block.kind == "failed":
+                with suppress(ActionError):
+                    await self.engine.fire(now, workflow.by_id[block.transition].name)
+        return await self.go_on(now)
+
+    async def transcript(self, case: Case | str) -> Transcript:
+        """Who said what to whom in the case, when, in which execution, and for how much."""
+        return await transcript_of(self.agents, case if isinstance(case, str) else case.id)
+
+    async def dollars(self, case: Case | str) -> Decimal:
+        """US dollars that the case has taken."""
+        return (await self.transcript(case)).dollars

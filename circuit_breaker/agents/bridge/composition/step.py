@@ -1,0 +1,109 @@
+"""The step of a part: its agent is given what belongs to its place, and its answer is kept under its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from circuit_breaker.agents.bridge.asking_step import AskingStep, failed, key_of
+from circuit_breaker.agents.bridge.composition.budget import Budget
+from circuit_breaker.agents.bridge.composition.given import given_to
+from circuit_breaker.agents.bridge.composition.handing import hand_offs, handed_to
+from circuit_breaker.agents.bridge.composition.heard import latest
+from circuit_breaker.agents.bridge.composition.transcript import executions_of, place_of, said_by
+from circuit_breaker.agents.bridge.composition.weaving import PART
+from circuit_breaker.agents.bridge.errand import Errand
+from circuit_breaker.agents.bridge.executor import agent_executors
+from circuit_breaker.agents.definition import AgentDefinition
+from circuit_breaker.agents.engine import AgentEngine
+from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.engine.actions import ActionContext
+from circuit_breaker.workflow.token import Token
+
+__all__ = ["PartStep", "composition_executors"]
+
+
+def composition_executors(agents: AgentEngine, others: Mapping[Any, Any] | None = None) -> dict[Any, Any]:
+    """The executors of an engine of workflows that carries out compositions of these agents.
+
+    Agents that hand a conversation on are given the tool for it by this; so call it before the engine of agents opens,
+    which takes up what was left behind.
+
+    Args:
+        agents: The engine of agents; open while cases run.
+        others: The other executors.
+    """
+    if hand_offs not in agents.office.tools_for:
+        agents.office.tools_for.append(hand_offs)
+
+    def make(**parameters: Any) -> PartStep:
+        return PartStep(agents, parameters)
+
+    return {**agent_executors(agents, others), PART: make}
+
+
+class PartStep(AskingStep):
+    """Asks the agent of a part.
+
+    Its outcome has ``status``, ``output``, ``text``, ``execution_id``, ``tokens`` and more.
+    """
+
+    async def errand(self, definition: AgentDefinition, token: Token, context: ActionContext) -> Errand:
+        """What the agent is asked in its place.
+
+        Raises:
+            BudgetExceeded: A budget of the composition is used up.
+        """
+        asked = self.asked
+        before = await self._before(context.case_id)
+        if not any(one.key.startswith(key_of(context)) for one in before):
+            self._check_budgets(before)
+        sender = latest(asked["hears"], token.results)
+        place = {
+            "part": asked["name"],
+            "from": list(sender),
+            "inside": dict.fromkeys(asked.get("inside", {}), True),
+            "hands_to": asked.get("hands_to", {}),
+        }
+        return Errand(
+            agent=asked["agent"],
+            inputs=given_to(definition, asked, token, sender, before),
+            context=self.around(token, context, composition=place),
+            overrides=asked.get("overrides") or {},
+        )
+
+    async def _before(self, case: str) -> list[AgentExecution]:
+        """What was done for the case so far, where that matters."""
+        budgets = any(self.asked.get("inside", {}).values())
+        return await executions_of(self.agents, case) if budgets or self.asked.get("shares") else []
+
+    def _check_budgets(self, before: list[AgentExecution]) -> None:
+        now = self.agents.clock.now()
+        for name, document in self.asked.get("inside", {}).items():
+            inside = (one for one in before if name in place_of(one.context).get("inside", {}))
+            Budget.from_document(document).check(name, inside, now)
+
+    async def outcome(self, ended: AgentExecution, token: Token) -> dict[str, Any]:
+        """What is kept under the name of the part.
+
+        Raises:
+            ActionError: The agent failed, and the composition needs it.
+        """
+        if ended.status != "completed" and self.asked.get("required", True):
+            raise failed(ended)
+        kept = {
+            "status": "completed" if ended.status == "completed" else "failed",
+            "agent": ended.agent_id,
+            "execution_id": ended.id,
+            "output": said_by(ended),
+            "text": ended.final_response,
+            "model": ended.model,
+            "tokens": int(ended.usage.get("total_tokens", 0)),
+            "dollars": f"{ended.dollars:f}",
+            "turn": token.sequence,
+        }
+        if ended.error:
+            kept["error"] = dict(ended.error)
+        if counter := self.asked.get("numbered"):
+            kept["number"] = token.metadata.get(counter, 0)
+        return kept | (await handed_to(self.agents, ended) if self.asked.get("hands_to") else {})

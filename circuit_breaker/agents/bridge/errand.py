@@ -1,0 +1,124 @@
+"""An errand: what an agent is asked for a token, each attempt an execution of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from itertools import count
+from typing import Any, Final, Self
+
+import attrs
+
+from circuit_breaker.agents.context import ExecutionContext
+from circuit_breaker.agents.engine import AgentEngine
+from circuit_breaker.agents.events import AgentEvent
+from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.engine.actions import HOPELESS, ONCE
+from circuit_breaker.workflow.agent_step import retry_of
+from circuit_breaker.workflow.timing import RetryPolicy
+
+__all__ = ["Errand"]
+
+_HOPELESS: Final = HOPELESS | {"agent_cancelled", "agent_forbidden", "agent_not_found", "guardrail_violated"}
+_MEANT: Final[Mapping[str, frozenset[str]]] = {
+    "timeout": frozenset({"agent_timeout", "response_timeout"}),
+    "rate_limit": frozenset({"rate_limit_exceeded"}),
+    "connection": frozenset({"connection_failed"}),
+    "overloaded": frozenset({"provider_overloaded"}),
+}
+"""Short names of failures, as retries may have them."""
+
+Begun = Callable[[AgentExecution, int], Awaitable[None]]
+Tell = Callable[[AgentEvent], object]
+
+
+async def _unnoted(_: AgentExecution, __: int) -> None:
+    """Nobody keeps which execution it is."""
+
+
+def _untold(_: AgentEvent) -> None:
+    """Nobody listens."""
+
+
+@attrs.frozen(kw_only=True)
+class Errand:
+    """What is asked of which agent.
+
+    Attributes:
+        agent: The id of the agent.
+        inputs: What it is given, by name.
+        context: For whom and where.
+        overrides: What takes the place of members of its ``llm_config``.
+        conversation: The conversation that it belongs to, or empty.
+        timeout: Seconds that one attempt may take; None for what the agent allows itself.
+        retry: When it is asked again.
+    """
+
+    agent: str
+    inputs: Mapping[str, Any]
+    context: ExecutionContext
+    overrides: Mapping[str, Any] = attrs.field(factory=dict)
+    conversation: str = ""
+    timeout: float | None = None
+    retry: RetryPolicy = ONCE
+
+    @classmethod
+    def of(cls, asked: Mapping[str, Any], inputs: Mapping[str, Any], context: ExecutionContext) -> Self:
+        """The errand of a step that :func:`agent_step` made, with its inputs as the token has them."""
+        return cls(
+            agent=asked["agent"],
+            inputs=inputs,
+            context=context,
+            overrides=asked.get("llm_config") or {},
+            timeout=asked.get("timeout"),
+            retry=retry_of(asked["retry"]) if asked.get("retry") else ONCE,
+        )
+
+    async def run(
+        self, agents: AgentEngine, key: str, *, begun: Begun = _unnoted, tell: Tell = _untold
+    ) -> AgentExecution:
+        """The execution that ended it, completed or not.
+
+        Args:
+            agents: Who carries it out.
+            key: With the same key there are the same executions: after a crash it goes on with them.
+            begun: Told of each execution, and which attempt it is, before anything is waited for.
+            tell: Told of each event of each execution.
+
+        Raises:
+            AgentNotFound: There is no such agent.
+            ParameterInvalid: The input is not what the agent needs.
+        """
+        for number in count(1):
+            ended = await self._attempt(agents, f"{key}.{number}", number, begun, tell)
+            if ended.status == "completed" or not self._again(str(ended.error.get("code", "")), number):
+                return ended
+            await asyncio.sleep(self.retry.wait(number) + random.uniform(0.0, self.retry.jitter))  # noqa: S311
+        raise AssertionError("an errand has an end")
+
+    def _again(self, code: str, failures: int) -> bool:
+        wanted = {meant for name in self.retry.retry_on for meant in (name, *_MEANT.get(name, ()))}
+        if failures >= self.retry.max_attempts:
+            return False
+        return code in wanted if wanted else code not in _HOPELESS
+
+    async def _attempt(self, agents: AgentEngine, key: str, number: int, begun: Begun, tell: Tell) -> AgentExecution:
+        execution = await agents.start(
+            self.agent,
+            self.inputs,
+            context=self.context,
+            key=key,
+            overrides=self.overrides or None,
+            timeout=self.timeout,
+        )
+        await begun(execution, number)
+        return execution if execution.ended else await _followed(agents, execution.id, tell)
+
+
+async def _followed(agents: AgentEngine, execution_id: str, tell: Tell) -> AgentExecution:
+    """The execution at its end; one that waits for a person is waited for."""
+    async with agents.events.subscribe(execution_id) as events:
+        async for event in events:
+            tell(event)
+    return await agents.wait(execution_id)

@@ -1,0 +1,266 @@
+"""The place agents of an engine at work: they see tokens enter, wait for their times, and take up what was left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import Any, Final, Self
+
+import attrs
+import structlog
+
+from circuit_breaker.agents.bridge.attendance import Attendance, standing
+from circuit_breaker.agents.bridge.permission import check_workflow
+from circuit_breaker.agents.bridge.place import PlaceAgent
+from circuit_breaker.agents.bridge.visits import Visit, Visits
+from circuit_breaker.agents.engine import AgentEngine
+from circuit_breaker.engine.bus import Subscription
+from circuit_breaker.engine.engine import Engine
+from circuit_breaker.engine.ids import derived_id
+from circuit_breaker.engine.ports import Entry
+from circuit_breaker.errors import AgentInvalid, CircuitBreakerError, Fault, WorkflowNotFound, nearest, words_of
+from circuit_breaker.workflow.case import entered
+from circuit_breaker.workflow.events import Event, TokenChanged
+
+__all__ = ["PlaceAgents"]
+
+CURSOR: Final = "place-cursor"
+PAGE: Final = 200
+SAVED_EVERY: Final = 1000
+
+_log = structlog.get_logger("circuit_breaker.places")
+
+
+class PlaceAgents:
+    """Agents that keep states; an async context manager that works for as long as it is open.
+
+    A token that enters a state begins one visit, in whichever process sees it, however often one of them is killed.
+
+    Args:
+        engine: The engine of workflows, open.
+        agents: The engine of agents, open, on the same storage.
+        placed: The place agents, each with a name of its own.
+        poll: Seconds after which what other processes did is noticed.
+    """
+
+    def __init__(self, engine: Engine, agents: AgentEngine, *placed: PlaceAgent, poll: float = 1.0) -> None:
+        self.visits = Visits(engine.storage)
+        self._engine = engine
+        self._agents = agents
+        self._placed: Mapping[str, PlaceAgent] = {each.name: each for each in placed}
+        self._given = placed
+        self._poll = poll
+        self._cursors: dict[str, int] = {}
+        self._saved: dict[str, int] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._passed_over: set[str] = set()
+        self._woken = asyncio.Event()
+        self._turning = asyncio.Lock()
+        self._next: datetime | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._exit = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Checks everything first.
+
+        Raises:
+            AgentInvalid: A place, an agent, a transition or a mapping leads nowhere; every fault is named.
+        """
+        await self.check()
+        async with AsyncExitStack() as opening:
+            self._group = await opening.enter_async_context(asyncio.TaskGroup())
+            notices = opening.enter_context(self._engine.subscribe(types=(Event,), size=1))
+            tasks = [self._group.create_task(self._work()), self._group.create_task(self._listen(notices))]
+            opening.push_async_callback(self._stop, tasks)
+            self._exit = opening.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._exit.aclose()
+
+    async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Stops everything as it is; whoever opens the storage next goes on with it."""
+        for task in (*tasks, *self._running.values()):
+            task.cancel()
+        await asyncio.wait({*tasks, *self._running.values()})
+        await self._save(always=True)
+
+    async def check(self) -> None:
+        """Nothing, when every place agent can do what it is to do.
+
+        Raises:
+            AgentInvalid: One cannot; every fault is named.
+        """
+        faults = []
+        for each in self._given:
+            if self._placed[each.name] is not each:
+                faults.append(Fault(each.title, "is there twice", "give each a name of its own"))
+            workflow = self._engine.workflows.get(each.workflow)
+            if workflow is None:
+                continue  # it is judged where its workflow is known
+            places, names = [state.name for state in workflow.states], list(workflow.by_name)
+            if each.place not in places:
+                faults.append(Fault(each.title, f"there is no state '{each.place}'", nearest(each.place, places)))
+            if each.auto_transition and each.auto_transition not in names:
+                hint = nearest(each.auto_transition, names)
+                faults.append(Fault(each.title, f"there is no transition '{each.auto_transition}'", hint))
+            try:
+                if each.rule is not None:
+                    each.rule.resolve(workflow.rules)
+                await check_workflow(self._agents, workflow, [(each.title, each.asked)])
+            except AgentInvalid as error:
+                faults += error.faults
+            except CircuitBreakerError as error:
+                faults.append(Fault(each.title, error.message, error.remedy))
+        if faults:
+            raise AgentInvalid("the place agents are not valid", faults=list(dict.fromkeys(faults)))
+
+    async def settle(self) -> bool:
+        """Whether there was something to do; returns when nothing is left to be done now.
+
+        What waits for its time, or for a change of its token, waits on.
+        """
+        worked = False
+        while True:
+            more = await self._turn()
+            worked |= bool(self._running)
+            if self._running:
+                await asyncio.wait(self._running.values())
+            elif not more:
+                return worked
+
+    async def next_due(self) -> datetime | None:
+        """When the next visit is due, or None."""
+        async for due in self.visits.due(self._engine.clock.now()):
+            return due.due if isinstance(due, Visit) else due
+        return None
+
+    # The rounds
+
+    async def _listen(self, notices: Subscription) -> None:
+        while await notices.take() is not None:
+            self._woken.set()
+
+    async def _work(self) -> None:
+        """Goes on for ever; a fault of the storage is logged, and tried again after a while."""
+        while True:
+            self._woken.clear()
+            more = False
+            try:
+                more = await self._turn()
+            except CircuitBreakerError as error:
+                _log.warning("place agents could not be looked after", error=words_of(error))
+            if not more:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until something has happened here, the next time has come, or it is time to look anyway."""
+        wait = self._poll
+        if self._next is not None:
+            wait = min(wait, max(0.0, (self._next - self._engine.clock.now()).total_seconds()))
+        try:
+            async with asyncio.timeout(wait):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _turn(self) -> bool:
+        """Deals with the next page of events and with what is due; whether there may be more to do at once."""
+        async with self._turning:
+            more = await self._read_on()
+            begun = await self._begin_due()
+            return more or begun
+
+    async def _read_on(self) -> bool:
+        for name in self._placed:
+            if name not in self._cursors:
+                record = await self._engine.storage.records.get(CURSOR, name)
+                self._cursors[name] = self._saved[name] = 0 if record is None else record.document["position"]
+        after = min(self._cursors.values(), default=0)
+        page = await self._engine.storage.feed(after, limit=PAGE) if self._placed else []
+        for entry in page:
+            for placed in self._placed.values():
+                if entry.position > self._cursors[placed.name] and entry.workflow == placed.workflow:
+                    await self._deal(placed, entry)
+        if page:
+            self._cursors = {name: max(reached, page[-1].position) for name, reached in self._cursors.items()}
+            await self._save()
+        return len(page) == PAGE
+
+    async def _deal(self, placed: PlaceAgent, entry: Entry) -> None:
+        event = entry.event
+        if isinstance(event, TokenChanged) and event.state == placed.place:
+            await self._look_again(placed, event)
+        for token_id, state in entered(event):
+            if state == placed.place:
+                await self._begin(placed, event, token_id)
+
+    async def _begin(self, placed: PlaceAgent, event: Event, token_id: str) -> None:
+        case = await self._engine.get(event.case)
+        if case.closed or standing(case, token_id, placed.place, event.at) is None:
+            return  # it has gone on already: there is nothing to do for it
+        visit = Visit(
+            id=derived_id(event.at, "visit", placed.name, event.case, event.sequence, token_id),
+            place_agent=placed.name,
+            case=event.case,
+            token=token_id,
+            place=placed.place,
+            event=event.sequence,
+            entered=event.at,
+            due=placed.schedule.first(event.at),
+        )
+        await self.visits.begin(visit)
+
+    async def _look_again(self, placed: PlaceAgent, event: TokenChanged) -> None:
+        """Lets those be judged again whose conditions did not hold."""
+        for visit in await self.visits.listed(token=event.token, place_agent=placed.name, status="unmet"):
+            case = await self._engine.get(visit.case)
+            if standing(case, visit.token, visit.place, visit.entered) is not None:
+                await self.visits.wait(attrs.evolve(visit, status="due", due=event.at))
+
+    async def _save(self, *, always: bool = False) -> None:
+        """Writes down how far the events were read, now and then; what is read again begins nothing a second time."""
+        for name, reached in self._cursors.items():
+            if reached > self._saved[name] and (always or reached - self._saved[name] >= SAVED_EVERY):
+                await self._engine.storage.records.put(CURSOR, name, {"position": reached})
+                self._saved[name] = reached
+
+    async def _begin_due(self) -> bool:
+        """Begins what is due and nobody does; whether there was any."""
+        begun = False
+        self._next = None
+        async for due in self.visits.due(self._engine.clock.now()):
+            if not isinstance(due, Visit):
+                self._next = due
+            elif await self._is_free(due):
+                self._attend(due)
+                begun = True
+        return begun
+
+    async def _is_free(self, visit: Visit) -> bool:
+        if visit.place_agent not in self._placed or visit.id in self._running or visit.id in self._passed_over:
+            return False
+        storage = self._engine.storage
+        return visit.worker in ("", storage.worker) or not await storage.alive(visit.worker)
+
+    def _attend(self, visit: Visit) -> None:
+        assert self._group is not None  # noqa: S101 - only what is open begins anything
+        task = self._group.create_task(self._attended(visit), name=f"visit {visit.id}")
+        self._running[visit.id] = task
+
+    async def _attended(self, visit: Visit) -> None:
+        placed = self._placed[visit.place_agent]
+        log: Any = _log.bind(place_agent=placed.name, case=visit.case, visit=visit.id)
+        try:
+            await Attendance(placed, self._engine, self._agents, self.visits).attend(visit)
+        except WorkflowNotFound as error:
+            self._passed_over.add(visit.id)
+            log.warning("the workflow of a visit is not known here", error=words_of(error))
+        except Exception as error:  # noqa: BLE001 - the boundary of firing: one visit must not end the others
+            log.warning("a visit broke off", error=words_of(error) or repr(error))
+            await asyncio.sleep(min(1.0, self._poll))
+        finally:
+            self._running.pop(visit.id, None)
+            self._woken.set()

@@ -1,0 +1,217 @@
+"""The office of conversations: they are begun, read, changed, cleared, exported and removed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import attrs
+
+from circuit_breaker.agents.context import ExecutionContext
+from circuit_breaker.agents.conversations.conversation import Conversation, ConversationTurn, as_markdown
+from circuit_breaker.agents.conversations.exchange import exported, restored
+from circuit_breaker.agents.conversations.line import ConversationLine
+from circuit_breaker.agents.conversations.recollection import Recollection
+from circuit_breaker.agents.conversations.records import ConversationRecords, conversation_put, turn_put
+from circuit_breaker.agents.ports import AgentStorage
+from circuit_breaker.agents.roster import Roster
+from circuit_breaker.agents.store import AgentStore
+from circuit_breaker.engine.ids import new_id
+from circuit_breaker.engine.ports import Clock
+from circuit_breaker.engine.records import Record
+from circuit_breaker.errors import AgentError, ConversationNotFound
+
+__all__ = ["Conversations"]
+
+
+@attrs.frozen(eq=False)
+class Conversations:
+    """The conversations of an engine of agents, as ``agents.conversations``.
+
+    Attributes:
+        store: Who knows agents and executions.
+        records: Where conversations are kept.
+        line: Who knows whose turn it is.
+        recollection: Who remembers for agents.
+        clock: The time.
+    """
+
+    store: AgentStore
+    records: ConversationRecords
+    line: ConversationLine
+    recollection: Recollection
+    clock: Clock
+
+    @classmethod
+    def over(
+        cls, storage: AgentStorage, store: AgentStore, clock: Clock, *, roster: Roster | None = None, poll: float = 0.25
+    ) -> Self:
+        """The conversations of a storage.
+
+        Args:
+            storage: Where everything is kept.
+            store: Who knows agents and executions.
+            clock: The time.
+            roster: The executions that this process carries out.
+            poll: Seconds between two looks at a conversation in which somebody else has the turn.
+        """
+        records = ConversationRecords(storage)
+        line = ConversationLine(records, store, roster or Roster(), poll)
+        return cls(store, records, line, Recollection(records, line, clock), clock)
+
+    async def create(
+        self,
+        agent_id: str,
+        *,
+        id: str = "",  # noqa: A002 - the word of the field
+        title: str = "",
+        context: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Conversation:
+        """A new conversation with an agent.
+
+        Args:
+            agent_id: With whom.
+            id: Its id; made unless given.
+            title: What people call it; the beginning of what is said first unless given.
+            context: For whom and where: the context of every execution in it that is given none.
+            metadata: Whatever else belongs to it.
+
+        Raises:
+            AgentNotFound: There is no such agent.
+            AgentError: There is a conversation of that id.
+            DataInvalid: The id or the context is none.
+        """
+        await self.store.get(agent_id)
+        now = self.clock.now()
+        begun = Conversation(
+            id=id or new_id(),
+            agent_id=agent_id,
+            title=title,
+            context=_context(context or {}),
+            metadata=metadata,
+            created_at=now,
+            updated_at=now,
+        )
+        await self.records.begin(begun)
+        return begun
+
+    async def get(self, conversation_id: str) -> Conversation:
+        """The conversation as it stands.
+
+        Raises:
+            ConversationNotFound: There is none.
+        """
+        return await self.records.get(conversation_id)
+
+    async def listed(self, *, agent: str = "", after: str = "", limit: int = 100) -> list[Conversation]:
+        """The conversations, or those in which an agent has taken part, ordered by id, a page at a time."""
+        return await self.records.listed(agent=agent, after=after, limit=limit)
+
+    async def turns(self, conversation_id: str, *, after: int = 0, limit: int | None = None) -> list[ConversationTurn]:
+        """The turns whose number is above ``after``, in order; what was cleared away is gone.
+
+        Raises:
+            ConversationNotFound: There is no such conversation.
+        """
+        conversation = await self.get(conversation_id)
+        first = max(after, conversation.cleared)
+        last = conversation.turns if limit is None else min(conversation.turns, first + limit)
+        return [turn async for turn in self.records.turns(conversation, first, last)]
+
+    async def change(
+        self, conversation_id: str, *, title: str | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> Conversation:
+        """The conversation with another title or other metadata.
+
+        Raises:
+            ConversationNotFound: There is no such conversation.
+        """
+        changes: dict[str, Any] = {"title": title, "metadata": metadata, "updated_at": self.clock.now()}
+        given = {name: value for name, value in changes.items() if value is not None}
+        return await self.records.change(conversation_id, lambda known: attrs.evolve(known, **given))
+
+    async def clear(self, conversation_id: str) -> Conversation:
+        """The conversation, in which nothing was said any more: its turns and its summary are removed.
+
+        Raises:
+            ConversationNotFound: There is no such conversation.
+            AgentError: An execution has its turn in it.
+            VersionConflict: Somebody else has changed it meanwhile.
+        """
+        record, before = await self._at_rest(conversation_id)
+        cleared = attrs.evolve(
+            before, cleared=before.turns, summary="", summarised=before.messages, updated_at=self.clock.now()
+        )
+        await self.records.keep(cleared, expected=record.version)
+        await self.records.remove_turns(before)
+        return cleared
+
+    async def delete(self, conversation_id: str) -> bool:
+        """Whether there was such a conversation, which is gone now, with all that was said in it.
+
+        Raises:
+            AgentError: An execution has its turn in it.
+            VersionConflict: Somebody else has changed it meanwhile.
+        """
+        try:
+            record, conversation = await self._at_rest(conversation_id)
+        except ConversationNotFound:
+            return False
+        await self.records.remove(conversation, record)
+        return True
+
+    async def _at_rest(self, conversation_id: str) -> tuple[Record, Conversation]:
+        record = await self.records.record(conversation_id)
+        conversation = Conversation.from_document(record.document)
+        if await self.line.is_taken(conversation):
+            raise AgentError(
+                f"execution '{conversation.holder}' has its turn in conversation '{conversation_id}'",
+                remedy="wait until it is over, or cancel it",
+            )
+        return record, conversation
+
+    # For people and other programs
+
+    async def export(self, conversation_id: str) -> dict[str, Any]:
+        """The conversation as a JSON document, for :meth:`restore`.
+
+        Raises:
+            ConversationNotFound: There is no such conversation.
+        """
+        return exported(await self.get(conversation_id), await self.turns(conversation_id))
+
+    async def as_markdown(self, conversation_id: str) -> str:
+        """The conversation for people to read.
+
+        Raises:
+            ConversationNotFound: There is no such conversation.
+        """
+        return as_markdown(await self.get(conversation_id), await self.turns(conversation_id))
+
+    async def restore(self, document: Any, *, id: str = "") -> Conversation:  # noqa: A002 - the word of the field
+        """The conversation that :meth:`export` wrote, kept here from now on.
+
+        Args:
+            document: What it wrote.
+            id: An id in place of the one that it had.
+
+        Raises:
+            DataInvalid: The document is no conversation; nothing is kept.
+            AgentError: There is a conversation of that id.
+        """
+        conversation, turns = restored(document)
+        if id:
+            conversation = attrs.evolve(conversation, id=id)
+        try:
+            await self.get(conversation.id)
+        except ConversationNotFound:
+            put = [*(turn_put(conversation, turn) for turn in turns), conversation_put(conversation)]
+            await self.records.together(conversation, put)
+            return conversation
+        raise AgentError(f"there is a conversation '{conversation.id}' already", remedy="take another id")
+
+
+def _context(context: Mapping[str, Any]) -> dict[str, Any]:
+    document = ExecutionContext.from_document(context).to_document()
+    return {name: value for name, value in document.items() if value and name != "execution_id"}

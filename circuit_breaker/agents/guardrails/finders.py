@@ -1,0 +1,223 @@
+"""Finders: where in a text there is something personal. Each takes time in proportion to the text."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple, Protocol
+
+import attrs
+
+from circuit_breaker.agents.guardrails.numbers import account_in, is_card, is_phone
+
+__all__ = ["FINDERS", "Digits", "Finder", "Names", "Pattern", "Span"]
+
+
+class Span(NamedTuple):
+    """A place in a text, and what is there, such as ``"email"``."""
+
+    start: int
+    end: int
+    kind: str
+
+
+class Finder(Protocol):
+    """Finds one kind of thing. Yours may be any object with these two methods."""
+
+    def find(self, text: str) -> Iterable[Span]:
+        """Where it is, in order."""
+        ...
+
+    def open(self, text: str) -> int:
+        """Where something may begin that only the text after this can complete; the length of the text if nowhere."""
+        ...
+
+
+@attrs.frozen
+class Pattern:
+    """What a pattern matches. Its parts have bounds, so that no text makes the search slow.
+
+    Attributes:
+        kind: What it is called in its place.
+        pattern: The regular expression.
+        reach: The most characters of a match, where ``tail`` does not say more.
+        tail: What the end of a text looks like that may be the beginning of a match.
+        accept: A second look at what was matched.
+    """
+
+    kind: str
+    pattern: re.Pattern[str]
+    reach: int = 100
+    tail: re.Pattern[str] | None = None
+    accept: Callable[[str], bool] = lambda _: True
+
+    def find(self, text: str) -> Iterator[Span]:
+        """The matches."""
+        for found in self.pattern.finditer(text):
+            if self.accept(found[0]):
+                yield Span(*found.span(), self.kind)
+
+    def open(self, text: str) -> int:
+        """The beginning of the last characters that a match could have begun in."""
+        if self.tail is None:
+            return max(0, len(text) - self.reach)
+        return _beginning(self.tail, text)
+
+
+def _beginning(tail: re.Pattern[str], text: str) -> int:
+    """Where the last run of the characters of a set begins; ``tail`` is one character of that set."""
+    at = len(text)
+    while at and tail.match(text, at - 1):
+        at -= 1
+    return at
+
+
+_RUN: Final = re.compile(r"[+(]?\d(?:[ ./()-]{0,3}+\d)*+")
+_RUN_BEGUN: Final = re.compile(r"[+(\d]")
+_PIECE: Final = re.compile(r"[+(\d ./)-]")
+_GROUP: Final = re.compile(r"\d+")
+_FIRST: Final = re.compile(r"0\d|(?:1[ -])?\d{3}[ -]\d{3}")  # how a telephone number may begin inside of a row
+
+
+@attrs.frozen
+class Digits:
+    """Numbers of payment cards and of telephones, in a row of digits with separators.
+
+    Attributes:
+        kinds: Which of ``"credit_card"`` and ``"phone"``.
+    """
+
+    kinds: tuple[str, ...]
+
+    def find(self, text: str) -> Iterator[Span]:
+        """The numbers."""
+        for run in _RUN.finditer(text):
+            if self._stands_alone(text, run.start(), run.end()):
+                yield from self._in_run(run[0], run.start())
+
+    def _stands_alone(self, text: str, start: int, end: int) -> bool:
+        before, after = text[start - 1 : start], text[end : end + 1]
+        return not (before.isalnum() or before == "_" or after.isalnum() or after == "_")
+
+    def _in_run(self, run: str, offset: int) -> Iterator[Span]:
+        if "phone" in self.kinds and is_phone(run):
+            yield Span(offset, offset + len(run), "phone")
+            return
+        groups = list(_GROUP.finditer(run))
+        begun = 0
+        for first, group in enumerate(groups):
+            if group.start() < begun:
+                continue
+            found = self._from(run, groups[first : first + 8])
+            if found is not None:
+                end, kind = found
+                begun = end
+                start = 0 if first == 0 else group.start()
+                yield Span(offset + start, offset + end, kind)
+
+    def _from(self, run: str, groups: list[re.Match[str]]) -> tuple[int, str] | None:
+        """The end and kind of the longest number that begins with the first group."""
+        best: tuple[int, str] | None = None
+        digits: list[str] = []
+        start = groups[0].start()
+        card = "credit_card" in self.kinds and len(groups[0][0]) >= 4
+        phone = "phone" in self.kinds and _FIRST.match(run, start) is not None
+        for group in groups if card or phone else ():
+            if best is not None and len(digits) > 1 and group[0].startswith("0"):
+                break  # another number begins
+            digits.append(group[0])
+            if card and is_card(digits):
+                best = group.end(), "credit_card"
+            elif phone and is_phone(run[start : group.end()]):
+                best = group.end(), "phone"
+        return best
+
+    def open(self, text: str) -> int:
+        """Where the last row of digits begins."""
+        found = _RUN_BEGUN.search(text, _beginning(_PIECE, text))
+        return found.start() if found else len(text)
+
+
+_ACCOUNT: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?=[ -]?[A-Za-z0-9])")
+_ACCOUNT_BEGUN: Final = re.compile(r"[A-Za-z]{2}\d{2}[A-Za-z0-9 -]*\Z|[A-Za-z]{1,2}\d?\Z")
+_LONGEST_ACCOUNT: Final = 70
+
+
+@attrs.frozen
+class _Accounts:
+    """Bank accounts (IBAN) whose check digits are right."""
+
+    def find(self, text: str) -> Iterator[Span]:
+        """The accounts."""
+        for found in _ACCOUNT.finditer(text):
+            length = account_in(text[found.start() : found.start() + _LONGEST_ACCOUNT])
+            if length:
+                yield Span(found.start(), found.start() + length, "iban")
+
+    def open(self, text: str) -> int:
+        """Where an account may have begun."""
+        since = max(0, len(text) - _LONGEST_ACCOUNT)
+        found = _ACCOUNT_BEGUN.search(text, since)
+        return found.start() if found else len(text)
+
+
+@attrs.frozen
+class Names:
+    """Names of people, or other texts, from a list; the case does not matter.
+
+    Attributes:
+        names: The texts.
+        kind: What they are called in their place.
+    """
+
+    names: tuple[str, ...]
+    kind: str = "name"
+    _pattern: re.Pattern[str] = attrs.field(init=False, eq=False, repr=False)
+    _beginnings: frozenset[str] = attrs.field(init=False, eq=False, repr=False)
+
+    @_pattern.default
+    def _compiled(self) -> re.Pattern[str]:
+        longest_first = sorted(self.names, key=len, reverse=True)
+        return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
+
+    @_beginnings.default
+    def _begun(self) -> frozenset[str]:
+        return frozenset(name[:end].casefold() for name in self.names for end in range(1, len(name) + 1))
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Where they are, as whole words."""
+        return (Span(*found.span(), self.kind) for found in self._pattern.finditer(text))
+
+    def open(self, text: str) -> int:
+        """Where one of them may have begun."""
+        longest = max(map(len, self.names), default=0)
+        since = max(0, len(text) - longest)
+        begun = (at for at in range(since, len(text)) if text[at:].casefold() in self._beginnings)
+        return next(begun, len(text))
+
+
+_EMAIL: Final = re.compile(r"[\wÀ-ɏ.%+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", re.ASCII)
+_EMAIL_PIECE: Final = re.compile(r"[\wÀ-ɏ.%+@-]", re.ASCII)
+_IP: Final = re.compile(
+    r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w])(?!\.\d)|(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?![\w:])"
+)
+_IP_PIECE: Final = re.compile(r"[\w.:]")
+
+
+def _is_address(text: str) -> bool:
+    if ":" in text and sum(map(bool, text.split(":"))) < 3 and text != "::1":
+        return False  # "a::b" is rather code
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+FINDERS: Final[dict[str, Finder]] = {
+    "email": Pattern("email", _EMAIL, tail=_EMAIL_PIECE),
+    "iban": _Accounts(),
+    "ip": Pattern("ip", _IP, tail=_IP_PIECE, accept=_is_address),
+}
+"""The finders by the kind that they find; cards and telephones are found together by :class:`Digits`."""

@@ -1,0 +1,223 @@
+"""The watch over one execution: all the guardrails that its agent names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from circuit_breaker.agents.context import PARTS
+from circuit_breaker.agents.definition import AgentDefinition
+from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.guardrails.checks import Check, Finding
+from circuit_breaker.agents.guardrails.permissions import Permissions
+from circuit_breaker.agents.guardrails.privacy import Privacy, PrivateModel, private_tools
+from circuit_breaker.agents.guardrails.untrusted import Fence, FencedModel
+from circuit_breaker.data import thaw
+from circuit_breaker.errors import GuardrailViolated
+from circuit_breaker.llm.loop.events import AnswerDelta, LoopEvent, ModelAnswered, ToolReported
+from circuit_breaker.llm.loop.model import Answering
+from circuit_breaker.llm.loop.outcome import COMPLETED, LoopOutcome
+from circuit_breaker.llm.loop.state import LoopState
+from circuit_breaker.llm.loop.surroundings import Surroundings
+from circuit_breaker.llm.messages import assistant, user
+from circuit_breaker.llm.tools.toolset import Toolset
+from circuit_breaker.rules.schema import misfits
+
+__all__ = ["Watch"]
+
+_AGAIN: Final = "That cannot be given out: {why}. Give the whole answer again, without that fault."
+
+_TEXT: Final = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+
+GoOn = Callable[[LoopState], Awaitable[LoopOutcome]]
+
+
+@attrs.define(eq=False, kw_only=True)
+class Watch:
+    """What an execution passes through.
+
+    Attributes:
+        definition: Of the agent.
+        execution: As it was when the watch began.
+        checks: What is judged, by name, in order.
+        privacies: What is hidden.
+        fences: What is marked as data.
+        permissions: What is allowed.
+    """
+
+    definition: AgentDefinition
+    execution: AgentExecution
+    checks: Mapping[str, Check] = attrs.field(factory=dict)
+    privacies: Sequence[Privacy] = ()
+    fences: Sequence[Fence] = ()
+    permissions: Sequence[Permissions] = ()
+    _releasing: bool = False
+
+    # What is kept
+
+    def admitted(self, execution: AgentExecution) -> AgentExecution:
+        """The execution as it is kept: its input and its context without personal data; ids stay."""
+        for privacy in self.privacies:
+            hide = privacy.hider.value
+            parts = {part: _but_ids(thaw(getattr(execution.context, part)), hide) for part in PARTS}
+            context = attrs.evolve(execution.context, **parts)
+            execution = attrs.evolve(execution, input=hide(thaw(execution.input)), context=context)
+        self.execution = execution
+        return execution
+
+    def text(self, text: str) -> str:
+        """A text as it is kept."""
+        for privacy in self.privacies:
+            text = privacy.hider.text(text)
+        return text
+
+    def conceal(self, document: Any) -> Any:
+        """What is kept of a JSON value: all of it, because it was hidden on its way."""
+        return document
+
+    # What goes to the model and its tools
+
+    def inserted(self, name: str, text: str) -> str:
+        """What stands in a prompt for a variable."""
+        for fence in self.fences:
+            text = fence.inserted(name, text)
+        return text
+
+    def model(self, model: Answering) -> Answering:
+        """Who answers, seen through the watch."""
+        for privacy in self.privacies:
+            model = PrivateModel(model, privacy)
+        for fence in self.fences:
+            model = FencedModel(model, fence)
+        return model
+
+    def tools(self, tools: Toolset) -> Toolset:
+        """The tools that are left."""
+        for permission in self.permissions:
+            tools = permission.narrowed(tools)
+        for privacy in self.privacies:
+            tools = private_tools(tools, privacy)
+        return tools
+
+    # What is told
+
+    def telling(self, event: LoopEvent) -> Iterable[LoopEvent]:
+        """What is told in place of an event: an answer that will be judged is told when it has passed."""
+        if isinstance(event, ToolReported):
+            told = attrs.evolve(event.progress, message=self.text(event.progress.message))
+            return (attrs.evolve(event, progress=told),)
+        if self._on("output") and isinstance(event, AnswerDelta | ModelAnswered) and not self._releasing:
+            return ()
+        return (event,)
+
+    # What is judged
+
+    def _on(self, side: str) -> dict[str, Check]:
+        return {name: check for name, check in self.checks.items() if check.on == side}
+
+    async def before(self, around: Surroundings) -> None:
+        """Judges what goes in.
+
+        Raises:
+            GuardrailViolated: It is refused.
+        """
+        for name, check in self._on("input").items():
+            found = await self._found(name, check, around, {"output": None})
+            if found.why:
+                raise self._violated("input", name, found.why)
+
+    async def concluded(self, outcome: LoopOutcome, around: Surroundings, go_on: GoOn) -> LoopOutcome:
+        """The outcome that counts: judged, in another form, or that of another answer.
+
+        Args:
+            outcome: What the loop came to.
+            around: Who is told, and who keeps what was judged.
+            go_on: Goes on with the loop.
+
+        Raises:
+            GuardrailViolated: It is refused.
+        """
+        tried: dict[str, int] = {}
+        while self._on("output") and outcome.status == COMPLETED:
+            outcome, again = await self._judged(outcome, around, tried)
+            if not again:
+                self._release(outcome, around)
+                break
+            outcome = await go_on(outcome.state.plus(user(again)))
+        return outcome
+
+    async def _judged(
+        self, outcome: LoopOutcome, around: Surroundings, tried: dict[str, int]
+    ) -> tuple[LoopOutcome, str]:
+        """The outcome as it counts, and what the model is told to answer again, or an empty text."""
+        structured = self.definition.output_schema is not None
+        before = output = outcome.parsed if structured else {"text": outcome.output}
+        for name, check in self._on("output").items():
+            found = await self._found(f"{outcome.state.iteration}/{name}", check, around, {"output": output})
+            if found.changed:
+                output = found.masked
+            elif found.why and check.action == "mask":
+                output = check.masked(output)
+            elif found.why and check.action == "retry" and tried.get(name, 0) < check.retries:
+                tried[name] = tried.get(name, 0) + 1
+                return outcome, _AGAIN.format(why=found.why)
+            elif found.why:
+                raise self._violated("output", name, found.why)
+        return (outcome if output is before else self._changed(outcome, output)), ""
+
+    def _changed(self, outcome: LoopOutcome, output: Any) -> LoopOutcome:
+        """The outcome with another output.
+
+        Raises:
+            GuardrailViolated: That does not fit the output schema.
+        """
+        schema = self.definition.output_schema
+        fitting = schema if schema is not None else _TEXT
+        if faults := [f"{place}: {what}" for place, what in misfits(fitting, thaw(output))]:
+            raise self._violated("output", "", f"what took its place does not fit: {'; '.join(faults)}")
+        said = json.dumps(thaw(output), ensure_ascii=False) if schema is not None else output["text"]
+        messages = (*outcome.state.messages[:-1], assistant(said))
+        parsed = output if schema is not None else outcome.parsed
+        return attrs.evolve(outcome, parsed=parsed, state=attrs.evolve(outcome.state, messages=messages))
+
+    async def _found(self, name: str, check: Check, around: Surroundings, more: Mapping[str, Any]) -> Finding:
+        data = {
+            "input": thaw(self.execution.input),
+            "context": self.execution.context.to_document(),
+            "agent": self.definition.id,
+            **more,
+        }
+        if check.is_pure:
+            return await check.found(data)
+
+        async def judged() -> Any:
+            return attrs.asdict(await check.found(data))
+
+        return Finding(**await around.keep(f"guardrail/{name}", judged))
+
+    def _violated(self, side: str, name: str, why: str) -> GuardrailViolated:
+        by = f" by guardrail '{name.rpartition('/')[2]}'" if name else ""
+        return GuardrailViolated(
+            f"the {side} of agent '{self.definition.id}' was refused{by}: {self.text(why)}",
+            remedy="give another input" if side == "input" else "ask in another way, or change the guardrail",
+        )
+
+    def _release(self, outcome: LoopOutcome, around: Surroundings) -> None:
+        if not outcome.output:
+            return
+        self._releasing = True
+        try:
+            around.tell(AnswerDelta(iteration=outcome.state.iteration, text=outcome.output))
+        finally:
+            self._releasing = False
+
+
+def _but_ids(value: Any, hide: Callable[[Any], Any]) -> Any:
+    """The value hidden; what is under a name such as ``user_id`` stays, because executions are found by it."""
+    if not isinstance(value, Mapping):
+        return hide(value)
+    return {name: inner if name == "id" or name.endswith("_id") else _but_ids(inner, hide)
+            for name, inner in value.items()}  # fmt: skip

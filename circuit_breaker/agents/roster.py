@@ -1,0 +1,107 @@
+"""The roster: the executions that this process carries out, each in a task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import attrs
+
+from circuit_breaker.agents.purse import Purse
+from circuit_breaker.agents.tail import Tail
+from circuit_breaker.errors import AgentError
+
+__all__ = ["Post", "Roster"]
+
+
+@attrs.define(eq=False)
+class Post:
+    """An execution that this process carries out.
+
+    Attributes:
+        execution_id: Which one.
+        tail: Its last events, for those who follow.
+        purse: Who pays; None until that is known.
+        cancelled: Why it is to end; None where nobody wants that.
+    """
+
+    execution_id: str
+    tail: Tail
+    purse: Purse | None = None
+    cancelled: str | None = None
+    _task: asyncio.Task[Any] | None = None
+
+    def cancel(self, why: str) -> None:
+        """Ends the execution, once however often it is asked for."""
+        if self.cancelled is None:
+            self.cancelled = why
+            if self._task is not None:
+                self._task.cancel()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """From here to the end of the block the task that runs now is stopped by :meth:`cancel`."""
+        self._task = asyncio.current_task()
+        try:
+            yield
+        finally:
+            self._task = None
+
+
+class Roster:
+    """Who is at work; an async context manager, which stops everybody at its end."""
+
+    def __init__(self) -> None:
+        self._posts: dict[str, Post] = {}
+        self._group = asyncio.TaskGroup()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open = False
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        self._open = True
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._open = False
+        for task in self._tasks:
+            task.cancel()
+        await self._group.__aexit__(None, None, None)
+        for execution_id in list(self._posts):
+            self.leave(execution_id)
+
+    def __contains__(self, execution_id: str) -> bool:
+        return execution_id in self._posts
+
+    def __iter__(self) -> Iterator[Post]:
+        return iter(list(self._posts.values()))
+
+    def get(self, execution_id: str) -> Post | None:
+        """The post of an execution, or None where this process does not carry it out."""
+        return self._posts.get(execution_id)
+
+    def enter(self, execution_id: str, tail: Tail) -> Post:
+        """A new post.
+
+        Raises:
+            AgentError: The roster is closed, or has the execution already.
+        """
+        if not self._open:
+            raise AgentError("the engine of agents is not open", remedy="use it inside `async with`")
+        if execution_id in self._posts:
+            raise AgentError(f"execution '{execution_id}' is at work already")
+        self._posts[execution_id] = post = Post(execution_id, tail)
+        return post
+
+    def leave(self, execution_id: str) -> None:
+        """Ends a post; whoever follows reads from the storage from now on."""
+        if (post := self._posts.pop(execution_id, None)) is not None:
+            post.tail.end()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does some work in a task of its own."""
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,202 @@
+"""Agency: the agents that a command works with, where they come from, and who answers for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import click
+
+from circuit_breaker.agents.config import AgentEngineConfig
+from circuit_breaker.agents.conversations import Conversations
+from circuit_breaker.agents.definition import AgentDefinition
+from circuit_breaker.agents.documents import load_agents
+from circuit_breaker.agents.engine import AgentEngine
+from circuit_breaker.agents.following import AgentEvents
+from circuit_breaker.agents.roster import Roster
+from circuit_breaker.agents.store import AgentStore
+from circuit_breaker.cli.definitions import DOCUMENTS, modules_of
+from circuit_breaker.cli.logs import logs_to
+from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.providers import SCRIPTED, is_anybody_there, router_of
+from circuit_breaker.cli.session import Session
+from circuit_breaker.engine.ports import SystemClock
+from circuit_breaker.errors import AgentNotFound, DocumentInvalid
+from circuit_breaker.executors.models.settings import ModelSettings
+from circuit_breaker.llm.tools.base import Tool
+from circuit_breaker.llm.tools.toolset import Toolset
+
+__all__ = ["Agency", "Archive", "definitions_in", "is_document"]
+
+MOST_AT_ONCE: Final = "MAX_CONCURRENT_EXECUTIONS"
+"""The variable of the environment that says how many executions run at the same time (ZA12)."""
+
+
+@attrs.frozen
+class Archive:
+    """What is kept of agents, for looking at.
+
+    Attributes:
+        store: Definitions and executions.
+        events: The events of executions.
+        conversations: Conversations.
+    """
+
+    store: AgentStore
+    events: AgentEvents
+    conversations: Conversations
+
+
+@attrs.frozen
+class Agency:
+    """The agents of a command.
+
+    Attributes:
+        session: What it works with.
+        sources: Files and folders that agents come from, beside the journal.
+        provider: Who answers, in place of whom an agent names, or None.
+        model: The model, in place of what an agent names, or None.
+        silent: Whether nobody is to be asked anything, so that it does not matter who would answer.
+    """
+
+    session: Session
+    sources: tuple[str, ...] = ()
+    provider: str | None = None
+    model: str | None = None
+    silent: bool = False
+    _told: list[str] = attrs.field(factory=list, init=False)
+
+    @property
+    def output(self) -> Output:
+        """Where the command writes."""
+        return self.session.output
+
+    @asynccontextmanager
+    async def archive(self) -> AsyncIterator[Archive]:
+        """What is kept, without anybody at work.
+
+        Raises:
+            StorageError: There is no such journal, or it cannot be opened.
+        """
+        with logs_to(self.output):
+            async with self.session.journal() as journal:
+                store = AgentStore(journal)
+                events = AgentEvents(journal, store, Roster(), AgentEngineConfig().poll)
+                yield Archive(store, events, Conversations.over(journal, store, SystemClock()))
+
+    @asynccontextmanager
+    async def engine(self, *, existing: bool = True, recover: bool = False) -> AsyncIterator[AgentEngine]:
+        """The agents at work.
+
+        Args:
+            existing: The journal must be there already.
+            recover: What other processes left behind is taken up.
+
+        Raises:
+            StorageError: The journal cannot be opened.
+            DefinitionError: An agent that comes from a file is wrong.
+        """
+        journal = self.session.journal(existing=existing and not self.sources)
+        with logs_to(self.output):
+            async with (
+                journal,
+                self._settings() as settings,
+                AgentEngine(journal, settings=settings, config=_config(recover=recover)) as agents,
+            ):
+                await self._register(agents)
+                yield agents
+
+    @asynccontextmanager
+    async def _settings(self) -> AsyncIterator[ModelSettings]:
+        """Who answers: the staff of a module that was named, or whoever the environment has a key for."""
+        tools = Toolset().add_tools(self._tools())
+        given = self._given()
+        if given is not None:
+            yield attrs.evolve(given, tools=given.tools.add_tools(tools))
+            return
+        async with router_of(self._provider()) as router:
+            yield ModelSettings(router=router, tools=tools)
+
+    def _given(self) -> ModelSettings | None:
+        """Who answers as a module says, where nobody else was named."""
+        staff = self.session.staff
+        return None if staff is None or self.provider is not None else staff.settings
+
+    def _provider(self) -> str | None:
+        if self.provider is not None or is_anybody_there():
+            return self.provider
+        if not self.silent and not self._told:
+            self._told.append("the environment has no key of a provider: a script answers")
+            self.output.note(*self._told)
+        return SCRIPTED
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Who answers, in place of whom the agents name."""
+        provider = self.provider if self._given() is not None or is_anybody_there() else self.provider or SCRIPTED
+        model = "demo" if provider == SCRIPTED else self.model
+        return {**({"llm_provider": provider} if provider else {}), **({"model": model} if model else {})}
+
+    def _tools(self) -> list[Tool]:
+        """The tools of the modules that were named."""
+        modules = modules_of(self.session.onward.modules, ())
+        return [value for module in modules for value in vars(module).values() if isinstance(value, Tool)]
+
+    async def _register(self, agents: AgentEngine) -> None:
+        """Registers what comes from files and modules, where it is not the same already."""
+        staff = self.session.staff
+        for definition in (*(staff.agents if staff is not None else ()), *definitions_in(self.sources)):
+            try:
+                known = (await agents.definition(definition.id)).version == definition.version
+            except AgentNotFound:
+                known = False
+            if not known:
+                await agents.register(definition)
+
+
+def _config(*, recover: bool) -> AgentEngineConfig:
+    said = os.environ.get(MOST_AT_ONCE, "")
+    if not said:
+        return AgentEngineConfig(recover=recover)
+    if not said.isascii() or not said.isdigit() or int(said) < 1:
+        raise click.UsageError(f"{MOST_AT_ONCE}={said!r:.40} is no whole number from 1")
+    return AgentEngineConfig(recover=recover, max_concurrent_executions=int(said))
+
+
+def is_document(name: str) -> bool:
+    """Whether the name is that of a file that may hold agents."""
+    return name.lower().endswith(DOCUMENTS)
+
+
+def definitions_in(sources: Iterable[str]) -> list[AgentDefinition]:
+    """The agents of files, and of all YAML and JSON files in folders, in order.
+
+    Raises:
+        AgentNotFound: A file cannot be read.
+        DocumentInvalid: It is none of agents; every fault is named.
+    """
+    found: dict[str, AgentDefinition] = {}
+    for path in (file for source in sources for file in _files(Path(source))):
+        for definition in load_agents(_content(path), name=str(path)):
+            if found.setdefault(definition.id, definition).version != definition.version:
+                raise DocumentInvalid(f"'{path}' has an agent '{definition.id}', and so has another file")
+    return list(found.values())
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.is_file() and is_document(file.name))
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+    except OSError as error:
+        raise AgentNotFound(f"'{path}' cannot be read: {error.strerror}", remedy="name a YAML or JSON file") from error
+    except UnicodeDecodeError as error:
+        raise DocumentInvalid(f"'{path}' is no text in UTF-8: {error.reason} at byte {error.start}") from error

@@ -1,0 +1,83 @@
+"""Conflicts: transitions that compete for a token, and data that none of them can judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from circuit_breaker.rules import Rule, all_of, any_of
+from circuit_breaker.rules.analysis import Witness
+from circuit_breaker.rules.analysis.search import Demand
+from circuit_breaker.rules.analysis.ternary import TRUE, UNKNOWN
+from circuit_breaker.rules.constant import plain
+from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.verification.counterexample import Expectation, Telling
+from circuit_breaker.workflow.verification.findings import Finding, Severity
+from circuit_breaker.workflow.verification.soundness import listed
+from circuit_breaker.workflow.verification.walks import Walks
+
+__all__ = ["conflict_findings"]
+
+
+def conflict_findings(walks: Walks, telling: Telling) -> Iterator[Finding]:
+    """What only the order decides, and what cannot be judged."""
+    if telling.workflow is not None:
+        yield from _by_order(walks, telling)
+        yield from _not_judged(walks, telling, telling.workflow)
+
+
+def _by_order(walks: Walks, telling: Telling) -> Iterator[Finding]:
+    model = walks.model
+    places = {spot: place for place, spot in model.spots.items()}
+    for (first, second), spot in model.overlaps.items():
+        node = next(walks.with_tokens([places[spot]], 0), None)
+        if node is None:
+            continue
+        example, possible = telling.told(walks.way(node))
+        known = example.steps[-1].data if example.steps and example.steps[-1].data else example.data
+        data = f" with {plain(known)}" if known else ""
+        text = f"a case in '{spot.state}'{data} could go by '{first}' or by '{second}': only their order decides"
+        if possible:
+            yield Finding("decided-by-order", text, f"{first}, {second}", example, certain=example.confirmed)
+
+
+def _not_judged(walks: Walks, telling: Telling, workflow: Workflow) -> Iterator[Finding]:
+    """Data that the rules of a state cannot judge, so that a case stays there."""
+    for state in workflow.states:
+        rules = _leading_on(workflow, state.name)
+        if not rules or state.name in workflow.final:
+            continue
+        demands = ((any_of(*rules), UNKNOWN), *((rule, TRUE) for rule in _valid(workflow, state.name)))
+        node = next(walks.with_tokens([p for p, s in walks.model.spots.items() if s.state == state.name], 0), None)
+        if node is not None and isinstance(telling.decisions.solved(demands), Witness):
+            yield _silence(walks, telling, state.name, demands, node)
+
+
+def _silence(walks: Walks, telling: Telling, state: str, demands: tuple[Demand, ...], node: int) -> Finding:
+    example, _ = telling.told(walks.way(node), Expectation(stuck=True, demands=demands))
+    paths = listed(sorted(demands[0][0].paths), last="or")
+    text = f"a case gets stuck in '{state}' where {paths} is missing or of another kind: no rule can judge it then"
+    typed = telling.workflow is not None and telling.workflow.schema is not None
+    severity: Severity = "error" if typed and example.confirmed else "warning"
+    return Finding("gap-unknown", text, state, example, certain=example.confirmed, severity=severity)
+
+
+def _leading_on(workflow: Workflow, state: str) -> list[Rule]:
+    """The rules of which one must hold for a token of the state to go on; none where it can go on anyway."""
+    rules: list[Rule] = []
+    for transition in workflow.leaving[state]:
+        if not transition.automatic or len(transition.sources) > 1:
+            return []
+        judged = [transition.guard]
+        if transition.otherwise is None and not transition.steps:
+            judged.append(transition.rules)
+        parts = [rule for rule in judged if rule is not None]
+        if not parts:
+            return []
+        rules.append(all_of(*parts))
+    return rules
+
+
+def _valid(workflow: Workflow, state: str) -> Iterator[Rule]:
+    for transition in workflow.leaving[state]:
+        if transition.validations is not None and transition.otherwise is None:
+            yield transition.validations

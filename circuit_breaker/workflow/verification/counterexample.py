@@ -1,0 +1,238 @@
+"""From a way through the net to a counterexample: which data, brought when, make a case go that way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from circuit_breaker.lazy import deferred
+from circuit_breaker.net.structure import NetTransition
+from circuit_breaker.rules.analysis import Domain, Undecided, Witness
+from circuit_breaker.rules.analysis.search import Demand
+from circuit_breaker.rules.analysis.ternary import FALSE, TRUE
+from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.timing import in_words
+from circuit_breaker.workflow.transition import Transition
+from circuit_breaker.workflow.verification.decisions import Decisions, touches
+from circuit_breaker.workflow.verification.findings import Counterexample, Step
+from circuit_breaker.workflow.verification.model import Act, Fact, Model
+from circuit_breaker.workflow.verification.replay import Brought, Replay
+
+__all__ = ["Expectation", "Telling"]
+
+domains_of = deferred("circuit_breaker.rules.analysis", "domains_of")
+SAMPLES: Mapping[str, Any] = {"text": "a", "number": 0, "integer": 0, "boolean": False, "list": (), "object": {}}
+
+
+@attrs.define(eq=False)
+class Epoch:
+    """Data that are the same from one change to the next.
+
+    Attributes:
+        demands: What the rules must say of them.
+        before: Those that it was made of: of the tokens that joined, or of a token that was counted.
+        changed: The paths at which it may differ from these.
+    """
+
+    demands: list[Demand] = attrs.field(factory=list)
+    before: tuple[Epoch, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    def ask(self, demand: Demand) -> None:
+        """Adds a demand, also on the data that these are made of."""
+        if not any(rule is demand[0] and mask == demand[1] for rule, mask in self.demands):
+            self.demands.append(demand)
+        if not any(touches(path, change) for path in demand[0].paths for change in self.changed):
+            for epoch in self.before:
+                epoch.ask(demand)
+
+
+@attrs.frozen
+class Expectation:
+    """What a replay must end in.
+
+    Attributes:
+        stuck: Whether nothing can happen to the case.
+        repeats: How many of the last steps are repeated to show that they can be.
+        demands: What the rules must say of the data at the end, beside what the way itself asks for.
+    """
+
+    stuck: bool = False
+    repeats: int = 0
+    demands: tuple[Demand, ...] = ()
+
+
+class Telling:
+    """Tells ways through a model as counterexamples.
+
+    Args:
+        model: The model.
+        workflow: What it is a model of; None for a net.
+        quick: Whether no data are looked for, and nothing is confirmed.
+    """
+
+    def __init__(self, model: Model, workflow: Workflow | None, *, quick: bool = False) -> None:
+        self.model, self.workflow, self.quick = model, workflow, quick
+        self._solved: dict[tuple[tuple[int, int], ...], Witness | Undecided | None] = {}
+        domains = {} if workflow is None or workflow.schema is None else domains_of(workflow.schema)
+        self.decisions = Decisions(domains)
+
+    def told(self, labels: Sequence[int], expected: Expectation = Expectation()) -> tuple[Counterexample, bool]:
+        """The counterexample, and whether it could be real: False where no data go that way.
+
+        Args:
+            labels: The numbers of the transitions of the net.
+            expected: What it leads to.
+        """
+        if self.quick:
+            return Counterexample({}), True
+        walk = _Walk(self.model, labels)
+        walk.go(expected.demands)
+        brought = [self._data(epoch) for epoch in walk.brought]
+        begins = self._data(walk.first)
+        possible = begins is not None and None not in brought
+        steps = [
+            Step(each.label, each.way, _by(each.transition), _shown(data), states)
+            for each, data, states in zip(walk.acts, brought, walk.states, strict=True)
+        ]
+        initial = self.model.states(self.model.start)
+        told = Counterexample(initial, _shown(begins) or {}, tuple(steps), expected.repeats)
+        if self.workflow is None:
+            return attrs.evolve(told, confirmed=True), True
+        if not possible or isinstance(begins, Undecided) or any(isinstance(data, Undecided) for data in brought):
+            return told, possible
+        data = [Brought(each, _filled(one, {})) for each, one in zip(walk.acts, brought, strict=True)]
+        start = _filled(begins, self.decisions.domains)
+        return attrs.evolve(told, confirmed=self._replayed(start, data, told, expected)), True
+
+    def _replayed(
+        self, start: Witness, brought: Sequence[Brought], told: Counterexample, expected: Expectation
+    ) -> bool:
+        if self.workflow is None:
+            return True
+        replay = Replay(self.workflow)
+        done = replay.run(start, brought, again=brought[len(brought) - expected.repeats :] if expected.repeats else ())
+        if not done or (expected.stuck and replay.case.status not in ("stuck", "failed")):
+            return False
+        return bool(expected.repeats) or replay.states() == dict(told.states)
+
+    def _data(self, epoch: Epoch | None) -> Witness | Undecided | None:
+        """Data that are as demanded."""
+        if epoch is None or not epoch.demands:
+            return Witness()
+        key = tuple((id(rule), mask) for rule, mask in epoch.demands)
+        if key not in self._solved:
+            self._solved[key] = self.decisions.solved(epoch.demands)
+        return self._solved[key]
+
+
+class _Walk:
+    """Goes along a way in the net, with the data of each token."""
+
+    def __init__(self, model: Model, labels: Sequence[int]) -> None:
+        self.model, self.labels = model, labels
+        self.first = Epoch()
+        self.tokens: dict[str, list[Epoch]] = {place: [self.first] * n for place, n in model.start.items()}
+        self.acts: list[Act] = []
+        self.brought: list[Epoch | None] = []
+        self.states: list[dict[str, int]] = []
+
+    def go(self, last: Iterable[Demand]) -> None:
+        """Takes every step."""
+        for label in self.labels:
+            act, net = self.model.acts[label], self.model.net.transitions[label]
+            taken = self._take(net)
+            after, brought = self._after(act, net, taken)
+            for arc in net.gives:
+                self.tokens.setdefault(arc.place, []).extend([after] * arc.weight)
+            if not act.silent:
+                self.acts.append(act)
+                self.brought.append(brought)
+                self.states.append(self.model.states(self._counts()))
+            elif self.states:
+                self.states[-1] = self.model.states(self._counts())
+        epochs = dict.fromkeys(id(epoch) for tokens in self.tokens.values() for epoch in tokens)
+        every = {id(epoch): epoch for tokens in self.tokens.values() for epoch in tokens}
+        for demand in last:
+            for key in epochs:
+                every[key].ask(demand)
+
+    def _counts(self) -> dict[str, int]:
+        return {place: len(tokens) for place, tokens in self.tokens.items() if tokens}
+
+    def _take(self, net: NetTransition) -> list[Epoch]:
+        taken = [self.tokens[arc.place].pop(0) for arc in net.takes for _ in range(arc.weight)]
+        for place in net.resets:
+            self.tokens[place] = []
+        return taken
+
+    def _after(self, act: Act, net: NetTransition, taken: list[Epoch]) -> tuple[Epoch, Epoch | None]:
+        """The data of the tokens after a step, and those that came with it."""
+        old = taken[0] if len({id(epoch) for epoch in taken}) == 1 else Epoch(before=tuple(taken))
+        self._ask(old, act.assumes)
+        if act.silent or not act.fresh:
+            counted = _counted(act)
+            return (Epoch(before=(old,), changed=counted) if counted else old), None
+        brought = Epoch()
+        self._ask(brought, act.shows)
+        if act.way != "fires":
+            return old, brought
+        known = {fact for arc in net.gives for fact in self.model.spots[arc.place].facts}
+        self._ask(brought, known)
+        return brought, brought
+
+    def _ask(self, epoch: Epoch, facts: Iterable[Fact]) -> None:
+        for number, holds in sorted(facts):
+            if number >= 0:
+                epoch.ask((self.model.rules[number], TRUE if holds else FALSE))
+
+
+def _counted(act: Act) -> tuple[str, ...]:
+    """The paths that a firing itself writes to."""
+    if act.transition is None or act.way != "fires":
+        return ()
+    return tuple(f"metadata.{key}" for key in (*act.transition.counts, *act.transition.restarts))
+
+
+def _by(transition: Transition | None) -> str:
+    """What makes a transition happen, in words."""
+    if transition is None or transition.automatic:
+        return "itself"
+    if transition.signal:
+        return f"signal '{transition.signal}'"
+    if transition.delay is not None:
+        return f"after {in_words(transition.delay)}"
+    return " or ".join(transition.roles) or "a person"
+
+
+def _shown(found: Witness | Undecided | None) -> Mapping[str, Any] | None:
+    """The data that matter; None where none do."""
+    if not isinstance(found, Witness):
+        return None
+    document = found.to_document()
+    only = document if set(document) != {"data"} else document["data"]
+    return only or None
+
+
+def _filled(found: Witness | Undecided | None, domains: Mapping[str, Domain]) -> Witness:
+    """The data with some value for every declared field that has none."""
+    if not isinstance(found, Witness):
+        return Witness()
+    data: dict[str, Any] = dict(found.data)
+    for path, domain in domains.items():
+        *above, name = path.split(".")[1:]
+        here: Any = data
+        for step in above:
+            here = here.get(step) if isinstance(here, dict) else None
+        if isinstance(here, dict) and name not in here and "missing" not in domain.kinds:
+            here[name] = _sample(domain)
+    return attrs.evolve(found, data=data)
+
+
+def _sample(domain: Domain) -> Any:
+    if domain.values:
+        return domain.values[0]
+    value = next((SAMPLES[kind] for kind in SAMPLES if kind in domain.kinds), None)
+    return dict(value) if isinstance(value, dict) else list(value) if isinstance(value, tuple) else value

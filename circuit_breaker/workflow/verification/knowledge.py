@@ -1,0 +1,187 @@
+"""Knowledge: what is known of the data of a token, when that is decided, and how long it stays true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from circuit_breaker.lazy import deferred
+from circuit_breaker.rules import field
+from circuit_breaker.rules.analysis import Domain
+from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.merging import Last
+from circuit_breaker.workflow.steps import Execution
+from circuit_breaker.workflow.transition import Transition
+from circuit_breaker.workflow.verification.decisions import Decisions, touches
+from circuit_breaker.workflow.verification.model import Fact, Facts
+
+__all__ = ["EVERYTHING", "Knowledge", "persuadable"]
+
+EVERYTHING = ("data", "metadata", "results")
+MOST_SORTS = 16
+"""How many sorts of data are told apart before a split; with more each branch decides for itself."""
+MOST_COUNTED = 64
+"""How far a counter is followed."""
+_domains_of = deferred("circuit_breaker.rules.analysis", "domains_of")
+
+
+def persuadable(transition: Transition) -> bool:
+    """Whether whoever fires it, or the signal, brings data with which its rules are judged."""
+    if transition.automatic or transition.delay is not None or transition.gate is None:
+        return False
+    paths = transition.gate.paths
+    return not paths or any(path.startswith("data") for path in paths)
+
+
+class Knowledge:
+    """What can be known of tokens in each state of a workflow."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        self.workflow = workflow
+        domains: dict[str, Domain] = {} if workflow.schema is None else _domains_of(workflow.schema)
+        self.decisions = Decisions(domains)
+        self._counters: dict[tuple[str, int], int] = {}
+        self.asked = {state: tuple(dict.fromkeys(self._asked(state))) for state in workflow.leaving}
+        self.valid = {state: tuple(dict.fromkeys(self._valid(state))) for state in workflow.leaving}
+        self._ahead = self._reading({t.index for t in workflow.transitions})
+        alone = {t.index for t in workflow.transitions if sum(arc.weight for arc in t.net.takes) == 1}
+        self._branch = self._reading(alone)
+
+    def _asked(self, state: str) -> Iterator[int]:
+        """The rules that say how a token of a state goes on by itself."""
+        for transition in self.workflow.leaving[state]:
+            if sum(arc.weight for arc in transition.net.takes) != 1 or persuadable(transition):
+                continue
+            if transition.gate is not None:
+                yield self.decisions.number(transition.gate)
+                if transition.otherwise is not None and transition.guard is not None:
+                    yield self.decisions.number(transition.guard)
+
+    def _valid(self, state: str) -> Iterator[int]:
+        """The validations that data must pass to go on from a state: whoever sends others is told so at once."""
+        for transition in self.workflow.leaving[state] if self.asked[state] else ():
+            if transition.validations is not None and transition.otherwise is None and not persuadable(transition):
+                yield self.decisions.number(transition.validations)
+
+    def _reading(self, allowed: set[int]) -> dict[str, frozenset[int]]:
+        """For each state the rules that are asked in it, or further on by the allowed transitions."""
+        found = {state: set(asked) for state, asked in self.asked.items()}
+        before: dict[str, set[str]] = {}
+        for transition in self.workflow.transitions:
+            if transition.index in allowed:
+                for target in _targets(transition):
+                    before.setdefault(target, set()).update(transition.sources)
+        todo = [state for state, asked in found.items() if asked]
+        while todo:
+            state = todo.pop()
+            for source in before.get(state, ()):
+                if not found[state] <= found[source]:
+                    found[source] |= found[state]
+                    todo.append(source)
+        return {state: frozenset(asked) for state, asked in found.items()}
+
+    def shared(self, states: Iterable[str], known: Facts) -> list[Facts]:
+        """The sorts of data that more than one of the branches which begin in these states would tell apart."""
+        branches = [self._branch[state] for state in states]
+        if len(branches) < 2:
+            return [known]
+        reads = [{path for number in branch for path in self.decisions.paths(number)} for branch in branches]
+        numbers = sorted(
+            number
+            for number in frozenset().union(*branches)
+            if sum(not self.decisions.paths(number).isdisjoint(read) for read in reads) > 1
+            and not self.decisions.opaque(number)
+        )
+        if not numbers or len(numbers) > MOST_SORTS:
+            return [known]
+        sorts = self.decisions.sorts(numbers, known)
+        return sorts if len(sorts) <= MOST_SORTS else [known]
+
+    def kept(self, facts: Facts, changed: Iterable[str]) -> Facts:
+        """What is still known after changes at some paths."""
+        gone = tuple(changed)
+        return frozenset(fact for fact in facts if fact[0] >= 0 and self._stays(fact, gone))
+
+    def after(self, facts: Facts, transition: Transition, shown: Iterable[int]) -> Facts:
+        """What is known after it fired: what still holds, what its counters say, and what its rules have said.
+
+        Args:
+            facts: What was known.
+            transition: It.
+            shown: The rules that were judged on what came with it.
+        """
+        kept = self.kept(facts, self.changed(transition))
+        said = frozenset((number, True) for number in shown if self._stays((number, True), ()))
+        return kept | said | frozenset(self._counted(facts, transition))
+
+    def _counted(self, facts: Facts, transition: Transition) -> Iterator[Fact]:
+        """What is known of the counters: those that begin at nothing are followed for a while."""
+        if any(not isinstance(step, Execution) for step in transition.steps):
+            return
+        for key in transition.restarts:
+            yield self._counts(key, 0)
+        for key in transition.counts:
+            known = next((n for n in range(MOST_COUNTED) if self._counts(key, n) in facts), None)
+            if known is not None and key not in transition.restarts:
+                yield self._counts(key, known + 1)
+
+    def _counts(self, key: str, number: int) -> Fact:
+        known = self._counters.get((key, number))
+        if known is None:
+            known = self._counters[key, number] = self.decisions.number(field(f"metadata.{key}") == number)
+        return known, True
+
+    def joined(self, transition: Transition, known: Sequence[Facts]) -> Facts:
+        """What is known of several tokens made one."""
+        if isinstance(transition.merge, Last):
+            return known[-1]
+        return frozenset.intersection(*known)
+
+    def _stays(self, fact: Fact, gone: tuple[str, ...]) -> bool:
+        paths = self.decisions.paths(fact[0])
+        lasting = not self.decisions.opaque(fact[0]) and "state" not in paths
+        return lasting and not any(touches(path, change) for path in paths for change in gone)
+
+    def useful(self, facts: Facts, state: str) -> Facts:
+        """What of it still matters for a token in a state."""
+        if not facts:
+            return facts
+        read = {path for number in self._ahead[state] for path in self.decisions.paths(number)}
+        return frozenset(
+            (number, holds) for number, holds in facts
+            if number < 0 or number in self._ahead[state] or not self.decisions.paths(number).isdisjoint(read)
+        )  # fmt: skip
+
+    def decided(self, state: str, facts: Facts) -> list[Facts]:
+        """Every way in which the rules of a state can answer, for data that are valid there."""
+        valid = facts | {(number, True) for number in self.valid[state]}
+        return self.decisions.sorts(self.asked[state], valid if self.decisions.possible(valid) else facts)
+
+    def refusable(self, transition: Transition) -> bool:
+        """Whether the policy of a transition can say no where its guard does not."""
+        facts = {(self.decisions.number(transition.gate), False)} if transition.gate is not None else set()
+        if transition.guard is not None:
+            facts.add((self.decisions.number(transition.guard), True))
+        return self.decisions.possible(facts)
+
+    def changed(self, transition: Transition, *, acted: bool = True) -> tuple[str, ...]:
+        """The paths at which a firing can change a token.
+
+        Args:
+            transition: It.
+            acted: Whether its action succeeded.
+        """
+        changed = [f"metadata.{key}" for key in (*transition.counts, *transition.restarts, *transition.stamps.values())]
+        if transition.deal is not None:
+            changed.append(f"data.{transition.deal.item}")
+        if transition.waits and transition.delay is None:
+            changed.append("data")
+        for step in transition.steps if acted else ():
+            if not isinstance(step, Execution):
+                return EVERYTHING
+            changed.append("data" if step.result is None else f"results.{step.result}")
+        return tuple(changed)
+
+
+def _targets(transition: Transition) -> list[str]:
+    others = [state for state in (transition.otherwise, transition.on_failure) if state is not None]
+    return [*(arc.place for arc in transition.net.gives), *others]

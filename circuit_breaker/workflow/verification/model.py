@@ -1,0 +1,102 @@
+"""Model: a workflow as a plain Petri net, in which what is assumed of data has become places and transitions.
+
+A token in a state whose ways out depend on data comes to as many places as there are sorts of data that the rules can
+tell apart. Silent transitions, the *assumptions*, lead there: they stand for what the data are, not for anything that
+happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import attrs
+
+from circuit_breaker.net.structure import Net
+from circuit_breaker.rules import Rule
+from circuit_breaker.workflow.transition import Transition
+
+__all__ = ["Act", "Fact", "Facts", "Model", "Spot", "Way"]
+
+Way = Literal["fires", "otherwise", "failed", "refused", "assumes"]
+Fact = tuple[int, bool]
+"""A rule by its number, and whether it holds; a number below zero is a transition that is not tried again."""
+Facts = frozenset[Fact]
+
+
+@attrs.frozen
+class Spot:
+    """A place of the net.
+
+    Attributes:
+        state: The state that its tokens are in.
+        facts: What is known of their data.
+        open: Whether it is still to be assumed what the rules of the state say of them.
+    """
+
+    state: str
+    facts: Facts = frozenset()
+    open: bool = False
+
+
+@attrs.frozen
+class Act:
+    """What a transition of the net stands for.
+
+    Attributes:
+        label: The id of the transition of the workflow; empty for an assumption.
+        way: How it ends.
+        transition: That transition; None where the net is not of a workflow.
+        automatic: Whether it happens by itself, without a person, a signal or a time.
+        assumes: What is assumed of the data of the token that it takes.
+        shows: What is known of the data that come with it.
+        fresh: Whether other data come with it.
+    """
+
+    label: str
+    way: Way = "fires"
+    transition: Transition | None = None
+    automatic: bool = False
+    assumes: Facts = frozenset()
+    shows: Facts = frozenset()
+    fresh: bool = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing happens in it."""
+        return self.way == "assumes"
+
+
+@attrs.frozen(eq=False)
+class Model:
+    """The net, and what it means.
+
+    Attributes:
+        net: The net.
+        start: Its initial marking.
+        finals: The places in which a token has arrived.
+        spots: What each place stands for.
+        acts: What each transition stands for, in the order of the net.
+        rules: The rules that facts speak of, by number.
+        forestalled: Transitions that never get a token, for another one always comes first: (it, the other).
+        overlaps: Pairs of transitions of which only the order decides, each with a spot where both could fire.
+        assumptions: What else is assumed, in words.
+    """
+
+    net: Net
+    start: Mapping[str, int]
+    finals: frozenset[str]
+    spots: Mapping[str, Spot]
+    acts: tuple[Act, ...]
+    rules: tuple[Rule, ...] = ()
+    forestalled: Mapping[str, str] = attrs.field(factory=dict)
+    overlaps: Mapping[tuple[str, str], Spot] = attrs.field(factory=dict)
+    assumptions: tuple[str, ...] = ()
+
+    def states(self, marking: Mapping[str, int]) -> dict[str, int]:
+        """The tokens of each state in a marking of the net."""
+        counts: dict[str, int] = {}
+        for place, count in marking.items():
+            state = self.spots[place].state
+            counts[state] = counts.get(state, 0) + count
+        return counts

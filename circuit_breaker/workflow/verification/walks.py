@@ -1,0 +1,204 @@
+"""Walks: where a case can go from the start, until it has ended; and from where it cannot end any more."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+
+from circuit_breaker.net.statespace import StateSpace
+from circuit_breaker.net.statespace.components import Graph
+from circuit_breaker.workflow.verification.model import Act, Model
+
+__all__ = ["Edge", "Walks"]
+
+Edge = tuple[int, int]
+"""The node that it leads to, and the number of the transition."""
+
+
+class Walks:
+    """The state space of a model as a graph that ends where cases do.
+
+    A case has ended when every token is in a final state: nothing happens to it afterwards. Of what happens by itself
+    only the first in order does, as in the engine: what is no action takes no time, so that nothing later comes first.
+
+    Attributes:
+        model: The model.
+        space: Its state space, as far as it was found.
+        graph: All that was found.
+        ended: For each node whether the case has ended in it.
+        depth: For each node that can be come to how many things happen on the shortest way; None for the others.
+    """
+
+    def __init__(self, model: Model, space: StateSpace) -> None:
+        self.model, self.space = model, space
+        self.graph: Graph = space.graph
+        layout = space.exploration.layout
+        busy = 0
+        for number, place in enumerate(model.net.places):
+            if place not in model.finals:
+                busy |= layout.mask(number)
+        self.ended = bytearray(not marking & busy for marking in self.graph.markings)
+        self.depth: list[int | None] = [None] * len(self.graph.markings)
+        self._from: dict[int, Edge] = {}
+        self._silent = [act.silent for act in model.acts]
+        self._automatic = [act.silent or act.automatic for act in model.acts]
+        self._order = [_order(act) for act in model.acts]
+        self._instant = [act.automatic and not (act.transition and act.transition.steps) for act in model.acts]
+        self._out: list[list[Edge] | None] = [None] * len(self.graph.markings)
+        self._walk()
+
+    def _walk(self) -> None:
+        """Goes everywhere, by the fewest things that happen; assumptions are none."""
+        self.depth[0] = 0
+        ahead = deque([(0, 0)])
+        while ahead:
+            node, depth = ahead.popleft()
+            if self.depth[node] != depth:
+                continue
+            for target, label in self.edges(node):
+                far = depth + (not self._silent[label])
+                known = self.depth[target]
+                if known is None or far < known:
+                    self.depth[target] = far
+                    self._from[target] = (node, label)
+                    (ahead.appendleft if self._silent[label] else ahead.append)((target, far))
+
+    def edges(self, node: int) -> list[Edge]:
+        """What can happen in a node."""
+        found = self._out[node]
+        if found is None:
+            found = self._out[node] = [] if self.ended[node] else self._leaving(node)
+        return found
+
+    def _leaving(self, node: int) -> list[Edge]:
+        graph = self.graph
+        span = range(graph.starts[node], graph.starts[node + 1])
+        edges = [(graph.targets[at], graph.labels[at]) for at in span]
+        silent = [edge for edge in edges if self._silent[edge[1]]]
+        if silent:  # one assumption after the other: their order does not matter
+            place = self.model.net.transitions[silent[0][1]].takes
+            return [edge for edge in silent if self.model.net.transitions[edge[1]].takes == place]
+        first = min((self._order[label] for _, label in edges if self._instant[label]), default=None)
+        if first is None:
+            return edges
+        return [edge for edge in edges if not self.model.acts[edge[1]].automatic or self._order[edge[1]] <= first]
+
+    @cached_property
+    def nodes(self) -> list[int]:
+        """The nodes that a case can come to, the nearest first."""
+        found = [node for node, depth in enumerate(self.depth) if depth is not None]
+        return sorted(found, key=lambda node: (self.depth[node], node))
+
+    @cached_property
+    def fired(self) -> set[int]:
+        """The numbers of the transitions that can happen."""
+        return {label for node in self.nodes for _, label in self.edges(node)}
+
+    @cached_property
+    def stuck(self) -> list[int]:
+        """The nodes in which a case has not ended and nothing can happen, the nearest first."""
+        rest = set(self.space.stuck_markings())
+        return [node for node in self.nodes if not self.ended[node] and self.graph.markings[node] in rest]
+
+    @cached_property
+    def doomed(self) -> list[int]:
+        """The nodes from which a case can go on but never end, nor come to where nothing can happen."""
+        before: dict[int, list[int]] = {}
+        for node in self.nodes:
+            for target, _ in self.edges(node):
+                before.setdefault(target, []).append(node)
+        good = {*(node for node in self.nodes if self.ended[node]), *self.stuck}
+        ahead = list(good)
+        while ahead:
+            new = [source for source in before.get(ahead.pop(), ()) if source not in good]
+            good.update(new)
+            ahead += new
+        return [node for node in self.nodes if node not in good]
+
+    @cached_property
+    def restless(self) -> list[int]:
+        """The nodes from which a case goes on by itself for ever: what is automatic never leads to a rest."""
+        before: dict[int, list[int]] = {}
+        calm = deque[int]()
+        for node in self.nodes:
+            automatic = [target for target, label in self.edges(node) if self._automatic[label]]
+            if not automatic:
+                calm.append(node)
+            for target in automatic:
+                before.setdefault(target, []).append(node)
+        rested = set(calm)
+        while calm:
+            for source in before.get(calm.popleft(), ()):
+                if source not in rested:
+                    rested.add(source)
+                    calm.append(source)
+        return [node for node in self.nodes if node not in rested]
+
+    def way(self, node: int) -> list[int]:
+        """The transitions of the shortest way to a node."""
+        found: list[int] = []
+        while node in self._from and node:
+            node, label = self._from[node]
+            found.append(label)
+        return found[::-1]
+
+    def onward(self, node: int, allowed: Callable[[int, int], bool], goal: Callable[[int], bool]) -> list[Edge] | None:
+        """A shortest way from a node to one that is a goal; None where there is none.
+
+        Args:
+            node: Where it begins.
+            allowed: Whether a transition may be taken to a node: (transition, node).
+            goal: Whether a node is what is looked for.
+        """
+        before: dict[int, tuple[int, int] | None] = {node: None}
+        ahead = deque([node])
+        while ahead:
+            here = ahead.popleft()
+            if goal(here):
+                return _back(before, here)
+            for target, label in self.edges(here):
+                if target not in before and allowed(label, target):
+                    before[target] = (here, label)
+                    ahead.append(target)
+        return None
+
+    def cycle(self, node: int, *, automatic: bool) -> tuple[list[int], list[int]]:
+        """From a node that goes on for ever: what happens first, and then again and again.
+
+        Args:
+            node: One of :attr:`restless` or :attr:`doomed`.
+            automatic: Whether only what happens by itself counts.
+        """
+        seen: dict[int, int] = {}
+        labels: list[int] = []
+        while node not in seen:
+            seen[node] = len(labels)
+            edges = [edge for edge in self.edges(node) if not automatic or self._automatic[edge[1]]]
+            node, label = min(edges, key=lambda edge: (edge[0] not in seen, edge[1]))
+            labels.append(label)
+        return labels[: seen[node]], labels[seen[node] :]
+
+    def marking(self, node: int) -> dict[str, int]:
+        """The tokens of each place."""
+        return self.space.named(self.graph.markings[node])
+
+    def with_tokens(self, places: Iterable[str], most: int) -> Iterator[int]:
+        """The nodes with more than so many tokens in these places together, the nearest first."""
+        wanted = set(places)
+        for node in self.nodes:
+            if sum(count for place, count in self.marking(node).items() if place in wanted) > most:
+                yield node
+
+
+def _order(act: Act) -> tuple[int, int]:
+    """When it comes to its turn among what happens by itself."""
+    return (0, 0) if act.transition is None else (-act.transition.priority, act.transition.index)
+
+
+def _back(before: dict[int, tuple[int, int] | None], node: int) -> list[Edge]:
+    way: list[Edge] = []
+    while (step := before[node]) is not None:
+        way.append((node, step[1]))
+        node = step[0]
+    return way[::-1]

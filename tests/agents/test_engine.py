@@ -1,0 +1,421 @@
+"""The engine of agents: what it takes, carries out, finds again, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import attrs
+import pytest
+
+from circuit_breaker.agents import AgentInput, AgentLimits, AgentRetry
+from circuit_breaker.agents.config import AgentEngineConfig
+from circuit_breaker.agents.engine import AgentEngine
+from circuit_breaker.errors import (
+    AgentError,
+    AgentExecutionNotFound,
+    AgentForbidden,
+    AgentInvalid,
+    AgentNotFound,
+    DataInvalid,
+    LimitReached,
+    ParameterInvalid,
+    RateLimitExceeded,
+)
+from circuit_breaker.llm.tools import tool
+from circuit_breaker.llm.tools.context import ToolContext
+from circuit_breaker.storage import connect
+from circuit_breaker.testing.clock import ManualClock
+from circuit_breaker.testing.model_turns import ModelTurn
+from circuit_breaker.testing.script import HANG
+from tests.agents.work import Breaking, Ledger, agent, at_work, call, events_of, live, script, told
+
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
+
+
+async def until(ready, seconds: float = 5.0) -> None:
+    """Returns when something is so."""
+    async with asyncio.timeout(seconds):
+        while not ready():
+            await asyncio.sleep(0.001)
+
+
+async def test_an_agent_works_alone():
+    """P1, P12: an execution needs no workflow; its answer, usage, model and time are on its record."""
+    async with at_work(agent(), model=script("It is three.")) as engine:
+        done = await engine.run("helper", {"q": "1 + 2?"}, context={"user_context": {"user_id": "ann"}})
+
+        assert ("completed", "It is three.", {"text": "It is three."}) == (done.status, done.final_response, done.output)
+        assert ("m", "scripted", "stop") == (done.model, done.provider, done.finish_reason)
+        assert done.usage["total_tokens"] > 0
+        assert done.seconds >= 0
+        assert done == await engine.execution(done.id)
+
+
+async def test_an_output_schema_makes_the_answer_a_value():
+    """ZB11: an answer that does not fit is mended, a bounded number of times, and is then the output."""
+    async with at_work(agent(output_schema=SCHEMA), model=script("three", '{"n": 3}')) as engine:
+        done = await engine.run("helper", {"q": "1 + 2?"})
+        assert ("completed", {"n": 3}) == (done.status, done.output)
+
+
+async def test_an_output_that_never_fits_is_an_error():
+    """ZB11: when it was mended often enough, the execution has failed, and says what was wrong."""
+    limits = AgentLimits(repairs=1)
+    async with at_work(agent(output_schema=SCHEMA, limits=limits), model=script(always="three")) as engine:
+        done = await engine.run("helper", {"q": "1 + 2?"})
+        assert ("failed", "invalid_response") == (done.status, done.error["code"])
+        assert done.usage["total_tokens"] > 0
+
+
+async def test_executions_are_found_by_any_key_of_their_context():
+    """P8, ZA29: executions are listed by whatever is in their context, the token's id among it."""
+    async with at_work(agent(), model=script(always="Yes.")) as engine:
+        one = await engine.run("helper", {"q": "?"}, context={"workflow_context": {"token_id": "t1"}})
+        await engine.run("helper", {"q": "?"}, context={"workflow_context": {"token_id": "t2"}})
+
+        assert [one] == await engine.executions(context={"workflow_context.token_id": "t1"})
+        assert [one] == await engine.executions(agent="helper", status="completed", limit=1)
+        assert [] == await engine.executions(status="failed")
+
+
+async def test_a_key_gives_the_same_execution():
+    """The same key asked for many times at once, and later, is one execution; of another agent it is refused."""
+    async with at_work(agent(), agent("other"), model=script("Once.")) as engine:
+        begun = await asyncio.gather(*(engine.start("helper", {"q": "?"}, key="k") for _ in range(20)))
+        await engine.wait(begun[0].id)
+
+        assert 1 == len({one.id for one in begun})
+        assert "Once." == (await engine.run("helper", {"q": "?"}, key="k")).final_response
+        with pytest.raises(DataInvalid, match="agent 'helper'"):
+            await engine.start("other", {"q": "?"}, key="k")
+
+
+async def test_what_cannot_begin_is_refused_whole():
+    """Unknown agent, missing and unknown input, wrong override, wrong time: one error each, and nothing is kept."""
+    definition = agent(inputs={"q": AgentInput(schema={"type": "string"})})
+    async with at_work(definition, model=script()) as engine:
+        with pytest.raises(AgentNotFound, match="known: helper"):
+            await engine.start("helpre", {})
+        with pytest.raises(ParameterInvalid) as wrong:
+            await engine.start("helper", {"Q": 1})
+        assert ["input.q", "input.Q"] == [fault.place for fault in wrong.value.faults]
+        with pytest.raises(AgentInvalid, match="temprature"):
+            await engine.start("helper", {"q": "?"}, overrides={"temprature": 1})
+        with pytest.raises(DataInvalid, match="timeout"):
+            await engine.start("helper", {"q": "?"}, timeout=-1)
+        with pytest.raises(DataInvalid, match="context.user"):
+            await engine.start("helper", {"q": "?"}, context={"user": {}})
+        assert [] == await engine.executions()
+        with pytest.raises(AgentExecutionNotFound):
+            await engine.wait("nothing")
+
+
+async def test_an_agent_that_names_what_nobody_gave_is_refused():
+    """Unknown tools, providers and guardrails are faults of the definition, all told together."""
+    wrong = agent(tools=("nothing",), llm_provider="nobody", guardrails=("none",))
+    async with at_work(model=script()) as engine:
+        with pytest.raises(AgentInvalid) as told_so:
+            await engine.register(wrong)
+        assert {"tools[0]", "llm_provider", "guardrails"} == {fault.place for fault in told_so.value.faults}
+        assert [] == await engine.definitions()
+
+
+async def test_an_execution_keeps_its_version():
+    """An execution that has begun goes on with the agent as it was, whatever becomes of it."""
+    async with at_work(agent(), model=script(ModelTurn(says="Slow.", after=0.05))) as engine:
+        begun = await engine.start("helper", {"q": "?"})
+        changed = await engine.register(agent(description="another"))
+        assert await engine.remove("helper")
+
+        done = await engine.wait(begun.id)
+        assert done.agent_version == begun.agent_version != changed.version
+        assert begun.agent_version == (await engine.definition("helper", begun.agent_version)).version
+
+
+async def test_what_a_tool_does_wrong_is_told_to_the_model():
+    """A tool that fails, gives what it does not promise, or is not there ends no execution."""
+
+    @tool
+    def bad(n: int) -> int:
+        """Fails."""
+        raise ValueError("no")
+
+    calls = [call("bad", 1, n=1), call("bad", 2, n="x"), call("none", 3)]
+    async with at_work(agent(tools=("bad",)), model=script(*calls, "I gave up."), tools=[bad]) as engine:
+        done = await engine.run("helper", {"q": "?"})
+        results = [event for event in await events_of(engine, done.id) if type(event).__name__ == "ToolResultEvent"]
+
+    assert "completed" == done.status
+    assert [True, True, True] == [event.is_error for event in results]
+
+
+async def test_a_flood_of_a_tool_is_bounded():
+    """I15: a tool that reports without end and gives far too much fills neither the memory nor the stream."""
+
+    @tool
+    def flood(context: ToolContext) -> str:
+        """Floods."""
+        for number in range(5000):
+            context.progress("x" * 100, number / 5000)
+        return "y" * 3_000_000
+
+    async with at_work(agent(tools=("flood",)), model=script(call("flood"), "Wet."), tools=[flood]) as engine:
+        done = await engine.run("helper", {"q": "?"})
+        results = [event for event in await events_of(engine, done.id) if type(event).__name__ == "ToolResultEvent"]
+
+    assert "completed" == done.status
+    assert 1001 == len(results)
+    assert results[-2].truncated
+    assert len(results[-1].result) <= 64 * 1024
+
+
+async def test_a_model_that_goes_in_circles_is_stopped():
+    """A model that makes the same call again and again is told so, and then stopped."""
+    ledger = Ledger()
+    model = script(always=call("enter", text="a"))
+    async with at_work(agent(tools=("enter",)), model=model, tools=[ledger.tool]) as engine:
+        done = await engine.run("helper", {"q": "?"})
+    assert ("failed", "agent_stopped", "repeated_calls") == (done.status, done.error["code"], done.finish_reason)
+    assert len(ledger.entries) < 5
+
+
+@pytest.mark.parametrize("turn", [HANG, ModelTurn(says="so slow", between=10.0)], ids=["silent", "slow"])
+async def test_a_provider_that_hangs_is_stopped_in_time(turn):
+    """An execution that takes too long is timed out, and the call upstream is ended within 200 ms."""
+    model = script(turn)
+    async with at_work(agent(limits=AgentLimits(timeout=0.1)), model=model) as engine:
+        begun = time.monotonic()
+        done = await engine.run("helper", {"q": "?"})
+
+        assert time.monotonic() - begun < 0.3
+        assert ("timed_out", "agent_timeout") == (done.status, done.error["code"])
+        assert "timed_out" == told(await events_of(engine, done.id))[-1]
+
+
+async def test_a_timeout_of_one_execution_takes_the_place_of_the_agents():
+    """P5: the operator's time holds where neither the agent nor the caller names one."""
+    config = AgentEngineConfig(execution_timeout=0.05)
+    async with at_work(agent(limits=AgentLimits(timeout=None)), model=script(always=HANG), config=config) as engine:
+        assert "timed_out" == (await engine.run("helper", {"q": "?"})).status
+        assert "0.01 seconds" in (await engine.run("helper", {"q": "?"}, timeout=0.01)).error["message"]
+
+
+async def test_any_error_ends_one_execution_and_no_other():
+    """Whatever a model raises is the end of its execution, with one last event; the engine goes on."""
+    model = script(ZeroDivisionError("oops"), "Well.")
+    async with at_work(agent(), model=model) as engine:
+        failed = await engine.run("helper", {"q": "?"})
+        well = await engine.run("helper", {"q": "?"})
+
+        assert ("failed", "agent_failed", "completed") == (failed.status, failed.error["code"], well.status)
+        assert ["ExecutionStart", "calling_model", "failed"] == told(await events_of(engine, failed.id))
+
+
+# Cancellation
+
+
+async def test_a_running_execution_is_cancelled_and_its_call_ended():
+    """I16: cancelled by somebody, an execution ends at once, says by whom and why, and the stream upstream is left."""
+    model = script(ModelTurn(says="on and on and on", between=0.02))
+    async with at_work(agent(), model=model) as engine:
+        begun = await engine.start("helper", {"q": "?"})
+        async with engine.events.subscribe(begun.id) as following:
+            async for event in following:
+                if type(event).__name__ == "ContentChunk":
+                    break
+        assert await engine.cancel(begun.id, by="ann", reason="enough")
+
+        done = await engine.execution(begun.id)
+        assert ("cancelled", "cancelled by ann: enough") == (done.status, done.error["message"])
+        assert 1 == model.stopped
+        assert not await engine.cancel(begun.id)
+
+
+async def test_a_queued_execution_is_cancelled():
+    """What waits for its turn can be cancelled, and its turn goes to the next."""
+    config = AgentEngineConfig(max_concurrent_executions=1)
+    async with at_work(agent(), model=script(ModelTurn(says="Slow.", after=0.05), "Next."), config=config) as engine:
+        first, second, third = [await engine.start("helper", {"q": "?"}) for _ in range(3)]
+        assert ["running", "pending", "pending"] == [first.status, second.status, third.status]
+
+        assert await engine.cancel(second.id)
+
+        assert ["completed", "cancelled", "completed"] == [
+            (await engine.wait(one.id)).status for one in (first, second, third)
+        ]
+        assert ["ExecutionStart", "cancelled"] == told(await events_of(engine, second.id))
+
+
+async def test_a_retrying_execution_is_cancelled():
+    """The pause before another attempt can be cut short."""
+    limits = AgentLimits(retry=AgentRetry(max_attempts=3, backoff_seconds=60))
+    failing = script(always=RateLimitExceeded("slow down", provider="scripted"))
+    async with at_work(agent(limits=limits), model=failing) as engine:
+        begun = await engine.start("helper", {"q": "?"})
+        while (await engine.execution(begun.id)).waiting_for != "retry":
+            await asyncio.sleep(0)
+        assert await engine.cancel(begun.id)
+        assert "cancelled" == told(await events_of(engine, begun.id))[-1]
+
+
+@pytest.mark.parametrize("turns", range(0, 40, 2))
+async def test_there_is_one_end_whenever_it_is_cancelled(turns):
+    """Cancelled after any number of turns of the event loop, an execution has exactly one end, and the record agrees."""
+    ledger = Ledger()
+    model = script(call("enter", text="a"), "All is well.")
+    async with at_work(agent(tools=("enter",)), model=model, tools=[ledger.tool]) as engine:
+        begun = await engine.start("helper", {"q": "?"})
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        results = await asyncio.gather(*(engine.cancel(begun.id, by="x") for _ in range(3)))
+
+        done, events = await engine.wait(begun.id), await events_of(engine, begun.id)
+        assert 1 == sum(type(event).__name__ in ("ExecutionComplete", "ErrorEvent") for event in events)
+        assert done.events == len(events)
+        assert results == [done.status == "cancelled"] * 3 or done.status == "completed"
+
+
+async def test_leaving_the_engine_cancels_nothing():
+    """An engine that is closed leaves its executions to the next one, which goes on with them."""
+    async with connect("memory://") as storage:
+        async with at_work(agent(), storage=storage, model=script(HANG)) as engine:
+            begun = await engine.start("helper", {"q": "?"})
+            await asyncio.sleep(0.01)
+        assert "running" == (await engine.store.execution(begun.id)).status
+        async with at_work(storage=storage, model=script("Here I am.")) as engine:
+            done = await engine.wait(begun.id)
+            assert "Here I am." == done.final_response
+            assert "resumed" in told(await events_of(engine, begun.id))
+
+
+async def test_a_storage_that_recovers_lets_the_execution_go_on():
+    """While nothing can be written an execution stands still; the same engine takes it up when there is room again."""
+    config = AgentEngineConfig(cleanup_interval=0.02, poll=0.01)
+    async with connect("memory://") as storage:
+        full = Breaking(storage, 3, after=False)
+        async with at_work(agent(), storage=full, model=script("Lost.", "Found."), config=config) as engine:
+            begun = await engine.start("helper", {"q": "?"})
+            await until(lambda: begun.id not in engine.office.roster)
+            full.writes = -1_000_000
+
+            assert (await engine.wait(begun.id)).status == "completed"
+            assert await live(engine, begun.id) == await engine.events.read(begun.id)
+
+
+# Who may, how many, how deep
+
+
+async def test_only_those_who_are_allowed_may_follow_and_cancel():
+    """I20, I16: the operator says who may follow, cancel and approve."""
+
+    def allowed(by, deed, execution):
+        return by == execution.context.get("user_context.user_id")
+
+    async with at_work(agent(), model=script(HANG), allowed=allowed) as engine:
+        begun = await engine.start("helper", {"q": "?"}, context={"user_context": {"user_id": "ann"}})
+        with pytest.raises(AgentForbidden, match="'bob' may not cancel"):
+            await engine.cancel(begun.id, by="bob")
+        with pytest.raises(AgentForbidden, match="may not follow"):
+            async with engine.events.subscribe(begun.id, by="bob"):
+                pass
+        with pytest.raises(AgentForbidden):
+            await engine.events.read(begun.id)
+        assert await engine.cancel(begun.id, by="ann")
+
+
+async def test_too_many_wait():
+    """P5, P11: fifty run at once unless the operator says otherwise, and one more than may wait is refused."""
+    assert 50 == AgentEngineConfig().max_concurrent_executions
+    config = AgentEngineConfig(max_concurrent_executions=1, max_waiting=1)
+    async with at_work(agent(), model=script(always=HANG), config=config) as engine:
+        for _ in range(2):
+            await engine.start("helper", {"q": "?"})
+        with pytest.raises(LimitReached, match="wait for their turn"):
+            await engine.start("helper", {"q": "?"})
+        assert 2 == len(await engine.executions())
+
+
+def asking(engines: list):
+    """A tool that has the same agent work on the next question."""
+
+    @tool
+    async def ask(parent: str) -> str:
+        """Asks another one."""
+        engine = engines[0]
+        execution = await engine.execution(parent)
+        child = await engine.run("helper", {"q": "deeper"}, parent=execution, key=f"child of {parent}")
+        return child.status
+
+    return ask
+
+
+async def test_executions_that_want_others_cannot_lock_each_other():
+    """An execution that waits for another one has a place already; with one place in all they still come to an end."""
+    engines: list = []
+
+    def model(request):
+        if request.messages[-1].role == "tool":
+            return f"The other one has {request.messages[-1].tool_results[0].content}."
+        return call("ask", parent=engines[1]) if request.messages[-1].content == "top" else "Deep."
+
+    config = AgentEngineConfig(max_concurrent_executions=1)
+    async with at_work(
+        agent(tools=("ask",)), model=script(always=model), tools=[asking(engines)], config=config
+    ) as engine:
+        begun = await engine.start("helper", {"q": "top"}, key="top")
+        engines += [engine, begun.id]
+        done = await engine.wait(begun.id)
+
+        (child,) = await engine.executions(parent=begun.id)
+        assert ("completed", "completed", 1) == (done.status, child.status, child.depth)
+        with pytest.raises(LimitReached, match="want one another"):
+            await engine.start("helper", {"q": "x"}, parent=attrs.evolve(child, depth=4))
+
+
+async def test_a_child_spends_from_the_purse_of_its_parent():
+    """Budgets hold over an execution and all that it wants: when they are used up together, both are stopped."""
+    async with at_work(
+        agent("parent", limits=AgentLimits(tokens=60)), agent("child"), model=script(always="one two three four five")
+    ) as engine:
+        parent = await engine.run("parent", {"q": "?"})
+        spent = parent.usage["total_tokens"]
+        statuses = []
+        for _ in range(10):
+            child = await engine.run("child", {"q": "?"}, parent=parent)
+            spent += child.usage.get("total_tokens", 0)
+            statuses.append((child.status, child.error.get("code")))
+
+        assert ("completed", None) == statuses[0]
+        assert ("failed", "budget_exceeded") == statuses[-1]
+        assert spent < 60 + 40
+
+
+async def test_an_engine_that_is_not_open_says_so():
+    """Outside of its block an engine takes no work."""
+    async with connect("memory://") as storage:
+        engine = AgentEngine(storage, providers=[script()])
+        await engine.register(agent())
+        with pytest.raises(AgentError, match="async with"):
+            await engine.start("helper", {"q": "?"})
+        assert [] == await engine.executions()
+
+
+async def test_what_was_kept_long_enough_is_removed():
+    """I19, ZB9: executions and their events are kept until their retention ends, and then found by their day."""
+    clock = ManualClock()
+    config = AgentEngineConfig(retention=86_400)
+    async with at_work(agent(), model=script(always="Yes."), clock=clock, config=config) as engine:
+        old = await engine.run("helper", {"q": "?"}, key="k")
+        await clock.advance("20h")
+        new = await engine.run("helper", {"q": "?"})
+        assert 0 == await engine.clean_up()
+        await clock.advance("5h")
+
+        assert 1 == await engine.clean_up()
+        assert [new.id] == [one.id for one in await engine.executions()]
+        assert [] == await engine.storage.streams.read(f"agent:{old.id}")
+        assert old.id != (await engine.run("helper", {"q": "?"}, key="k")).id
+        await clock.advance("72h")
+        assert 2 == await engine.clean_up()
+        assert [] == await engine.storage.records.find("agent_day")

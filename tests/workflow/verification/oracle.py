@@ -1,0 +1,126 @@
+"""An oracle for small workflows without data: every case is played with the functions of the engine themselves."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import UTC, datetime
+
+import attrs
+
+from circuit_breaker import State, Workflow, flow
+from circuit_breaker.errors import WorkflowInvalid
+from circuit_breaker.workflow import Case, choosing, firing
+from circuit_breaker.workflow.patterns.basics import LAST
+from circuit_breaker.workflow.state import Bundle, Path
+
+__all__ = ["Truth", "random_workflow", "truth"]
+
+AT = datetime(2024, 5, 1, tzinfo=UTC)
+MOST = 400
+MOST_TOKENS = 6
+
+
+@attrs.frozen
+class Truth:
+    """What is true of a workflow.
+
+    Attributes:
+        whole: Whether everything was looked at.
+        stuck: The states of the tokens where a case is stuck.
+        dead: The transitions that never fire.
+        ends: Whether a case can end from everywhere.
+        rests: Whether what happens by itself always comes to a rest.
+        most: The most tokens in one state.
+    """
+
+    whole: bool
+    stuck: set[frozenset[tuple[str, int]]]
+    dead: set[str]
+    ends: bool
+    rests: bool
+    most: int
+
+    @property
+    def sound(self) -> bool:
+        return self.ends and self.rests and not self.dead
+
+
+def truth(workflow: Workflow) -> Truth:
+    """What is true, found by playing everything that can happen."""
+    begun = workflow.start("c", at=AT)
+    known = {spot(begun): begun}
+    after: dict[frozenset, list[tuple[bool, frozenset]]] = {}
+    fired: set[str] = set()
+    ahead = [begun]
+    while ahead:
+        case = ahead.pop()
+        here = spot(case)
+        if len(known) > MOST or max(Counter(token.state for token in case.marking).values(), default=0) > MOST_TOKENS:
+            return Truth(False, set(), set(), False, False, 0)
+        after[here] = []
+        for automatic, name, following in followers(workflow, case):
+            fired.add(name)
+            after[here].append((automatic, spot(following)))
+            if spot(following) not in known:
+                known[spot(following)] = following
+                ahead.append(following)
+    ended = {here for here, case in known.items() if case.status == "completed"}
+    rests = {here for here in known if not any(automatic for automatic, _ in after[here])}
+    return Truth(
+        True,
+        {here for here, case in known.items() if case.status == "stuck"},
+        {transition.name for transition in workflow.transitions} - fired,
+        reaching(ended, after) == set(known),
+        reaching(rests, {here: [edge for edge in edges if edge[0]] for here, edges in after.items()}) == set(known),
+        max((count for here in known for _, count in here), default=0),
+    )
+
+
+def spot(case: Case) -> frozenset[tuple[str, int]]:
+    return frozenset(Counter(token.state for token in case.marking).items())
+
+
+def followers(workflow: Workflow, case: Case):
+    """What can happen to a case: one thing by itself, and everything that a person may do."""
+    choice = choosing.next_automatic(workflow, case)
+    if choice is not None:
+        yield True, choice.transition.name, choosing.apply(workflow, case, firing.fired(case, choice, at=AT))
+    for transition in () if case.closed else workflow.transitions:
+        if not transition.automatic:
+            for way in choosing.choices(workflow, case, transition):
+                yield False, transition.name, choosing.apply(workflow, case, firing.fired(case, way, at=AT))
+                break
+
+
+def reaching(goals, after) -> set:
+    good = set(goals)
+    while new := {here for here, edges in after.items() if here not in good and any(to in good for _, to in edges)}:
+        good |= new
+    return good
+
+
+def random_workflow(seed: int) -> Workflow | None:
+    """A small workflow with splits, joins, choices, circles, arcs that read, forbid and withdraw; None if it is none."""
+    chance = random.Random(seed)
+    places = [State(name) for name in "abcdef"[: chance.randint(3, 6)]]
+    flows = [one_flow(chance, places, number) for number in range(chance.randint(2, 6))]
+    try:
+        return Workflow(f"random{seed}", *flows, initial="a")
+    except WorkflowInvalid:
+        return None
+
+
+def one_flow(chance: random.Random, places: list[State], number: int):
+    sources = tuple(chance.sample(places, chance.choice((1, 1, 1, 2))))
+    targets = tuple(chance.sample(places, chance.choice((1, 1, 1, 2))))
+    made = flow(Path((Bundle.of(sources),), Bundle.of(targets))).transition(f"t{number}")
+    if chance.random() < 0.5:
+        made = made.manual()
+    elif chance.random() < 0.2:
+        made = made.priority(LAST)
+    others = [place for place in places if place not in sources]
+    for step in ("reads", "unless", "clears"):
+        if others and chance.random() < 0.08:
+            made = getattr(made, step)(chance.choice(others))
+    return made
