@@ -107,7 +107,7 @@ data_pipeline = Workflow(
     .otherwise(human_review)
     .on_failure(human_review),
     flow(analyzed >> completed).transition("complete").guard({"all": ["has_analysis_results", "high_confidence"]}),
-    flow(analyzed >> human_review).transition("request_review").guard(~has_confidence(0.9)),
+    flow(analyzed >> human_review).transition("request_review").priority(-1),
     flow(human_review >> completed).transition("accept").manual(),
     rules=rules,
 )

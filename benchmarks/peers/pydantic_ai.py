@@ -6,10 +6,11 @@ import asyncio
 import statistics
 import time
 
-from benchmarks.timing import report
 from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
+
+from benchmarks.timing import report
 
 
 def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:

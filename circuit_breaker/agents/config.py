@@ -30,7 +30,7 @@ class AgentEngineConfig:
         max_waiting: How many may wait for their turn; one more is refused.
         stream_buffer_size: How many of the last events of an execution are kept in memory for those who follow.
         chunk_size: The most characters of one piece of content; longer ones are split.
-        connection_timeout: Seconds that a follower waits for the first event of an execution that has none.
+        connection_timeout: Seconds that a follower waits until he knows that he may follow.
         execution_timeout: Seconds of an execution whose agent names no time.
         cleanup_interval: Seconds between two looks for what has to be taken up, cancelled or removed.
         retention: Seconds that an execution is kept after its end; None for ever.

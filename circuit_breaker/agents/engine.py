@@ -85,7 +85,7 @@ class AgentEngine:
         self.storage = storage
         self.store = AgentStore(storage)
         roster = Roster()
-        self.conversations = Conversations.over(storage, self.store, self.clock, roster=roster, poll=self.config.poll)
+        self.conversations = Conversations.over(storage, self.store, self.clock, roster=roster, poll=self.config.poll, conceal=self.guardrails.concealed)
         self.office = Office(
             storage=storage,
             store=self.store,
@@ -97,7 +97,9 @@ class AgentEngine:
             guarding=guarding or self.guardrails,
             tools_for=[] if tools_for is None else [tools_for],
         )
-        self.events = AgentEvents(storage, self.store, self.office.roster, self.config.poll, allowed)
+        self.events = AgentEvents(
+            storage, self.store, self.office.roster, self.config.poll, allowed, self.config.connection_timeout
+        )
         self._upkeep = Upkeep(self.office)
         self._stack = AsyncExitStack()
 
@@ -233,11 +235,14 @@ class AgentEngine:
         return found
 
     async def _found(self, execution_id: str) -> AgentExecution | None:
-        """The execution that somebody else has begun at the same time."""
-        try:
-            return await self.store.execution(execution_id)
-        except LookupError:
-            return None
+        """The execution that somebody else has begun at the same time, here or in another process."""
+        while True:
+            try:
+                return await self.store.execution(execution_id)
+            except LookupError:
+                if execution_id not in self.office.roster:
+                    return None
+            await asyncio.sleep(0.001)  # it is being written
 
     async def _id_of(self, key: str) -> str:
         record = await self.storage.records.get(KEY, key)
@@ -280,7 +285,7 @@ class AgentEngine:
             if (post := self.office.roster.get(execution_id)) is not None:
                 post.cancel(why)
                 await post.tail.over()
-            elif execution.worker and await self.storage.alive(execution.worker):
+            elif execution.worker not in ("", self.storage.worker) and await self.storage.alive(execution.worker):
                 keys = {"worker": execution.worker}
                 await self.storage.records.put(CANCEL, execution_id, {"reason": why}, keys=keys)
                 asked = True

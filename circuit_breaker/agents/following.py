@@ -14,7 +14,7 @@ from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.ports import AgentStorage, Allowed
 from circuit_breaker.agents.roster import Roster
 from circuit_breaker.agents.store import AgentStore, stream_of
-from circuit_breaker.errors import AgentForbidden, CircuitBreakerError, DataInvalid
+from circuit_breaker.errors import AgentError, AgentForbidden, CircuitBreakerError, DataInvalid
 from circuit_breaker.invocation import inline
 
 __all__ = ["AgentEvents"]
@@ -32,6 +32,7 @@ class AgentEvents:
         store: Who knows the executions.
         roster: Who is at work in this process.
         poll: Seconds between two looks at what another process writes.
+        connection_timeout: Seconds that a follower waits until he knows that he may follow.
         allowed: Says who may do what; everybody everything, where it is None.
     """
 
@@ -40,6 +41,7 @@ class AgentEvents:
     roster: Roster
     poll: float
     allowed: Allowed | None = None
+    connection_timeout: float = 30.0
 
     async def check(self, by: str, deed: str, execution: AgentExecution) -> None:
         """Nothing, when somebody may do that to an execution.
@@ -92,20 +94,39 @@ class AgentEvents:
         begun = {
             one: after.get(one, 0) if isinstance(after, Mapping) else after for one in dict.fromkeys(execution_ids)
         }
-        for execution_id, number in begun.items():
-            await self._check(execution_id, number, by)
+        await self._admitted(begun, by)
         if len(begun) == 1:
             ((execution_id, number),) = begun.items()
             yield self._followed(execution_id, number)
             return
         queue: _Queue = asyncio.Queue(_PAGE)  # full, it keeps only this follower waiting
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._pass_on(one, number, queue)) for one, number in begun.items()]
-            try:
-                yield _merged(queue, len(begun))
-            finally:
-                for task in tasks:
-                    task.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._pass_on(one, number, queue)) for one, number in begun.items()]
+                try:
+                    yield _merged(queue, len(begun))
+                finally:
+                    for task in tasks:
+                        task.cancel()
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _admitted(self, begun: Mapping[str, int], by: str) -> None:
+        """Nothing, when somebody may follow all of these from these numbers on.
+
+        Raises:
+            AgentError: The storage does not say so in time.
+        """
+        try:
+            async with asyncio.timeout(self.connection_timeout) as limit:
+                for execution_id, number in begun.items():
+                    await self._check(execution_id, number, by)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise AgentError(
+                f"the events could not be reached in {self.connection_timeout:g} seconds", remedy="try again"
+            ) from error
 
     async def _check(self, execution_id: str, number: int, by: str) -> None:
         await self.check(by, "follow", await self.store.execution(execution_id))

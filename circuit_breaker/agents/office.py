@@ -165,7 +165,8 @@ class Office:
         except VersionConflict:
             _log.info("another process goes on with the execution", execution=post.execution_id)
         except Exception as error:  # noqa: BLE001 - one execution that cannot be written stops no other
-            _log.error("an execution broke off", execution=post.execution_id, error=str(error))
+            said = str(error) if isinstance(error, CircuitBreakerError) else type(error).__name__
+            _log.error("an execution broke off", execution=post.execution_id, error=said)
         finally:
             self.roster.leave(post.execution_id)
 

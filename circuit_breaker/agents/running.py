@@ -22,7 +22,7 @@ from circuit_breaker.agents.store import DAY, day_of
 from circuit_breaker.agents.telling import Teller
 from circuit_breaker.engine.ports import Clock
 from circuit_breaker.engine.streams import Gone, Put
-from circuit_breaker.errors import CircuitBreakerError, DataInvalid, LLMError, StorageError, words_of
+from circuit_breaker.errors import CircuitBreakerError, LLMError, StorageError, words_of
 from circuit_breaker.executors.models.settings import ModelSettings
 from circuit_breaker.invocation import inline
 from circuit_breaker.llm.documents import from_document, to_document
@@ -301,14 +301,10 @@ class Running:
         if self.chronicle.closed:
             await self.chronicle.write()
             return
-        ending = attrs.evolve(ending, message=self.guard.text(ending.message))
-        try:
-            ended = ending.execution(self.execution, self.clock.now())
-        except DataInvalid as error:  # the output is no JSON
-            ending = Ending.failed(error)
-            ended = ending.execution(self.execution, self.clock.now())
+        ending, ended, put = await self._concluded(ending)
         day = day_of(self.clock.now())
-        put = [*await self._remembered(ending, ended), *([] if day in self.days else [Put(DAY, day, {})])]
+        if day not in self.days:
+            put = [*put, Put(DAY, day, {})]
         try:
             await self.chronicle.end(ending.event(ended), ended, *put)
         except asyncio.CancelledError:
@@ -316,6 +312,18 @@ class Running:
                 raise
             await self.chronicle.write()  # too late: it has ended by itself
         self.days.add(day)
+
+    async def _concluded(self, ending: Ending) -> tuple[Ending, AgentExecution, Iterable[Put | Gone]]:
+        """The end, the execution after it, and what is remembered; what cannot be kept so is an end with an error."""
+        try:
+            ending = attrs.evolve(ending, message=self.guard.text(ending.message))
+            ended = ending.execution(self.execution, self.clock.now())
+            return ending, ended, await self._remembered(ending, ended)
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - an output that is no JSON, a memory that fails
+            ending = Ending.failed(error)
+            return ending, ending.execution(self.execution, self.clock.now()), ()
 
     async def _remembered(self, ending: Ending, ended: AgentExecution) -> Iterable[Put | Gone]:
         if self.memory is None or ending.outcome is None or not ended.conversation_id or ending.status != "completed":

@@ -100,7 +100,8 @@ class Agency:
             StorageError: The journal cannot be opened.
             DefinitionError: An agent that comes from a file is wrong.
         """
-        journal = self.session.journal(existing=existing and not self.sources)
+        brought = bool(self.sources or (self.session.staff is not None and self.session.staff.agents))
+        journal = self.session.journal(existing=existing and not brought)
         with logs_to(self.output):
             async with (
                 journal,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
@@ -41,6 +42,7 @@ DOCUMENTS = (".yaml", ".yml", ".json")
 _INSTALLED = installed()
 _import_bpmn = deferred("circuit_breaker.workflow.bpmn", "import_bpmn")
 MODELS = (".bpmn", ".bpmn20.xml")
+_MODEL = re.compile(r"(?is)(.*?\.bpmn(?:20\.xml)?)(?::(.+))?")
 HOW = "write module:attribute, path/file.py:attribute, or a YAML, JSON or BPMN file"
 
 
@@ -95,7 +97,8 @@ def _is_executor(value: Any) -> bool:
 def find_workflow(reference: str, registry: Registry) -> Workflow:
     """The workflow that is meant by ``module:attribute``, ``path/file.py:attribute``, or the name of a file.
 
-    Where a module has only one workflow, its attribute may be left out.
+    Where a module has only one workflow, its attribute may be left out. Of several processes in a BPMN model one is
+    meant by ``path/model.bpmn:id``.
 
     Raises:
         WorkflowNotFound: There is no such module, file or attribute.
@@ -104,8 +107,8 @@ def find_workflow(reference: str, registry: Registry) -> Workflow:
     """
     if reference.lower().endswith(DOCUMENTS):
         return _from_document(Path(reference), registry)
-    if reference.lower().endswith(MODELS):
-        return _from_model(Path(reference), registry).workflow
+    if model := _MODEL.fullmatch(reference):
+        return _from_model(model, registry).workflow
     place, _, attribute = reference.rpartition(":") if ":" in reference else (reference, "", "")
     module = module_of(place)
     return _attribute(module, attribute) if attribute else _only(module)
@@ -117,7 +120,8 @@ def modules_of(modules: Iterable[str], workflows: Iterable[str]) -> list[ModuleT
     Raises:
         WorkflowNotFound: There is no such module.
     """
-    homes = [name.rpartition(":")[0] or name for name in workflows if not name.lower().endswith((*DOCUMENTS, *MODELS))]
+    coded = (name for name in workflows if not name.lower().endswith(DOCUMENTS) and not _MODEL.fullmatch(name))
+    homes = [name.rpartition(":")[0] or name for name in coded]
     return [module_of(reference) for reference in dict.fromkeys((*modules, *homes))]
 
 
@@ -136,18 +140,19 @@ def _content(path: Path) -> bytes:
         raise WorkflowNotFound(f"'{path}' cannot be read: {error.strerror}", remedy=HOW) from error
 
 
-def _from_model(path: Path, registry: Registry) -> Imported:
+def _from_model(model: re.Match[str], registry: Registry) -> Imported:
+    path, process = model.groups("")
     imported: Imported = _import_bpmn(
-        _content(path), name=str(path), rules=registry.rules, actions=registry.actions, executors=registry.executors
-    )
+        _content(Path(path)), name=path, process=process, rules=registry.rules, actions=registry.actions,
+        executors=registry.executors,
+    )  # fmt: skip
     return imported
 
 
 def notes_on(reference: str, registry: Registry) -> list[str]:
     """What was left alone of the model of that name, or taken in a way that is good to know; nothing of others."""
-    if not reference.lower().endswith(MODELS):
-        return []
-    return [str(note) for note in _from_model(Path(reference), registry).notes]
+    model = _MODEL.fullmatch(reference)
+    return [] if model is None else [str(note) for note in _from_model(model, registry).notes]
 
 
 def module_of(reference: str) -> ModuleType:

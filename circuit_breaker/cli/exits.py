@@ -47,7 +47,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES = {
     ExitCode.OK: "it was done",
-    ExitCode.REFUSED: "refused, or the case failed, is stuck or in doubt",
+    ExitCode.REFUSED: "refused, or not sound, or the case failed, is stuck or in doubt",
     ExitCode.USAGE: "the command is wrong, or what was asked is not decided",
     ExitCode.INVALID: "a definition is wrong, or its module cannot be imported",
     ExitCode.NOT_FOUND: "no such case, workflow, transition, function, agent, execution or conversation",

@@ -37,6 +37,7 @@ class Program(click.Group):
         "explain": f"{_COMMANDS}.explaining",
         "diff-policy": f"{_COMMANDS}.explaining",
         "check": f"{_COMMANDS}.defining",
+        "verify": f"{_COMMANDS}.verify",
         "draw": f"{_COMMANDS}.defining",
         "export": f"{_COMMANDS}.defining",
         "schema": f"{_COMMANDS}.defining",

@@ -166,7 +166,7 @@ class Session:
             alone = kept is not None and Registry().load(kept.decode(), name="kept").version == case.definition
         except CircuitBreakerError:
             alone = False
-        if alone:
+        if alone and self.staff is None:  # whose agents the module knows
             return self.onward.undefined()
         named = self.onward.workflows or self.onward.modules
         return self.onward if named else attrs.evolve(self.onward, workflows=("WORKFLOW",))

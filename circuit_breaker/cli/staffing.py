@@ -13,7 +13,7 @@ import attrs
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ports import Journal
 from circuit_breaker.lazy import deferred
-from circuit_breaker.workflow.agent_step import ASKS
+from circuit_breaker.workflow.agent_step import ASKING
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.steps import Execution
 
@@ -49,7 +49,7 @@ def staff_of(modules: Iterable[ModuleType]) -> Staff | None:
 def asks_agents(workflows: Iterable[Workflow]) -> bool:
     """Whether a transition of these workflows asks an agent."""
     steps = (step for workflow in workflows for flow in workflow.flows for step in flow.steps)
-    return any(isinstance(step, Execution) and step.executor == ASKS for step in steps)
+    return any(isinstance(step, Execution) and step.executor in ASKING for step in steps)
 
 
 @asynccontextmanager

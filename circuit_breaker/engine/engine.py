@@ -304,6 +304,7 @@ class Engine:
         data: Any = None,
         roles: Iterable[str] = (),
         expect: int | None = None,
+        token: str | None = None,
     ) -> Case:
         """The case after the transition of that name has fired, its action included. See :meth:`run` for what follows.
 
@@ -314,6 +315,7 @@ class Engine:
             data: Added to the token before its rules are judged; kept if it fires.
             roles: The roles of whoever fires it.
             expect: Refuse if the case has had another number of events than this (``case.sequence``).
+            token: The id of a token that it must take, where several could; any unless given.
 
         Raises:
             CaseNotFound, TransitionNotFound: There is no such thing.
@@ -325,7 +327,7 @@ class Engine:
         resident = self.held(_id(case)) or await self.resident(case)
         by = by if by == "" else label(by, "by")
         held_roles = choosing.NO_ROLES if roles == () else role_labels(roles)
-        attempt = FireRequest(self, resident, name, by, data, held_roles, expect)
+        attempt = FireRequest(self, resident, name, by, data, held_roles, expect, token)
         now = await self.decide(resident, attempt.decide)
         if attempt.refusal is not None and not attempt.refusal.produced:
             reasons = firing.verdict_of(attempt.workflow, attempt.choice, attempt.roles)

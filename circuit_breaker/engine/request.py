@@ -30,6 +30,7 @@ class FireRequest(msgspec.Struct, gc=False, eq=False):
     """What :meth:`Engine.fire` was asked for; :meth:`decide` may be called again when another process was faster.
 
     Attributes:
+        token: The id of a token that it is to take, or None for any.
         workflow: The definition of the case, once decided.
         choice: The tokens that were chosen, once decided.
         refusal: The event of the refusal, if it was refused.
@@ -43,6 +44,7 @@ class FireRequest(msgspec.Struct, gc=False, eq=False):
     data: Any
     roles: frozenset[str]
     expect: int | None
+    token: str | None = None
     workflow: Workflow = UNDECIDED
     choice: choosing.Choice = UNDECIDED
     refusal: TransitionRefused | None = None
@@ -62,7 +64,8 @@ class FireRequest(msgspec.Struct, gc=False, eq=False):
             self.name = label(self.name, "name")
         at = engine.clock.now()
         self.begun = self.refusal = None
-        choice = firing.at_once(workflow, now, self.name) if self.data is None else None
+        short = self.data is None and self.token is None
+        choice = firing.at_once(workflow, now, self.name) if short else None
         if choice is None:
             event = self._selected(now, at)
         else:
@@ -80,7 +83,9 @@ class FireRequest(msgspec.Struct, gc=False, eq=False):
         workflow = self.workflow
         roles = self.roles
         data = EMPTY if self.data is None else choosing.accept(workflow, self.data)
-        self.choice, self.refusal = firing.select(workflow, now, self.name, data=data, roles=roles, at=at, by=self.by)
+        self.choice, self.refusal = firing.select(
+            workflow, now, self.name, data=data, roles=roles, at=at, by=self.by, token=self.token
+        )
         if workflow.schema is not None:
             choosing.typed(workflow, self.choice.view)
         return self.refusal or self._event(now, at)

@@ -221,7 +221,7 @@ def _plain(name: str) -> Callable[..., Any]:
 
 
 for _name in (
-    "add_token", "add_workflow", "cancel", "cases", "diff_policy", "fire", "get", "history", "migrate", "recover",
-    "register_plugin", "resolve", "run", "signal", "start", "stopped", "work",
+    "add_token", "add_workflow", "cancel", "cases", "change_token", "diff_policy", "fire", "get", "history", "migrate",
+    "recover", "register_plugin", "resolve", "run", "signal", "start", "stopped", "work",
 ):  # fmt: skip
     setattr(SyncEngine, _name, _plain(_name))

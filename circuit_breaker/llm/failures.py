@@ -14,6 +14,7 @@ from circuit_breaker import outgoing
 from circuit_breaker.errors import (
     APIError,
     AuthenticationFailed,
+    ConnectionFailed,
     ContentFiltered,
     ContextTooLong,
     LLMError,
@@ -22,7 +23,9 @@ from circuit_breaker.errors import (
     QuotaExhausted,
     RateLimitExceeded,
     RequestRefused,
+    ResponseInvalid,
     ResponseTimeout,
+    ResponseTooLong,
 )
 from circuit_breaker.llm.discretion import without_keys
 from circuit_breaker.outgoing.redaction import Redaction
@@ -71,6 +74,10 @@ _REMEDIES: Final[Mapping[type[LLMError], str]] = {
     ContentFiltered: "change what is asked",
     RequestRefused: "change the request as the provider says",
     ResponseTimeout: "try again, or allow more time",
+    ResponseInvalid: "try again, or use another model",
+    ResponseTooLong: "use another model, or allow more",
+    ConnectionFailed: "try again, and check that it is up",
+    APIError: "check the base address, and what stands between here and there",
 }
 
 

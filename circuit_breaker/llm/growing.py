@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import Any
 
 import attrs
 
 from circuit_breaker.llm.call_pieces import CallPieces, Growing
+from circuit_breaker.llm.gathered import GatheredText
 from circuit_breaker.llm.halves import Halves
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.names import Names
@@ -21,7 +21,7 @@ __all__ = ["GrowingAnswer", "GrowingText", "GrowingThought", "Wording"]
 class GrowingText:
     """A text that is still being said."""
 
-    said: StringIO = attrs.field(factory=StringIO)
+    said: GatheredText = attrs.field(factory=GatheredText)
     halves: Halves = attrs.field(factory=Halves)
     extra: dict[str, Any] = attrs.field(factory=dict)
 
@@ -30,7 +30,7 @@ class GrowingText:
 class GrowingThought:
     """A thought that is still being thought."""
 
-    said: StringIO = attrs.field(factory=StringIO)
+    said: GatheredText = attrs.field(factory=GatheredText)
     halves: Halves = attrs.field(factory=Halves)
     signature: list[str] = attrs.field(factory=list)
     redacted: str | None = None

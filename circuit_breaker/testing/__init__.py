@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from circuit_breaker.testing.model_turns import ModelTurn
     from circuit_breaker.testing.models import MockLLMProvider, ScriptedProvider
     from circuit_breaker.testing.recording import NotRecorded, Recorder, Replayer
+    from circuit_breaker.testing.soundness import assert_sound
     from circuit_breaker.testing.script import HANG, ExecutorCall, Scripted, ScriptExhausted, Turn, scripted
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Scripted",
     "ScriptedProvider",
     "Turn",
+    "assert_sound",
     "scripted",
 ]
 
@@ -44,5 +46,6 @@ __getattr__ = lazily(
         "models": ("MockLLMProvider", "ScriptedProvider"),
         "recording": ("NotRecorded", "Recorder", "Replayer"),
         "script": ("HANG", "ExecutorCall", "ScriptExhausted", "Scripted", "Turn", "scripted"),
+        "soundness": ("assert_sound",),
     },
 )

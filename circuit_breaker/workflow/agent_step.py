@@ -19,10 +19,19 @@ from circuit_breaker.workflow.references import read_reference
 from circuit_breaker.workflow.steps import Execution
 from circuit_breaker.workflow.timing import Duration, RetryPolicy, seconds
 
-__all__ = ["ASKS", "FORM", "agent_form", "agent_step", "inputs_of", "outputs_of", "retry_of"]
+__all__ = ["ASKING", "ASKS", "FORM", "PART", "TURN", "agent_form", "agent_step", "inputs_of", "outputs_of", "retry_of"]
 
 ASKS: Final = "registered-agent"
 """The name under which the executor is registered that asks agents."""
+
+PART: Final = "agent-part"
+"""The name of the executor of a part of a composition of agents."""
+
+TURN: Final = "machine-turn"
+"""The name of the executor of a turn of a state machine that one talks to."""
+
+ASKING: Final = (ASKS, PART, TURN)
+"""The names of all executors that ask agents."""
 
 FORM: Final = ("agent", "input_mapping", "output_mapping", "required", "timeout", "retry", "llm_config", "result")
 """What a document can say of such a step."""
@@ -33,11 +42,11 @@ _ALIASES: Final[Mapping[str, str]] = {"retry_on_errors": "retry_on"}
 
 
 def agent_step(
-    agent: str,
+    agent: Any,
     *,
     input_mapping: Mapping[str, Any] | None = None,
     output_mapping: Mapping[str, str] | None = None,
-    required: bool = True,
+    required: Any = True,
     timeout: Duration | None = None,
     retry: Any = None,
     llm_config: Mapping[str, Any] | None = None,

@@ -168,12 +168,13 @@ def select(
     roles: Iterable[str] = (),
     at: datetime,
     by: str = "",
+    token: str | None = None,
 ) -> tuple[Choice, TransitionRefused | None]:
     """How the named transition fires now, or the event that records why it is refused.
 
     Raises:
         TransitionNotFound: The workflow has no transition of that name.
-        NotEnabled: The tokens are not there.
+        NotEnabled: The tokens are not there; or not the one that it is to take.
         CaseClosed: The case has ended.
     """
     transitions = workflow.named(name)
@@ -184,12 +185,18 @@ def select(
     early: NotEnabled | None = None
     for transition in transitions:
         for choice in choices(workflow, case, transition, data=data, reserved=held):
+            if token is not None and all(taken.id != token for taken in choice.binding):
+                continue
             if (transition.signal or transition.delay is not None) and (reason := _early(case, choice, at)):
                 early = early or reason
                 continue
             if admitted(workflow, choice) and (not transition.roles or not given.isdisjoint(transition.roles)):
                 return choice, None
             rejected = rejected or choice
+    if rejected is None and early is None and token is not None:
+        raise NotEnabled(
+            f"transition '{name}' of case '{case.id}' cannot take token '{token}' now", remedy="see explain"
+        )
     if rejected is None:
         raise early or not_enabled(workflow, case, name)
     return rejected, refusal(workflow, case, rejected, at=at, by=by, roles=given)

@@ -8,11 +8,24 @@ import pytest
 
 from circuit_breaker.agents import AgentLimits
 from circuit_breaker.agents.config import AgentEngineConfig
-from circuit_breaker.errors import AgentError, AgentForbidden, DataInvalid
+from circuit_breaker.errors import AgentError, AgentForbidden, DataInvalid, StorageFull
 from circuit_breaker.storage import connect
 from circuit_breaker.testing.clock import ManualClock
 from circuit_breaker.testing.model_turns import ModelTurn
-from tests.agents.work import Dialogue, Ledger, agent, at_work, call, content_of, events_of, live, script, told
+from tests.agents.work import (
+    Breaking,
+    Dialogue,
+    Ledger,
+    agent,
+    at_work,
+    call,
+    content_of,
+    events_of,
+    live,
+    rest,
+    script,
+    told,
+)
 
 CAREFUL = agent(tools=("enter",), approve=("enter",))
 TURNS = (call("enter", 1, text="a"), "Done.")
@@ -76,7 +89,10 @@ async def test_only_what_waits_can_be_approved():
 async def test_who_may_approve():
     """The operator says who may approve."""
     async with at_work(
-        CAREFUL, model=script(*TURNS), tools=[Ledger().tool], allowed=lambda by, deed, _: (by, deed) == ("ann", "approve")
+        CAREFUL,
+        model=script(*TURNS),
+        tools=[Ledger().tool],
+        allowed=lambda by, deed, _: (by, deed) == ("ann", "approve"),
     ) as engine:
         waiting = await engine.run("helper", {"q": "?"})
         with pytest.raises(AgentForbidden, match="'bob' may not approve"):
@@ -91,9 +107,11 @@ async def test_an_approval_from_another_process_after_a_restart(tmp_path):
     """
     ledger = Ledger()
     model = script(always=Dialogue(*TURNS))
-    async with connect(tmp_path / "a.db") as storage:
-        async with at_work(CAREFUL, storage=storage, model=model, tools=[ledger.tool]) as engine:
-            waiting = await engine.run("helper", {"q": "?"})
+    async with (
+        connect(tmp_path / "a.db") as storage,
+        at_work(CAREFUL, storage=storage, model=model, tools=[ledger.tool]) as engine,
+    ):
+        waiting = await engine.run("helper", {"q": "?"})
     async with (
         connect(tmp_path / "a.db") as here,
         connect(tmp_path / "a.db") as there,
@@ -103,7 +121,7 @@ async def test_an_approval_from_another_process_after_a_restart(tmp_path):
     ):
         assert [] == await engine.recover()
         following = group.create_task(live(engine, waiting.id))
-        await other.approve(waiting.id, {waiting.approval["digest"]: True} and waiting.approval["digest"])
+        await other.approve(waiting.id, {waiting.approval["calls"][0]["digest"]: True})
         done = await engine.wait(waiting.id)
         assert ("completed", ["a"], 2) == (done.status, ledger.entries, len(model.requests))
         assert await following == await other.events.read(waiting.id)
@@ -111,9 +129,6 @@ async def test_an_approval_from_another_process_after_a_restart(tmp_path):
 
 async def test_an_approved_execution_survives_a_crash():
     """What a person has said is kept: a crash after it asks nobody again, and does nothing twice."""
-    from circuit_breaker.errors import StorageFull  # noqa: PLC0415
-    from tests.agents.work import Breaking  # noqa: PLC0415
-
     for at in range(1, 12):
         ledger, model = Ledger(), script(always=Dialogue(*TURNS))
         async with connect("memory://") as storage:
@@ -125,8 +140,7 @@ async def test_an_approved_execution_survives_a_crash():
                     await engine.approve(waiting.id, waiting.approval["digest"])
                 except StorageFull:
                     assert at == 1
-                while waiting.id in engine.office.roster:
-                    await asyncio.sleep(0)
+                await rest(engine, waiting.id)
             async with at_work(storage=storage, model=model, tools=[ledger.tool], config=QUICK) as engine:
                 done = await engine.wait(waiting.id)
                 events = await events_of(engine, done.id)

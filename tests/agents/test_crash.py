@@ -66,7 +66,7 @@ async def test_killed_at_any_moment_nothing_finished_is_done_again(tmp_path):
     """Killed with signal 9 again and again at random moments: what was finished is not done again, what was cut short
     is done once more, and in the end every execution is completed with every call once in its events.
     """
-    database, notes, kills, chance = tmp_path / "a.db", tmp_path / "notes", 0, random.Random(7)
+    database, notes, kills, chance = tmp_path / "a.db", tmp_path / "notes", 0, random.Random(7)  # noqa: S311 - moments, not secrets
     while True:
         with process(database, notes, *KEYS) as child:
             await asyncio.to_thread(child.stdout.readline)
@@ -145,18 +145,21 @@ async def test_what_a_dead_process_left_can_be_cancelled(tmp_path):
 
 async def test_two_engines_that_recover_at_once_take_up_each_execution_once(tmp_path):
     """Of several engines that find what a dead process left, one goes on with each execution."""
-    async with connect(tmp_path / "a.db") as storage:
-        async with at_work(agent(), storage=storage, model=script(always=HANG)) as engine:
-            ids = [(await engine.start("helper", {"q": "?"})).id for _ in range(5)]
-            await asyncio.sleep(0.01)
+    async with (
+        connect(tmp_path / "a.db") as storage,
+        at_work(agent(), storage=storage, model=script(always=HANG)) as engine,
+    ):
+        ids = [(await engine.start("helper", {"q": "?"})).id for _ in range(5)]
+        await asyncio.sleep(0.01)
     one, other = script(always="One."), script(always="Other.")
-    async with connect(tmp_path / "a.db") as first, connect(tmp_path / "a.db") as second:
-        async with (
-            at_work(storage=first, model=one, config=QUICK) as left,
-            at_work(storage=second, model=other, config=QUICK) as right,
-        ):
-            done = [await (left if number % 2 else right).wait(each) for number, each in enumerate(ids)]
-            for each in ids:
-                assert 1 == told(await events_of(left, each)).count("resumed")
+    async with (
+        connect(tmp_path / "a.db") as first,
+        connect(tmp_path / "a.db") as second,
+        at_work(storage=first, model=one, config=QUICK) as left,
+        at_work(storage=second, model=other, config=QUICK) as right,
+    ):
+        done = [await (left if number % 2 else right).wait(each) for number, each in enumerate(ids)]
+        for each in ids:
+            assert 1 == told(await events_of(left, each)).count("resumed")
     assert ["completed"] * 5 == [each.status for each in done]
     assert 5 == len(one.requests) + len(other.requests)

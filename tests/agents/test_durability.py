@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from contextlib import suppress
 
@@ -15,7 +14,19 @@ from circuit_breaker.agents.events import UsageUpdate, is_last
 from circuit_breaker.errors import ContentFiltered, RateLimitExceeded, ResponseTimeout, StorageFull
 from circuit_breaker.storage import connect
 from circuit_breaker.testing.model_turns import ModelTurn
-from tests.agents.work import Breaking, Dialogue, Ledger, agent, at_work, call, content_of, events_of, live, script
+from tests.agents.work import (
+    Breaking,
+    Dialogue,
+    Ledger,
+    agent,
+    at_work,
+    call,
+    content_of,
+    events_of,
+    live,
+    rest,
+    script,
+)
 
 A, B = call("enter", 1, text="a"), call("enter", 2, text="b")
 LATE = RateLimitExceeded("slow down", provider="scripted", retry_after=0.0)
@@ -56,8 +67,7 @@ async def broken_off(storage, model, ledger, mode: str, at: int, *, after: bool)
     async with at_work(storage=breaking, model=model, tools=[ledger.tool], config=QUICK) as engine:
         with suppress(StorageFull):
             begun = await engine.start("helper", {"q": "Enter a and b."}, key="once")
-            while begun.id in engine.office.roster:
-                await asyncio.sleep(0)
+            await rest(engine, begun.id)
     kept = {record.document["name"] for record in await storage.records.find("agent_step")}
     return Crash(breaking.writes < at, kept, Counter(ledger.entries), Counter(model.dialogue.asked))
 

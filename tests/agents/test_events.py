@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from circuit_breaker.agents.config import AgentEngineConfig
 from circuit_breaker.agents.events import decode
-from circuit_breaker.errors import AgentExecutionNotFound, DataInvalid
+from circuit_breaker.errors import AgentError, AgentExecutionNotFound, DataInvalid
 from circuit_breaker.llm.tools import tool
 from circuit_breaker.storage import connect
 from circuit_breaker.testing.model_turns import ModelTurn
+from circuit_breaker.testing.script import HANG
 from tests.agents.work import Ledger, agent, at_work, call, content_of, events_of, live, script
 
 QUICK = AgentEngineConfig(poll=0.005)
@@ -100,7 +101,7 @@ async def test_a_slow_and_a_vanished_follower_cost_nobody_anything():
 
 
 async def test_several_executions_on_one_subscription():
-    """I17, I12: the events of several executions come on one subscription, each in its order, until the last is over."""
+    """I17, I12: the events of several executions come on one subscription, each in order, until the last is over."""
     async with at_work(agent(), model=script(always=SLOW)) as engine:
         begun = [await engine.start("helper", {"q": "?"}) for _ in range(3)]
         ids = [one.id for one in begun]
@@ -162,12 +163,14 @@ def test_content_comes_whole_however_it_is_cut(text, pieces, most):
 
 async def test_pieces_are_put_together_while_a_write_takes_long():
     """I15: when the storage is slow, pieces that wait are written as one, so that the stream keeps up."""
-    async with connect("memory://") as storage:
-        async with at_work(agent(), storage=Slow(storage), model=script(ModelTurn(says=TEXT, pieces=1))) as engine:
-            done = await engine.run("helper", {"q": "?"})
-            chunks = [one for one in await events_of(engine, done.id) if type(one).__name__ == "ContentChunk"]
-            assert len(chunks) < 10
-            assert TEXT == content_of(await events_of(engine, done.id))
+    async with (
+        connect("memory://") as storage,
+        at_work(agent(), storage=Slow(storage), model=script(ModelTurn(says=TEXT, pieces=1))) as engine,
+    ):
+        done = await engine.run("helper", {"q": "?"})
+        events = await events_of(engine, done.id)
+        assert sum(type(one).__name__ == "ContentChunk" for one in events) < 10
+        assert TEXT == content_of(events)
 
 
 async def test_thoughts_are_told_and_do_not_count_as_content():
@@ -210,3 +213,60 @@ class Slow:
     async def length(self, stream):
         return await self._storage.streams.length(stream)
 
+
+async def test_a_follower_waits_no_longer_than_the_operator_says():
+    """P5: a storage or a judge that does not answer keeps a follower waiting 30 seconds, or as long as is said."""
+
+    async def allowed(by, deed, execution):
+        await asyncio.sleep(60)
+
+    assert 30.0 == AgentEngineConfig().connection_timeout
+    config = AgentEngineConfig(connection_timeout=0.02)
+    async with at_work(agent(), model=script("Yes."), allowed=allowed, config=config) as engine:
+        begun = await engine.start("helper", {"q": "?"})
+        with pytest.raises(AgentError, match=r"in 0\.02 seconds"):
+            await live(engine, begun.id)
+
+
+async def test_an_error_of_a_follower_is_raised_as_it_is():
+    """What goes wrong while several executions are followed is no group of errors."""
+    async with at_work(agent(), model=script(always=ModelTurn(says="Slow.", between=0.01))) as engine:
+        ids = [(await engine.start("helper", {"q": "?"})).id for _ in range(2)]
+        with pytest.raises(ZeroDivisionError):
+            await _stumbled(engine, ids)
+
+
+async def _stumbled(engine, ids) -> None:
+    async with engine.events.subscribe(*ids) as following:
+        async for event in following:
+            _ = 1 // (event.sequence - 1)
+
+
+async def test_an_execution_that_is_removed_while_it_is_followed(tmp_path):
+    """Who follows several executions of which one disappears is told so, and does not wait for ever."""
+    async with (
+        connect(tmp_path / "a.db") as here,
+        connect(tmp_path / "a.db") as there,
+        at_work(agent(), storage=there, model=script(always=HANG)) as working,
+        at_work(storage=here, model=script(), config=QUICK) as watching,
+        watching.events.subscribe(*[(await working.start("helper", {"q": "?"})).id for _ in range(2)]) as following,
+    ):
+        first = await anext(following)
+        await here.records.delete("agent_execution", first.execution_id)
+        with pytest.raises(AgentExecutionNotFound):
+            [event async for event in following]
+
+
+async def test_half_a_character_is_no_reason_to_lose_an_answer():
+    """A model that cuts a character in two is heard, and what cannot be written becomes a question mark."""
+    async with at_work(agent(), model=script("Half a \ud83d fox.")) as engine:
+        done = await engine.run("helper", {"q": "?"})
+        assert ("completed", "Half a ? fox.") == (done.status, done.final_response)
+        assert "Half a ? fox." == content_of(await events_of(engine, done.id))
+
+
+def test_what_is_no_event_is_refused():
+    """Only what was written as an event is read as one."""
+    for wrong in (b"{}", b"[]", b'{"type": "other"}', b"\xff", b'{"type": "content_chunk", "sequence": "one"}'):
+        with pytest.raises(DataInvalid, match="no event"):
+            decode(wrong)

@@ -53,9 +53,10 @@ class Ledger:
 async def at_work(*definitions, storage=None, model=None, **members):
     """An engine of agents with a storage in memory, where these agents are registered."""
     if storage is None:
-        async with connect("memory://") as storage, at_work(
-            *definitions, storage=storage, model=model, **members
-        ) as engine:
+        async with (
+            connect("memory://") as fresh,
+            at_work(*definitions, storage=fresh, model=model, **members) as engine,
+        ):
             yield engine
         return
     settings = ModelSettings(
@@ -65,6 +66,12 @@ async def at_work(*definitions, storage=None, model=None, **members):
         for definition in definitions:
             await engine.register(definition)
         yield engine
+
+
+async def rest(engine, execution_id: str) -> None:
+    """Returns when this process does nothing for the execution any more."""
+    if (post := engine.office.roster.get(execution_id)) is not None:
+        await post.tail.over()
 
 
 async def events_of(engine, execution_id: str):

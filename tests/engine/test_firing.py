@@ -511,3 +511,20 @@ def test_a_pure_firing_that_is_refused_may_lead_on() -> None:
     )
     moment = datetime(2030, 1, 1, tzinfo=UTC)
     assert "rejected" == routed.fire(routed.start("c", at=moment), "check", at=moment).state
+
+
+async def test_a_token_can_be_named_that_is_to_be_taken(open_engine):
+    """Where several tokens could move, the named one does; one that cannot is told."""
+    a, b = states("a", "b")
+    engine = await open_engine(Workflow("w", flow(a >> b).transition("go").guard(field("n") > 0).manual()))
+    case = await engine.start("w", data={"n": 1})
+    case = await engine.add_token(case, {"n": 2})
+    case = await engine.add_token(case, {"n": 0})
+    first, second, third = (token.id for token in case.marking)
+    after = await engine.fire(case, "go", token=second)
+    assert (second, {"n": 2}) == (after.marking.at("b")[0].id, after.marking.at("b")[0].data)
+    with pytest.raises(NotEnabled, match=f"cannot take token '{second}'"):
+        await engine.fire(case, "go", token=second)
+    with pytest.raises(Refused):
+        await engine.fire(case, "go", token=third)
+    assert first == (await engine.fire(case, "go")).marking.at("b")[1].id

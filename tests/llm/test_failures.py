@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from circuit_breaker.errors import AuthenticationFailed, ProviderOverloaded, RateLimitExceeded, RequestRefused
+from circuit_breaker.errors import AuthenticationFailed, LLMError, ProviderOverloaded, RateLimitExceeded, RequestRefused
 from circuit_breaker.llm.failures import READ, Asked, VendorFault, http_failure
 from circuit_breaker.llm.patience import Patience, Retries
 from tests.llm.faces import KEY, QUICK, ChatFace, Said
@@ -37,6 +37,19 @@ def test_what_is_too_short_for_a_secret_stays():
 def test_a_vendor_may_say_very_much():
     """Of a message without end only the beginning is read, and less is told."""
     assert 600 > len(ASKED.clean("word " * 1_000_000))
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(fault="reset"), Reply(status=204), Reply(status=503)], ids=["reset", "204", "503"]
+)
+async def test_every_error_says_what_to_do(reply):
+    """Also where the vendor says nothing at all, one is told who was asked for what, and what to do."""
+    async with faulty(reply) as server, FACE.provider(server.url, patience=ONCE) as provider:
+        with pytest.raises(LLMError) as caught:
+            await provider.complete(asks(FACE))
+
+    assert caught.value.remedy
+    assert ("openai", FACE.model, 1) == (caught.value.provider, caught.value.model, caught.value.attempt)
 
 
 @pytest.mark.parametrize("before", range(150, 201, 10))

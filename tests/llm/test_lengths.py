@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from circuit_breaker.errors import RequestRefused, ResponseInvalid, ResponseTooLong
+from circuit_breaker.llm import session
 from circuit_breaker.llm.allowance import MOST_CHARACTERS, most_characters
 from circuit_breaker.llm.assembly import Assembly
 from circuit_breaker.llm.failures import Asked
@@ -84,6 +85,22 @@ async def test_a_whole_answer_is_bounded_as_a_streamed_one():
         with pytest.raises(ResponseTooLong):
             await provider.complete(asks(FACE, max_tokens=10))
         assert 300_000 == len((await provider.complete(asks(FACE, max_tokens=10_000))).content)
+
+
+async def test_a_whole_answer_is_bounded_in_bytes(monkeypatch):
+    """However little of it were text, more than so many bytes of one answer are not read."""
+    monkeypatch.setattr(session, "MOST", 1000)
+    async with faulty(Reply(body=b" " * 2000)) as server, FACE.provider(server.url, patience=ONCE) as provider:
+        with pytest.raises(ResponseTooLong, match="gpt-4o"):
+            await provider.complete(asks(FACE))
+
+
+async def test_an_answer_that_is_wrongly_packed_is_told():
+    """What says that it is packed and is not, is an invalid answer."""
+    reply = Reply(body=b"abcde", headers={"Content-Encoding": "gzip"})
+    async with faulty(reply) as server, FACE.provider(server.url, patience=ONCE) as provider:
+        with pytest.raises(ResponseInvalid, match="gpt-4o"):
+            await provider.complete(asks(FACE))
 
 
 def test_calls_and_lists_are_charged_as_well():

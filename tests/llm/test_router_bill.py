@@ -17,6 +17,7 @@ from circuit_breaker.errors import (
     RateLimitExceeded,
     ResponseInvalid,
     ResponseTimeout,
+    StorageError,
 )
 from circuit_breaker.llm.metering import Meter
 from circuit_breaker.llm.patience import Patience, Retries, Timeouts
@@ -24,6 +25,7 @@ from circuit_breaker.llm.providers.custom import CustomProvider
 from circuit_breaker.llm.request import ResponseFormat
 from circuit_breaker.llm.router import Access, Budget, Failover, LLMConfig, LLMRouter
 from circuit_breaker.llm.router.bill import Bill
+from circuit_breaker.llm.router.budget import MemoryLedger
 from circuit_breaker.llm.router.needs import Needs
 from circuit_breaker.llm.usage import Usage
 from circuit_breaker.testing.model_turns import ModelTurn
@@ -276,3 +278,23 @@ async def test_time_is_passed_in():
         response = await router.chat_completion(asking())
 
     assert ["failed", "answered"] == [attempt.outcome for attempt in response.attempts]
+
+
+class Failing(MemoryLedger):
+    """A ledger whose disk is full when a call is to be settled."""
+
+    async def settle(self, *_, **__):
+        raise StorageError("the disk is full")
+
+
+async def test_an_answer_is_not_lost_because_it_cannot_be_settled():
+    """Pain 71: it is paid for already; what was reserved for it goes on counting until the ledger can be written."""
+    provider = Provider(always="paid", name="a", price=CHEAP)
+    async with routed(provider, budgets=[ALL], ledger=Failing()) as router:
+        answer = await router.chat_completion(asking(max_tokens=100))
+        async with router.stream(asking(max_tokens=100)) as events:
+            last = [event async for event in events][-1]
+        (standing,) = await router.budgets()
+
+    assert ("paid", "paid") == (answer.content, last.response.content)
+    assert 2 * WORST == standing.reserved_tokens

@@ -18,6 +18,7 @@ from circuit_breaker.workflow.events import (
     SignalReceived,
     StepFinished,
     TokenAdded,
+    TokenChanged,
     TransitionFired,
     TransitionRefused,
 )
@@ -96,6 +97,13 @@ def _add(case: Case, number: int) -> Case:
     return followed(case, TokenAdded, token=Token(f"t{case.minted + 1}", "draft", Data({"added": number})))
 
 
+def _change(case: Case, number: int) -> Case:
+    if not (free := _free(case)):
+        return _add(case, number)
+    said = {"data": Data({"changed": number}), "metadata": Data({"m": [number]}), "key": f"k{number}"}
+    return followed(case, TokenChanged, token=free[-1].id, state=free[-1].state, **said)
+
+
 def _signal(case: Case, number: int) -> Case:
     return followed(case, SignalReceived, name=f"s{number % 4}", data=Data({"é": [number, {"x": None}]}))
 
@@ -130,7 +138,7 @@ def _fail(case: Case, number: int) -> Case:
     return followed(case, ActionFailed, transition="act", key=case.pending[0].key, error=Data({"message": "broke"}))
 
 
-_STEPS = (_move, _split, _join, _add, _signal, _refuse, _act, _step, _fail)
+_STEPS = (_move, _split, _join, _add, _change, _signal, _refuse, _act, _step, _fail)
 
 
 def walk(case_id: str, choices: list[tuple[int, int]]) -> list[Case]:

@@ -11,7 +11,9 @@ from circuit_breaker.lazy import lazily
 
 if TYPE_CHECKING:
     from circuit_breaker.agents.bridge.case_toolset import CaseTools, case_tools
+    from circuit_breaker.agents.bridge.chatting import StateMachineAgent, WorkflowAgent
     from circuit_breaker.agents.bridge.executor import agent_executors
+    from circuit_breaker.agents.bridge.machine import machine_workflow
     from circuit_breaker.agents.bridge.permission import check_workflow
     from circuit_breaker.agents.bridge.place import PlaceAgent
     from circuit_breaker.agents.bridge.place_documents import dump_places, load_places
@@ -28,20 +30,25 @@ __all__ = [
     "PlaceAgents",
     "Schedule",
     "Staff",
+    "StateMachineAgent",
     "Visit",
+    "WorkflowAgent",
     "WorkflowAgentBridge",
     "agent_executors",
     "case_tools",
     "check_workflow",
     "dump_places",
     "load_places",
+    "machine_workflow",
 ]
 
 __getattr__ = lazily(
     __name__,
     {
         "case_toolset": ("CaseTools", "case_tools"),
+        "chatting": ("StateMachineAgent", "WorkflowAgent"),
         "executor": ("agent_executors",),
+        "machine": ("machine_workflow",),
         "permission": ("check_workflow",),
         "place": ("PlaceAgent",),
         "place_documents": ("dump_places", "load_places"),

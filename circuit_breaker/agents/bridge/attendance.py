@@ -20,7 +20,6 @@ from circuit_breaker.engine.actions import resolved
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import (
     CaseClosed,
-    CircuitBreakerError,
     NotEnabled,
     StorageError,
     TokenNotFound,
@@ -78,8 +77,8 @@ class Attendance:
             await self._attend(held)
         except (StorageError, WorkflowNotFound):
             raise
-        except CircuitBreakerError as error:
-            await self._over(await self._latest(held), "failed", words_of(error))
+        except Exception as error:  # noqa: BLE001 - the boundary of firing: what a visit fails with is recorded
+            await self._over(await self._latest(held), "failed", words_of(error) or repr(error))
 
     async def _latest(self, visit: Visit) -> Visit:
         return await self.visits.get(visit.id) or visit
@@ -180,22 +179,23 @@ class Attendance:
 
     async def _applied(self, visit: Visit, ended: AgentExecution) -> tuple[VisitStatus, str]:
         """Writes the outputs to the token and fires the transition; what became of it, and why."""
-        before = await self._written(visit, ended)
-        written = await self._write(visit, ended) if before is None else before
+        if not self.placed.outputs and not self.placed.auto_transition:
+            return "completed", ""  # it did what it had to do by its tools
+        written = await self._write(visit, ended)
         if isinstance(written, str):
             return "discarded", written
         return "completed", await self._fire(visit, written)
 
     async def _written(self, visit: Visit, ended: AgentExecution) -> int | None:
-        """The number of the event by which the outputs were written, if that was done before a crash."""
+        """The number of the event by which the outputs were written, if that was done before, or by another."""
         for event in await self.engine.storage.events(visit.case, after=visit.sequence):
             if isinstance(event, TokenChanged) and event.key == ended.id:
                 return event.sequence
         return None
 
     async def _write(self, visit: Visit, ended: AgentExecution) -> int | str:
-        """The number of the event by which the outputs were written now; or why they are discarded."""
-        while True:
+        """The number of the event by which the outputs were written, now or before; or why they are discarded."""
+        while (written := await self._written(visit, ended)) is None:
             case = await self.engine.get(visit.case)
             token = self._standing(case, visit)
             if token is None or case.closed:
@@ -217,6 +217,7 @@ class Attendance:
                 continue  # the next look says what has become of it
             else:
                 return after.find(token.id).sequence
+        return written
 
     async def _fire(self, visit: Visit, written: int) -> str:
         """Fires the transition for the token that was written; why not, if it does not."""
@@ -227,13 +228,14 @@ class Attendance:
             if token is None or token.sequence != written:
                 return ""  # it has fired before a crash, or somebody else was faster
             try:
-                await self.engine.fire(case, name, by=f"agent:{self.placed.agent}", expect=case.sequence)
+                by = f"agent:{self.placed.agent}"
+                await self.engine.fire(case, name, by=by, expect=case.sequence, token=token.id)
             except VersionConflict:
                 continue
             except StorageError:
                 raise
-            except CircuitBreakerError as error:
-                return f"transition '{name}' did not fire: {words_of(error)}"
+            except Exception as error:  # noqa: BLE001 - the boundary of firing: whatever an action raises is recorded
+                return f"transition '{name}' did not fire: {words_of(error) or repr(error)}"
             break
         return ""
 

@@ -122,7 +122,7 @@ class StateMachineAgent(_CaseAgent):
 
     ::
 
-        async with Engine(storage=journal, executors=machine_executors(agents)) as engine, agents:
+        async with Engine(storage=journal, executors=agent_executors(agents)) as engine, agents:
             bot = await StateMachineAgent.deploy(engine, agents, definition)
             response = await bot.chat("I want my money back")
             print(response.message, await bot.state())

@@ -108,6 +108,7 @@ class Errand:
             self.agent,
             self.inputs,
             context=self.context,
+            conversation=self.conversation,
             key=key,
             overrides=self.overrides or None,
             timeout=self.timeout,

@@ -7,7 +7,10 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final, Self, cast
 
+from circuit_breaker.agents.bridge.composition.handing import hand_offs
+from circuit_breaker.agents.bridge.composition.step import PartStep
 from circuit_breaker.agents.bridge.errand import Errand
+from circuit_breaker.agents.bridge.machine import MachineTurn
 from circuit_breaker.agents.bridge.outputs import change_of, failure_of
 from circuit_breaker.agents.bridge.permission import permit
 from circuit_breaker.agents.bridge.surroundings import surroundings
@@ -23,7 +26,7 @@ from circuit_breaker.errors import (
     CircuitBreakerError,
     StorageError,
 )
-from circuit_breaker.workflow.agent_step import ASKS
+from circuit_breaker.workflow.agent_step import ASKS, PART, TURN
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.token import Token
 
@@ -31,7 +34,10 @@ __all__ = ["AgentStep", "agent_executors"]
 
 
 def agent_executors(agents: AgentEngine, others: Mapping[Any, Any] | None = None) -> Mapping[Any, Any]:
-    """The executors of an engine of workflows whose transitions ask these agents.
+    """The executors of an engine of workflows whose transitions ask these agents; compositions and machines are some.
+
+    Agents that hand a conversation on are given the tool for it by this. So call it before the engine of agents opens,
+    which takes up what was left behind.
 
     ::
 
@@ -44,11 +50,17 @@ def agent_executors(agents: AgentEngine, others: Mapping[Any, Any] | None = None
         agents: The engine of agents, on the same storage; open while cases run.
         others: The other executors.
     """
+    if hand_offs not in agents.office.tools_for:
+        agents.office.tools_for.append(hand_offs)
+    own = {name: _maker(kind, agents) for name, kind in _STEPS.items()}
+    return ChainMap(own, cast(MutableMapping[Any, Any], others or {}))  # which writes into the first only
 
-    def make(**parameters: Any) -> AgentStep:
-        return AgentStep(agents, parameters)
 
-    return ChainMap({ASKS: make}, cast(MutableMapping[Any, Any], others or {}))  # which writes into the first only
+def _maker(kind: Callable[[AgentEngine, Mapping[str, Any]], Any], agents: AgentEngine) -> Callable[..., Any]:
+    def make(**parameters: Any) -> Any:
+        return kind(agents, parameters)
+
+    return make
 
 
 _BEYOND: Final = (ActionWithdrawn, AgentForbidden, StorageError)
@@ -155,3 +167,10 @@ def _telling(context: ActionContext) -> Callable[[AgentEvent], None]:
                 context.progress(said, status.replace("_", " "))
 
     return tell
+
+
+_STEPS: Final[Mapping[str, Callable[[AgentEngine, Mapping[str, Any]], Any]]] = {
+    ASKS: AgentStep,
+    PART: PartStep,
+    TURN: MachineTurn,
+}

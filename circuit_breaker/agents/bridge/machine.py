@@ -7,7 +7,7 @@ prompt and the tools of that state, and goes on as the conditions say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import reduce
 from operator import or_
 from typing import Any, Final
@@ -16,8 +16,8 @@ import attrs
 
 from circuit_breaker.agents.bridge.asking_step import AskingStep, failed
 from circuit_breaker.agents.bridge.errand import Errand
+from circuit_breaker.agents.conversations.conversation import VOICE
 from circuit_breaker.agents.definition import AgentDefinition, AgentInput, AgentMemory
-from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.prompts import AgentPrompts
 from circuit_breaker.agents.states import AgentState, AgentTransition
@@ -26,15 +26,13 @@ from circuit_breaker.engine.actions import ActionContext
 from circuit_breaker.errors import InvalidAgentType
 from circuit_breaker.rules import Field, cel
 from circuit_breaker.workflow import Workflow
+from circuit_breaker.workflow.agent_step import TURN
 from circuit_breaker.workflow.flow import Flow, flow
 from circuit_breaker.workflow.patterns.basics import LAST, step
 from circuit_breaker.workflow.state import State
 from circuit_breaker.workflow.token import Token
 
-__all__ = ["END", "MESSAGE", "TURN", "MachineTurn", "machine_agents", "machine_executors", "machine_workflow"]
-
-TURN: Final = "machine-turn"
-"""The name of the executor of a turn."""
+__all__ = ["END", "MESSAGE", "MachineTurn", "machine_agents", "machine_workflow"]
 
 MESSAGE: Final = "message"
 """The signal with which somebody says something: its data has ``message``, ``context`` and ``message_id``."""
@@ -121,7 +119,12 @@ def _alone(way: AgentTransition, ways: list[AgentTransition]) -> bool:
 def speaker_id(definition: AgentDefinition, state: str) -> str:
     """The id of the agent that speaks in a state."""
     number = [one.name for one in definition.states].index(state) + 1
-    return f"{definition.id[:70]}.{number}-{_ODD.sub('-', state)[:25]}"
+    return f"{_voice(definition)}{number}-{_ODD.sub('-', state)[:25]}"
+
+
+def _voice(definition: AgentDefinition) -> str:
+    """What the ids begin with of all that speak for one machine."""
+    return f"{definition.id[:70]}."
 
 
 def _speaker(definition: AgentDefinition, state: AgentState) -> AgentDefinition:
@@ -140,7 +143,7 @@ def _speaker(definition: AgentDefinition, state: AgentState) -> AgentDefinition:
         states=(),
         transitions=(),
         allowed_workflows=(definition.id,),
-        metadata={"machine": definition.id, "state": state.name},
+        metadata={"machine": definition.id, "state": state.name, VOICE: _voice(definition)},
         created_at=None,
         updated_at=None,
     )
@@ -173,12 +176,3 @@ class MachineTurn(AskingStep):
         output = thaw(ended.output)
         answer = output["text"] if isinstance(output, dict) and output.keys() == {"text"} else output
         return {"answer": answer, "execution_id": ended.id}
-
-
-def machine_executors(agents: AgentEngine, others: Mapping[Any, Any] | None = None) -> dict[Any, Any]:
-    """The executors of an engine of workflows whose cases are conversations with state machines."""
-
-    def make(**parameters: Any) -> MachineTurn:
-        return MachineTurn(agents, parameters)
-
-    return {**(others or {}), TURN: make}

@@ -12,7 +12,7 @@ from typing import Any, Final
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.errors import AgentForbidden, AgentInvalid, AgentNotFound, Fault, nearest
-from circuit_breaker.workflow.agent_step import ASKS
+from circuit_breaker.workflow.agent_step import ASKING, ASKS
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.steps import Execution
 
@@ -46,11 +46,16 @@ def _objection(definition: AgentDefinition, workflow: Workflow) -> tuple[str, st
 
 
 def named_agents(workflow: Workflow) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The transitions of a workflow that ask agents, each by its title, with what is asked."""
+    """The transitions of a workflow that ask agents, each by its title, with what is asked.
+
+    ``inputs`` is None where an agent finds them by their names when it is asked.
+    """
     for flow in workflow.flows:
         for step in flow.steps:
             if isinstance(step, Execution) and step.executor == ASKS:
                 yield flow.title, step.parameters
+            elif isinstance(step, Execution) and step.executor in ASKING:
+                yield flow.title, {**step.parameters, "inputs": step.parameters.get("inputs")}
 
 
 async def check_workflow(
@@ -75,7 +80,8 @@ async def check_workflow(
             continue
         if (why := _objection(definition, workflow)) is not None:
             faults.append(Fault(place, *why))
-        faults += _misfits(place, asked, definition)
+        if asked.get("inputs", {}) is not None:
+            faults += _misfits(place, asked, definition)
     if faults:
         raise AgentInvalid(f"workflow '{workflow.name}' cannot use its agents so", faults=faults)
 

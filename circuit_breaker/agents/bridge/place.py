@@ -23,6 +23,10 @@ def _rule(value: Any) -> Rule | None:
     return None if value is None or value in ((), []) else as_rule(list(value) if isinstance(value, tuple) else value)
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class PlaceAgent:
     """An agent that works on each token in a state, without anybody firing anything.
@@ -87,11 +91,11 @@ class PlaceAgent:
 
     def _name_faults(self) -> Iterator[Fault]:
         for part in ("place", "agent", "workflow"):
-            if not isinstance(getattr(self, part), str) or not getattr(self, part):
+            if not _is_text(getattr(self, part)):
                 yield Fault(part, f"{getattr(self, part)!r:.60} is no name", "give a text")
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+        if not _is_text(self.name) or not _NAME.fullmatch(self.name):
             yield Fault("name", f"{self.name!r:.60} is no name", "use letters, digits, '_', '.', '@' and '-'")
-        if not isinstance(self.schedule, Schedule):
+        if type(self.schedule) is not Schedule:
             yield Fault("schedule", f"{self.schedule!r:.60} is no schedule", "give Schedule(...)")
 
     def _read(self) -> Iterator[Fault]:

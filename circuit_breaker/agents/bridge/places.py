@@ -20,7 +20,16 @@ from circuit_breaker.engine.bus import Subscription
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ids import derived_id
 from circuit_breaker.engine.ports import Entry
-from circuit_breaker.errors import AgentInvalid, CircuitBreakerError, Fault, WorkflowNotFound, nearest, words_of
+from circuit_breaker.errors import (
+    AgentInvalid,
+    CaseNotFound,
+    CircuitBreakerError,
+    Fault,
+    StorageCorrupt,
+    WorkflowNotFound,
+    nearest,
+    words_of,
+)
 from circuit_breaker.workflow.case import entered
 from circuit_breaker.workflow.events import Event, TokenChanged
 
@@ -120,16 +129,26 @@ class PlaceAgents:
     async def settle(self) -> bool:
         """Whether there was something to do; returns when nothing is left to be done now.
 
-        What waits for its time, or for a change of its token, waits on.
+        What waits for its time, for a change of its token, or for a person, waits on.
         """
         worked = False
         while True:
             more = await self._turn()
             worked |= bool(self._running)
             if self._running:
-                await asyncio.wait(self._running.values())
-            elif not more:
+                await asyncio.wait(self._running.values(), timeout=self._poll)
+            if not more and await self._only_people():
                 return worked
+
+    async def _only_people(self) -> bool:
+        """Whether everything that is under way waits for a person."""
+        for visit_id in list(self._running):
+            visit = await self.visits.get(visit_id)
+            if visit is None or not visit.execution:
+                return False
+            if (await self._agents.execution(visit.execution)).waiting_for != "approval":
+                return False
+        return True
 
     async def next_due(self) -> datetime | None:
         """When the next visit is due, or None."""
@@ -183,11 +202,17 @@ class PlaceAgents:
         for entry in page:
             for placed in self._placed.values():
                 if entry.position > self._cursors[placed.name] and entry.workflow == placed.workflow:
-                    await self._deal(placed, entry)
+                    await self._dealt(placed, entry)
         if page:
             self._cursors = {name: max(reached, page[-1].position) for name, reached in self._cursors.items()}
             await self._save()
         return len(page) == PAGE
+
+    async def _dealt(self, placed: PlaceAgent, entry: Entry) -> None:
+        try:
+            await self._deal(placed, entry)
+        except (CaseNotFound, StorageCorrupt) as error:  # one case that cannot be read keeps no other waiting
+            _log.warning("a case cannot be read", case=entry.event.case, error=words_of(error))
 
     async def _deal(self, placed: PlaceAgent, entry: Entry) -> None:
         event = entry.event

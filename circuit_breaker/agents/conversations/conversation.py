@@ -157,13 +157,23 @@ def title_of(messages: Iterable[ChatMessage]) -> str:
     return line if len(line) <= _LONGEST_TITLE else f"{line[: _LONGEST_TITLE - 1]}…"
 
 
-def heard(turn: ConversationTurn, agent_id: str) -> Iterator[tuple[int, ChatMessage]]:
+VOICE: Final = "voice"
+"""The key of an agent's metadata that says what the ids begin with of all agents that speak as one."""
+
+
+def heard(turn: ConversationTurn, agent_id: str, *, voice: str = "") -> Iterator[tuple[int, ChatMessage]]:
     """What an agent is shown of a turn: each message with its place in the conversation.
 
     What another agent said is told as said by that one, and the tools that it called are left out.
+
+    Args:
+        turn: The turn.
+        agent_id: The agent.
+        voice: What the ids begin with of those that speak as one with it; empty for itself alone.
     """
+    own = turn.agent_id == agent_id or bool(voice and turn.agent_id.startswith(voice))
     for place, message in enumerate(turn.messages, turn.first):
-        if turn.agent_id == agent_id or message.role == "user":
+        if own or message.role == "user":
             yield place, message
         elif message.role == "assistant" and message.content:
             yield place, user(f"[{turn.agent_id} said] {message.content}")

@@ -8,7 +8,7 @@ from typing import Any, Self
 import attrs
 
 from circuit_breaker.agents.context import ExecutionContext
-from circuit_breaker.agents.conversations.conversation import Conversation, ConversationTurn, as_markdown
+from circuit_breaker.agents.conversations.conversation import Conversation, ConversationTurn, as_markdown, title_of
 from circuit_breaker.agents.conversations.exchange import exported, restored
 from circuit_breaker.agents.conversations.line import ConversationLine
 from circuit_breaker.agents.conversations.recollection import Recollection
@@ -34,6 +34,7 @@ class Conversations:
         line: Who knows whose turn it is.
         recollection: Who remembers for agents.
         clock: The time.
+        conceal: Gives what is kept of a JSON value, by the agent and the id of the conversation.
     """
 
     store: AgentStore
@@ -41,10 +42,18 @@ class Conversations:
     line: ConversationLine
     recollection: Recollection
     clock: Clock
+    conceal: Conceal = _as_it_is
 
     @classmethod
     def over(
-        cls, storage: AgentStorage, store: AgentStore, clock: Clock, *, roster: Roster | None = None, poll: float = 0.25
+        cls,
+        storage: AgentStorage,
+        store: AgentStore,
+        clock: Clock,
+        *,
+        roster: Roster | None = None,
+        poll: float = 0.25,
+        conceal: Conceal = _as_it_is,
     ) -> Self:
         """The conversations of a storage.
 
@@ -54,10 +63,11 @@ class Conversations:
             clock: The time.
             roster: The executions that this process carries out.
             poll: Seconds between two looks at a conversation in which somebody else has the turn.
+            conceal: Gives what is kept of a JSON value, by the agent and the id of the conversation.
         """
         records = ConversationRecords(storage)
         line = ConversationLine(records, store, roster or Roster(), poll)
-        return cls(store, records, line, Recollection(records, line, clock), clock)
+        return cls(store, records, line, Recollection(records, line, clock), clock, conceal)
 
     async def create(
         self,
@@ -82,14 +92,14 @@ class Conversations:
             AgentError: There is a conversation of that id.
             DataInvalid: The id or the context is none.
         """
-        await self.store.get(agent_id)
-        now = self.clock.now()
+        definition = await self.store.get(agent_id)
+        now, made = self.clock.now(), id or new_id()
         begun = Conversation(
-            id=id or new_id(),
+            id=made,
             agent_id=agent_id,
-            title=title,
-            context=_context(context or {}),
-            metadata=metadata,
+            title=self.conceal(definition, made, title),
+            context=self.conceal(definition, made, _context(context or {})),
+            metadata=self.conceal(definition, made, dict(metadata or {})),
             created_at=now,
             updated_at=now,
         )
@@ -132,7 +142,7 @@ class Conversations:
         return await self.records.change(conversation_id, lambda known: attrs.evolve(known, **given))
 
     async def clear(self, conversation_id: str) -> Conversation:
-        """The conversation, in which nothing was said any more: its turns and its summary are removed.
+        """The conversation, in which nothing was said any more: its turns, its summary and the title made of them go.
 
         Raises:
             ConversationNotFound: There is no such conversation.
@@ -140,8 +150,15 @@ class Conversations:
             VersionConflict: Somebody else has changed it meanwhile.
         """
         record, before = await self._at_rest(conversation_id)
+        first = await self.turns(conversation_id, limit=1)
+        made = title_of(first[0].messages) if first else ""
         cleared = attrs.evolve(
-            before, cleared=before.turns, summary="", summarised=before.messages, updated_at=self.clock.now()
+            before,
+            title="" if before.title == made else before.title,
+            cleared=before.turns,
+            summary="",
+            summarised=before.messages,
+            updated_at=self.clock.now(),
         )
         await self.records.keep(cleared, expected=record.version)
         await self.records.remove_turns(before)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 import structlog
 
-from circuit_breaker.agents.conversations.conversation import Conversation, ConversationTurn, heard
+from circuit_breaker.agents.conversations.conversation import VOICE, Conversation, ConversationTurn, heard
 from circuit_breaker.agents.conversations.line import ConversationLine
 from circuit_breaker.agents.conversations.records import ConversationRecords, conversation_put, turn_put
 from circuit_breaker.agents.definition import AgentDefinition, AgentMemory
@@ -81,7 +81,7 @@ class Recollection:
         limits = definition.memory
         if limits is None:
             return ()
-        entries = await self._read(conversation, limits, definition.id)
+        entries = await self._read(conversation, limits, definition)
         memory = _memory(conversation, definition, [message for _, message in entries], summarize)
         if memory.usage.waiting:
             await self._condense(conversation, memory, entries)
@@ -100,15 +100,17 @@ class Recollection:
         place = entries[-len(memory.history)][0]
         await self.records.change(conversation.id, lambda known: attrs.evolve(known, summary=summary, summarised=place))
 
-    async def _read(self, conversation: Conversation, limits: AgentMemory, agent_id: str) -> list[Entry]:
+    async def _read(self, conversation: Conversation, limits: AgentMemory, definition: AgentDefinition) -> list[Entry]:
         """The end of what was said, as far back as it can be of use."""
         begins = conversation.summarised if limits.summaries else 0
+        voice = str(definition.metadata.get(VOICE, ""))
         entries: list[Entry] = []
         tokens, last = 0, conversation.turns
         while last > conversation.cleared and (limits.summaries or tokens <= limits.tokens):
             first = max(conversation.cleared, last - _PAGE)
             turns = [turn async for turn in self.records.turns(conversation, first, last)]
-            page = [entry for turn in turns for entry in heard(turn, agent_id) if entry[0] >= begins]
+            shown = (entry for turn in turns for entry in heard(turn, definition.id, voice=voice))
+            page = [entry for entry in shown if entry[0] >= begins]
             entries = page + entries
             tokens += sum(int(count_tokens(message)) for _, message in page)
             last = first

@@ -18,7 +18,7 @@ __all__ = ["KINDS", "PersonalData"]
 KINDS: Final = ("email", "phone", "iban", "credit_card", "ip")
 """What is found unless told otherwise."""
 
-_PLACEHOLDER: Final = re.compile(r"\[[A-Z][A-Z_]{0,63}_\d{1,9}\]")
+_PLACEHOLDER: Final = re.compile(r"\[[^\s\[\]]{1,64}_[0-9a-f]{6,64}\]")
 
 
 def _texts(values: Iterable[str] | str) -> tuple[str, ...]:
@@ -34,8 +34,9 @@ class PersonalData:
         AgentEngine(storage, guardrails={"privacy": PersonalData(names=["Ann Smith"], reversible=True)})
 
     Plainly, each value becomes its kind, such as ``[EMAIL]``, and nobody knows it any more. With ``reversible`` it
-    becomes a placeholder such as ``[EMAIL_1]``, the same for the same value within one execution. The tools of that
-    execution are given the value itself, and :meth:`restored` gives it back; both for as long as this process lives.
+    becomes a placeholder such as ``[EMAIL_3f9a1c]``, the same for the same value within one execution, or within its
+    conversation. The tools are given the value itself, and :meth:`restored` gives it back; both for as long as this
+    process lives.
 
     Attributes:
         kinds: Of ``"email"``, ``"phone"``, ``"iban"``, ``"credit_card"`` and ``"ip"``; all unless given.
@@ -71,7 +72,7 @@ class PersonalData:
             raise AgentInvalid("the guardrail for personal data is not valid", faults=faults)
 
     def hider(self, owner: str) -> Hider:
-        """What hides for an execution."""
+        """What hides for an execution, or for a conversation."""
         return Hider(self._all_finders(), lambda kind, value: self._instead(owner, kind, value))
 
     def _all_finders(self) -> tuple[Finder, ...]:
@@ -84,10 +85,10 @@ class PersonalData:
         return self.vault.placeholder(owner, kind, value) if self.reversible else f"[{kind.upper()}]"
 
     def restored(self, owner: str, value: Any) -> Any:
-        """The JSON value with the values of an execution in the place of its placeholders.
+        """The JSON value with the values in the place of its placeholders.
 
         Args:
-            owner: The id of the execution.
+            owner: The id of the conversation; of the execution where it has none.
             value: What was hidden; a placeholder that nobody here knows stays as it is.
         """
         if isinstance(value, str):

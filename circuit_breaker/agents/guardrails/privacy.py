@@ -41,7 +41,7 @@ class Privacy:
 
     Attributes:
         guard: What is hidden, and how.
-        owner: The id of the execution.
+        owner: The id of its conversation, or its own.
         hider: What hides it.
     """
 
@@ -56,6 +56,13 @@ class Privacy:
     def restored(self, value: Any) -> Any:
         """The value as it was, as far as anybody here knows."""
         return self.guard.restored(self.owner, value) if self.guard.reversible else value
+
+    def around(self, value: Any) -> Any:
+        """A context as it is kept; what is under a name such as ``user_id`` stays: executions are found by it."""
+        if not isinstance(value, Mapping):
+            return self.hider.value(value)
+        ids = {name for name in value if name == "id" or name.endswith("_id")}
+        return {name: inner if name in ids else self.around(inner) for name, inner in value.items()}
 
     # What the model is sent, and what it says
 

@@ -79,10 +79,20 @@ class Guardrails(Mapping[str, Guardrail]):
             definition=definition,
             execution=execution,
             checks={name: one for name, one in named.items() if isinstance(one, Check)},
-            privacies=[Privacy(one, execution.id) for one in found if isinstance(one, PersonalData)],
+            privacies=self._privacies(definition, execution.conversation_id or execution.id),
             fences=[one.fence(execution.id) for one in found if isinstance(one, Untrusted)],
             permissions=[one for one in found if isinstance(one, Permissions)],
         )
+
+    def _privacies(self, definition: AgentDefinition, owner: str) -> list[Privacy]:
+        named = (self[name] for name in definition.guardrails)
+        return [Privacy(one, owner) for one in named if isinstance(one, PersonalData)]
+
+    def concealed(self, definition: AgentDefinition, owner: str, value: Any) -> Any:
+        """What is kept of a JSON value that belongs to a conversation with that agent."""
+        for privacy in self._privacies(definition, owner):
+            value = privacy.around(value)
+        return value
 
 
 def _read(name: str, given: Any, faults: list[Fault]) -> Guardrail:

@@ -2,62 +2,65 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import os
 import threading
 from collections import OrderedDict
-
-import attrs
+from typing import Final
 
 __all__ = ["Vault"]
 
-
-@attrs.define
-class _Drawer:
-    """What one execution has hidden, both ways."""
-
-    values: dict[str, str] = attrs.field(factory=dict, repr=False)
-    placeholders: dict[tuple[str, str], str] = attrs.field(factory=dict, repr=False)
-    counts: dict[str, int] = attrs.field(factory=dict)
+_SHORT: Final = 6
 
 
 class Vault:
-    """Values by execution and placeholder. It is never written anywhere: what a process knew is gone with it.
+    """Values by owner and placeholder. It is never written anywhere: what a process knew is gone with it.
+
+    A placeholder comes from the value, its owner and a secret. So it is the same for the same value, and none that
+    another process has made is ever taken for one of this process, unless both have the same secret.
 
     Args:
-        most: Of how many executions it knows something; beyond that, those used longest ago are forgotten.
+        most: Of how many owners it knows something; beyond that, those used longest ago are forgotten.
+        secret: A secret text of 32 characters or more, the same for all processes, where they shall make the same
+            placeholders; random unless given.
+
+    Raises:
+        ValueError: The secret is shorter.
     """
 
-    def __init__(self, most: int = 1000) -> None:
+    def __init__(self, most: int = 1000, *, secret: str | None = None) -> None:
+        if secret is not None and len(secret) < 32:
+            raise ValueError("the secret of a vault has 32 characters or more")
         self._most = most
-        self._drawers: OrderedDict[str, _Drawer] = OrderedDict()
+        self._secret = os.urandom(32) if secret is None else secret.encode()
+        self._values: OrderedDict[str, dict[str, str]] = OrderedDict()
         self._lock = threading.Lock()  # plain tools work in threads
 
     def __repr__(self) -> str:
-        return f"Vault(of {len(self._drawers)} executions)"
+        return f"Vault(of {len(self._values)} owners)"
 
     def placeholder(self, owner: str, kind: str, value: str) -> str:
-        """What stands for a value in an execution: the same for the same value, such as ``"[EMAIL_1]"``."""
+        """What stands for a value of an execution or a conversation, such as ``"[EMAIL_3f9a1c]"``."""
+        digest = hmac.digest(self._secret, f"{len(owner)}:{owner}{kind}:{value}".encode(), hashlib.sha256).hex()
         with self._lock:
-            drawer = self._drawer(owner)
-            found = drawer.placeholders.get((kind, value))
-            if found is None:
-                number = drawer.counts[kind] = drawer.counts.get(kind, 0) + 1
-                found = drawer.placeholders[kind, value] = f"[{kind.upper()}_{number}]"
-                drawer.values[found] = value
-            return found
+            known = self._of(owner)
+            lengths = range(_SHORT, len(digest) + 1)
+            names = (f"[{kind.upper()}_{digest[:length]}]" for length in lengths)
+            return next(name for name in names if known.setdefault(name, value) == value)
 
     def value(self, owner: str, placeholder: str) -> str | None:
-        """What it stands for in that execution; None where nobody here knows."""
-        drawer = self._drawers.get(owner)
-        return drawer.values.get(placeholder) if drawer is not None else None
+        """What it stands for; None where nobody here knows."""
+        return self._values.get(owner, {}).get(placeholder)
 
     def forget(self, owner: str) -> None:
-        """Forgets what an execution has hidden."""
+        """Forgets what an owner has hidden."""
         with self._lock:
-            self._drawers.pop(owner, None)
+            self._values.pop(owner, None)
 
-    def _drawer(self, owner: str) -> _Drawer:
-        drawer = self._drawers.setdefault(owner, _Drawer())
-        self._drawers.move_to_end(owner)
-        while len(self._drawers) > self._most:
-            self._drawers.popitem(last=False)
-        return drawer
+    def _of(self, owner: str) -> dict[str, str]:
+        known = self._values.setdefault(owner, {})
+        self._values.move_to_end(owner)
+        while len(self._values) > self._most:
+            self._values.popitem(last=False)
+        return known

@@ -54,17 +54,21 @@ class Watch:
     privacies: Sequence[Privacy] = ()
     fences: Sequence[Fence] = ()
     permissions: Sequence[Permissions] = ()
+    _judging: bool = attrs.field(init=False)
     _releasing: bool = False
+
+    @_judging.default
+    def _judges_the_output(self) -> bool:
+        return any(check.on == "output" for check in self.checks.values())
 
     # What is kept
 
     def admitted(self, execution: AgentExecution) -> AgentExecution:
         """The execution as it is kept: its input and its context without personal data; ids stay."""
         for privacy in self.privacies:
-            hide = privacy.hider.value
-            parts = {part: _but_ids(thaw(getattr(execution.context, part)), hide) for part in PARTS}
+            parts = {part: privacy.around(thaw(getattr(execution.context, part))) for part in PARTS}
             context = attrs.evolve(execution.context, **parts)
-            execution = attrs.evolve(execution, input=hide(thaw(execution.input)), context=context)
+            execution = attrs.evolve(execution, input=privacy.hider.value(thaw(execution.input)), context=context)
         self.execution = execution
         return execution
 
@@ -109,7 +113,7 @@ class Watch:
         if isinstance(event, ToolReported):
             told = attrs.evolve(event.progress, message=self.text(event.progress.message))
             return (attrs.evolve(event, progress=told),)
-        if self._on("output") and isinstance(event, AnswerDelta | ModelAnswered) and not self._releasing:
+        if self._judging and not self._releasing and isinstance(event, AnswerDelta | ModelAnswered):
             return ()
         return (event,)
 
@@ -141,7 +145,7 @@ class Watch:
             GuardrailViolated: It is refused.
         """
         tried: dict[str, int] = {}
-        while self._on("output") and outcome.status == COMPLETED:
+        while self._judging and outcome.status == COMPLETED:
             outcome, again = await self._judged(outcome, around, tried)
             if not again:
                 self._release(outcome, around)
@@ -213,11 +217,3 @@ class Watch:
             around.tell(AnswerDelta(iteration=outcome.state.iteration, text=outcome.output))
         finally:
             self._releasing = False
-
-
-def _but_ids(value: Any, hide: Callable[[Any], Any]) -> Any:
-    """The value hidden; what is under a name such as ``user_id`` stays, because executions are found by it."""
-    if not isinstance(value, Mapping):
-        return hide(value)
-    return {name: inner if name == "id" or name.endswith("_id") else _but_ids(inner, hide)
-            for name, inner in value.items()}  # fmt: skip

@@ -33,11 +33,12 @@ run_option = click.option("--run/--no-run", default=True, help="Run on afterward
 
 @attrs.frozen
 class Change:
-    """One change of one case, and whether the case runs on afterwards."""
+    """One change of one case, whether the case runs on afterwards, and whether actions can be carried out."""
 
     session: Session
     case: str
     runs_on: bool
+    acts: bool = True
 
     def make(self, deed: Deed) -> None:
         """Makes the change, tells what happens, and ends the command."""
@@ -45,7 +46,7 @@ class Change:
         raise click.exceptions.Exit(exit_code_of_case(case))
 
     async def _made(self, deed: Deed) -> Case:
-        async with self.session.engine(working=self.runs_on) as engine:
+        async with self.session.engine(working=self.acts) as engine:
             case = await self.session.case(engine, self.case)
             async with watched(engine, self.session.output, case=case.id):
                 case = await self._done(deed, engine, case)
@@ -144,7 +145,7 @@ def cancel(
     async def deed(engine: Engine, before: Case) -> Case:
         return await engine.cancel(before, reason=reason, by=by, compensate=compensate)
 
-    Change(session, case, runs_on=False).make(deed)
+    Change(session, case, runs_on=False, acts=False).make(deed)
 
 
 @click.command(short_help="Say what became of an action in doubt.")

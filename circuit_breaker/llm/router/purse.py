@@ -70,8 +70,13 @@ class Reservation:
     lease: str
 
     async def settle(self, usage: Usage, dollars: Decimal | None) -> None:
-        """Counts what was spent, and gives the rest back."""
-        await self.purse.settle(self.lease, dollars=dollars or Decimal(0), tokens=usage.total_tokens)
+        """Counts what was spent, and gives the rest back.
+
+        Where the ledger fails all of it counts as spent when the reservation lapses: no answer is lost for that, which
+        would have to be paid once more.
+        """
+        with suppress(StorageError):
+            await self.purse.settle(self.lease, dollars=dollars or Decimal(0), tokens=usage.total_tokens)
 
     async def release(self) -> None:
         """Gives all of it back."""

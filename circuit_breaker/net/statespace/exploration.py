@@ -151,6 +151,11 @@ class Exploration:
         return self.known.layers[-1]
 
     @property
+    def found(self) -> bool:
+        """Whether it ended because what was looked for was found."""
+        return self.ending == "found"
+
+    @property
     def edges(self) -> int:
         """How many pairs of a marking and a transition that is enabled in it have been met."""
         return sum(self.fired)

@@ -71,7 +71,7 @@ class StateSpace:
     @property
     def found(self) -> bool:
         """Whether it ended because what was looked for was found."""
-        return self.exploration.ending == "found"
+        return self.exploration.found
 
     @property
     def not_decided(self) -> str:
@@ -244,7 +244,8 @@ def explore(
         initial: How many tokens lie in which place at first; places that are not named are empty.
         limit: The most markings to find; with more than that the space is not complete, and says so.
         enough: Asked now and then, with the number of markings found so far, whether to stop: for a limit of time.
-        until: What is looked for: the exploration ends as soon as such a marking is found.
+        until: What is looked for: the exploration ends as soon as such a marking is found, or with a limit; also where
+            the net is known to be unbounded.
         arrays: Whether numpy is used where it is installed; the answers are the same without it.
 
     Raises:
@@ -254,13 +255,17 @@ def explore(
     layout = Layout.for_moves(moves)
     bounds = Bounds(limit, enough, until, arrays)
     cover: Coverability | None = None
+    pumping: Pumping | None = None
     while (run := Exploration(moves, layout, bounds).run()).spill is not None:
-        pumping = _pumping(run, run.spill)
+        pumping = pumping or _pumping(run, run.spill)
         if cover is None and moves.monotone and not (pumping or layout.safe):
             cover = coverability(moves, limit=min(limit, _GLANCE), enough=enough)
-        if pumping := pumping or (cover.pumping if cover else None):
+        pumping = pumping or (cover.pumping if cover else None)
+        if pumping and until is None:
             return _endless(net, run, pumping)
         layout = layout.widened(run.spill.over)
+    if pumping and not run.found:
+        return _endless(net, run, pumping)
     if run.ending == "limit" and moves.monotone and not layout.safe and not (cover and cover.complete):
         cover = coverability(moves, limit=limit, enough=enough)
         if cover.pumping:

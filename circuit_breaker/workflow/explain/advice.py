@@ -9,7 +9,6 @@ from itertools import chain, islice
 from typing import Any, Final
 
 import attrs
-import msgspec
 
 from circuit_breaker.data import Data, thaw
 from circuit_breaker.errors import DataInvalid
@@ -18,20 +17,12 @@ from circuit_breaker.rules.analysis import Domain, domains_of
 from circuit_breaker.rules.remedy import Smallest, smallest
 from circuit_breaker.workflow import choosing
 from circuit_breaker.workflow.explain.agreement import agreed, settled, values
-from circuit_breaker.workflow.explain.need import (
-    BringToken,
-    EmptyState,
-    FireAgain,
-    HaveRole,
-    Need,
-    SendSignal,
-    SetValue,
-    WaitUntil,
-)  # fmt: skip
+from circuit_breaker.workflow.explain.need import FireAgain, HaveRole, Need, SendSignal, SetValue, WaitUntil
 from circuit_breaker.workflow.explain.plan import Plan
 from circuit_breaker.workflow.explain.presence import presences
 from circuit_breaker.workflow.explain.situation import Situation
 from circuit_breaker.workflow.explain.suggestion import Suggestion
+from circuit_breaker.workflow.explain.token_need import BringToken, EmptyState
 from circuit_breaker.workflow.explain.way import Ways
 from circuit_breaker.workflow.timing import Every
 from circuit_breaker.workflow.transition import Transition
@@ -212,8 +203,7 @@ def _ids(choice: choosing.Choice) -> tuple[str, ...]:
 
 
 def _without_signals(situation: Situation, name: str) -> Situation:
-    others = tuple(signal for signal in situation.case.signals if signal.name != name)
-    return attrs.evolve(situation, case=msgspec.structs.replace(situation.case, signals=others))
+    return situation.with_case(signals=tuple(signal for signal in situation.case.signals if signal.name != name))
 
 
 def _role(plan: Plan, transition: Transition) -> tuple[Need, ...]:

@@ -15,9 +15,10 @@ from circuit_breaker.rules import MISSING, Field
 from circuit_breaker.rules.path import Path
 from circuit_breaker.rules.remedy import PLACEHOLDER
 from circuit_breaker.workflow import choosing
-from circuit_breaker.workflow.explain.need import BringToken, SetValue
+from circuit_breaker.workflow.explain.need import SetValue
 from circuit_breaker.workflow.explain.plan import Plan
 from circuit_breaker.workflow.explain.situation import Situation
+from circuit_breaker.workflow.explain.token_need import BringToken
 from circuit_breaker.workflow.token import Token
 from circuit_breaker.workflow.transition import Transition
 

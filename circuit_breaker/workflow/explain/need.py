@@ -3,10 +3,10 @@
 ::
 
     Need
-    ├── BringToken      a token comes into a state
-    ├── EmptyState      tokens leave a state that must be empty
-    ├── AwaitAction     an action in progress ends
-    ├── ResolveDoubt    somebody says that an action in doubt was not done
+    ├── BringToken      a token comes into a state                          } in token_need
+    ├── EmptyState      tokens leave a state that must be empty             }
+    ├── AwaitAction     an action in progress ends                          }
+    ├── ResolveDoubt    somebody says that an action in doubt was not done  }
     ├── SetValue        a value on the tokens is another
     ├── SendSignal      a signal comes
     ├── WaitUntil       the time of a timer comes
@@ -24,28 +24,16 @@ from typing import Any, ClassVar
 import attrs
 import msgspec
 
-from circuit_breaker.data import Data, freeze_mapping, thaw
+from circuit_breaker.data import freeze_mapping, thaw
 from circuit_breaker.rules.path import Path
 from circuit_breaker.rules.remedy import PLACEHOLDER
 from circuit_breaker.workflow.case import Case
-from circuit_breaker.workflow.events import ActionFailed, SignalReceived
-from circuit_breaker.workflow.evolution import evolve
-from circuit_breaker.workflow.explain.situation import Situation
+from circuit_breaker.workflow.events import SignalReceived
+from circuit_breaker.workflow.explain.situation import Situation, on_the_second
 from circuit_breaker.workflow.timing import in_words
 from circuit_breaker.workflow.token import Token
 
-__all__ = [
-    "AwaitAction",
-    "BringToken",
-    "EmptyState",
-    "FireAgain",
-    "HaveRole",
-    "Need",
-    "ResolveDoubt",
-    "SendSignal",
-    "SetValue",
-    "WaitUntil",
-]
+__all__ = ["FireAgain", "HaveRole", "Need", "SendSignal", "SetValue", "WaitUntil"]
 
 
 @attrs.frozen
@@ -83,101 +71,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return list(value) if isinstance(value, tuple) else thaw(value)
-
-
-@attrs.frozen
-class BringToken(Need):
-    """A token comes into a state.
-
-    Attributes:
-        state: The state.
-        like: The id of the token whose data it carries, since it would come from there; empty for none.
-        data: What it carries beside that: the key by which the tokens are joined.
-    """
-
-    kind = "token"
-    state: str
-    like: str = ""
-    data: Mapping[str, Any] = attrs.field(factory=dict)
-
-    @property
-    def plain(self) -> bool:
-        return not self.data
-
-    @property
-    def text(self) -> str:
-        carried = ", ".join(f"{key} = {thaw(value)!r}" for key, value in self.data.items())
-        return f"a token in '{self.state}'" + (f" ({carried})" if carried else "")
-
-    def supposed(self, situation: Situation) -> Situation:
-        case = situation.case
-        model = next((token for token in case.marking if token.id == self.like), Token("", ""))
-        token = msgspec.structs.replace(
-            model, id=f"{case.id}.{case.minted + 1}", state=self.state, data=Data({**model.data, **self.data}),
-            entered=situation.moment, sequence=case.sequence + 1,
-        )  # fmt: skip
-        marking = case.marking.change((), [(self.state, token)])
-        return _with(situation, marking=marking, minted=case.minted + 1, sequence=case.sequence + 1)
-
-
-@attrs.frozen
-class EmptyState(Need):
-    """A token leaves a state, where none may be, or not so many.
-
-    Attributes:
-        state: The state.
-        token: The id of the token that leaves it.
-    """
-
-    kind = "empty"
-    state: str
-    token: str
-
-    @property
-    def text(self) -> str:
-        return f"no token '{self.token}' in '{self.state}'"
-
-    def supposed(self, situation: Situation) -> Situation:
-        case = situation.case
-        gone = [(self.state, token) for token in case.marking.at(self.state) if token.id == self.token]
-        return _with(situation, marking=case.marking.change(gone, ()))
-
-
-@attrs.frozen
-class AwaitAction(Need):
-    """An action in progress ends and leaves its tokens where they are, since it was refused or failed.
-
-    Attributes:
-        key: The idempotency key of the action.
-        transition: The id of its transition.
-    """
-
-    kind = "action"
-    key: str
-    transition: str
-
-    @property
-    def text(self) -> str:
-        return f"the end of the action of '{self.transition}', if its tokens stay"
-
-    def supposed(self, situation: Situation) -> Situation:
-        case = situation.case
-        consumed = next((pending.consumed for pending in case.pending if pending.key == self.key), ())
-        ended = ActionFailed(
-            case.id, case.sequence + 1, situation.moment, "", self.transition, consumed, key=self.key
-        )  # fmt: skip
-        return attrs.evolve(situation, case=evolve(case, ended))
-
-
-@attrs.frozen
-class ResolveDoubt(AwaitAction):
-    """Somebody says that an action in doubt was not done."""
-
-    kind = "doubt"
-
-    @property
-    def text(self) -> str:
-        return f"a word that the action of '{self.transition}', which is in doubt, was not done"
 
 
 @attrs.frozen
@@ -256,7 +149,7 @@ class SendSignal(Need):
         case = situation.case
         sequence = case.sequence + 1
         came = SignalReceived(case.id, sequence, situation.moment, "", self.name, freeze_mapping(self.data))
-        return _with(situation, signals=(*case.signals, came), sequence=sequence)
+        return situation.with_case(signals=(*case.signals, came), sequence=sequence)
 
 
 @attrs.frozen
@@ -274,7 +167,7 @@ class WaitUntil(Need):
 
     @property
     def text(self) -> str:
-        return f"the time {self.due.isoformat()}" if self.due else f"{in_words(self.delay)} of waiting"
+        return f"the time {on_the_second(self.due)}" if self.due else f"{in_words(self.delay)} of waiting"
 
     def supposed(self, situation: Situation) -> Situation:
         return attrs.evolve(situation, at=self.due or situation.moment + timedelta(seconds=self.delay))
@@ -308,11 +201,7 @@ class FireAgain(Need):
 
     def supposed(self, situation: Situation) -> Situation:
         others = tuple(block for block in situation.case.blocked if block.transition != self.transition)
-        return _with(situation, blocked=others)
-
-
-def _with(situation: Situation, **changes: Any) -> Situation:
-    return attrs.evolve(situation, case=msgspec.structs.replace(situation.case, **changes))
+        return situation.with_case(blocked=others)
 
 
 def _replaced(case: Case, token: Token, new: Token) -> Case:

@@ -11,9 +11,10 @@ import attrs
 from circuit_breaker.net import missing
 from circuit_breaker.workflow import choosing
 from circuit_breaker.workflow.case import Pending
-from circuit_breaker.workflow.explain.need import AwaitAction, BringToken, EmptyState, Need, ResolveDoubt
+from circuit_breaker.workflow.explain.need import Need
 from circuit_breaker.workflow.explain.plan import Plan
 from circuit_breaker.workflow.explain.situation import Situation
+from circuit_breaker.workflow.explain.token_need import AwaitAction, BringToken, EmptyState, ResolveDoubt
 from circuit_breaker.workflow.explain.way import Way, Ways
 from circuit_breaker.workflow.transition import Transition
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import attrs
+import msgspec
 
 from circuit_breaker.data import EMPTY, Data
 from circuit_breaker.workflow import choosing
@@ -17,7 +18,7 @@ from circuit_breaker.workflow.transition import Transition
 if TYPE_CHECKING:
     from circuit_breaker.workflow.definition import Workflow
 
-__all__ = ["Situation", "trigger_of"]
+__all__ = ["Situation", "on_the_second", "trigger_of"]
 
 
 @attrs.frozen
@@ -42,6 +43,10 @@ class Situation:
     def moment(self) -> datetime:
         """The present moment, or when the case changed last where that is not known."""
         return self.at or self.case.updated_at
+
+    def with_case(self, **changes: Any) -> Situation:
+        """The situation with a case of which these fields are others."""
+        return attrs.evolve(self, case=msgspec.structs.replace(self.case, **changes))
 
     def choices(self, transition: Transition, *, data: Data = EMPTY) -> Iterable[choosing.Choice]:
         """Every way in which the transition could take its tokens, fired with this data, as far as the search goes."""
@@ -76,7 +81,7 @@ class Situation:
             yield f"it waits for the signal '{transition.signal}'"
         if (due := self.due(choice)) is not None:
             block = choosing.block_of(self.case, choice) if isinstance(transition.trigger, Every) else None
-            yield f"it is due at {due.isoformat(timespec='seconds')}" + (f"; {_spent(block)}" if block else "")
+            yield f"it is due at {on_the_second(due)}" + (f"; {_spent(block)}" if block else "")
         if self.lacks_role(transition):
             yield f"it needs the role {' or '.join(transition.roles)}"
 
@@ -105,6 +110,11 @@ def trigger_of(transition: Transition) -> str:
     if isinstance(transition.trigger, Manual):
         return "manual"
     return "signal" if isinstance(transition.trigger, OnSignal) else "timer"
+
+
+def on_the_second(moment: datetime) -> str:
+    """The first full second by which the moment has come."""
+    return (moment + timedelta(microseconds=-moment.microsecond % 1_000_000)).isoformat(timespec="seconds")
 
 
 def _spent(block: Block) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from circuit_breaker.data import thaw
-from circuit_breaker.workflow.explain.need import BringToken, EmptyState, Need, SetValue
+from circuit_breaker.workflow.explain.need import Need, SetValue
+from circuit_breaker.workflow.explain.token_need import BringToken, EmptyState
 
 __all__ = ["Suggestion"]
 
@@ -25,8 +26,8 @@ class Suggestion:
         way: The ids of the transitions by which the tokens could come, the fewest, in their order, whatever their rules
             say; empty where no token is lacking, or none can come.
         unknown: What cannot be said, in words.
-        give: The data that whoever fires it has to give: whole values by key, so that nothing beside them is lost. Empty
-            where none is lacking, and where giving them would not do, since they have to be on single tokens before.
+        give: The data that whoever fires it has to give: whole values by key, so that nothing beside them is lost.
+            Empty where none is lacking, or where giving would not do, since single tokens have to carry it before.
     """
 
     needs: tuple[Need, ...] = ()

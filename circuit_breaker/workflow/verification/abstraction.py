@@ -325,7 +325,7 @@ class _Writing:
             return (Arc(self._place(Spot(ending.targets[0], ending.facts))),)
         counts: dict[str, int] = {}
         for state in ending.targets:
-            place = self._place(self.found._seen(state, ending.facts))  # noqa: SLF001 - one class in two halves
+            place = self._place(self.found._seen(state, ending.facts))
             counts[place] = counts.get(place, 0) + 1
         return tuple(Arc(place, count) for place, count in counts.items())
 

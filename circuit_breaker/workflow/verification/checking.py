@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import attrs
 
 from circuit_breaker.errors import CircuitBreakerError
-from circuit_breaker.net.statespace import StateSpace, explore
+from circuit_breaker.net.statespace import explore
 from circuit_breaker.net.structure import Net
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.verification.abstraction import model_of
 from circuit_breaker.workflow.verification.conflicts import conflict_findings
 from circuit_breaker.workflow.verification.counterexample import Telling
 from circuit_breaker.workflow.verification.findings import Finding, Mend
+from circuit_breaker.workflow.verification.ground import Explored, Ordered, first_only
 from circuit_breaker.workflow.verification.mends import proposals
 from circuit_breaker.workflow.verification.model import Act, Model, Spot
 from circuit_breaker.workflow.verification.properties import Property, check_names, workflow_names
@@ -25,6 +26,8 @@ __all__ = ["ENDLESS", "LIMIT", "verify", "verify_net"]
 
 LIMIT = 200_000
 """How many markings are found unless another limit is given."""
+_ORDERED = 20_000
+"""How many markings are looked at in the order in which things happen, where there seems to be no end to them."""
 _MENDING = 2_000
 _MOST_MENDED = 12
 
@@ -106,71 +109,99 @@ def _checked(
     *,
     quick: bool = False,
 ) -> Verification:
-    space = explore(model.net, model.start, limit=bounds.limit, enough=bounds.enough)
     telling = Telling(model, workflow, quick=quick)
-    findings = list(_findings(model, space, telling, properties))
+    found = _Found.of(model, telling, bounds)
+    findings = list(_findings(found, telling, properties))
     findings.sort(key=lambda finding: (finding.severity != "error", not finding.certain))
-    verdict, why = _verdict(space, findings, properties)
+    verdict, why = _verdict(found, findings)
     return Verification(
         workflow="" if workflow is None else workflow.name,
         verdict=verdict,
-        markings=space.markings,
-        edges=space.edges,
+        markings=found.markings,
+        edges=found.edges,
         findings=tuple(findings),
-        bounds=_bounds(model, space),
+        bounds=_bounds(model, found),
         assumptions=model.assumptions,
         not_decided=why,
     )
 
 
-def _findings(
-    model: Model, space: StateSpace, telling: Telling, properties: Sequence[Property]
-) -> Iterator[Finding]:
-    if space.pumping is not None:
+@attrs.frozen
+class _Found:
+    """What an exploration found.
+
+    Attributes:
+        markings: How many markings.
+        edges: How many steps.
+        walks: Where cases go; None where there is no end to them.
+        endless: That there is no end to them.
+        why: Why not everything was found, or an empty text.
+        unbounded: The states without a bound.
+    """
+
+    markings: int
+    edges: int
+    walks: Walks | None
+    endless: Finding | None = None
+    why: str = ""
+    unbounded: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, model: Model, telling: Telling, bounds: Bounds) -> _Found:
+        """Everything; what there is no end to only as far as it is reached in the order in which things happen."""
+        space = explore(model.net, model.start, limit=bounds.limit, enough=bounds.enough)
+        if space.complete:
+            return cls(space.markings, space.edges, Walks(model, Explored(model, space)))
         pumping = space.pumping
-        yield unbounded_finding(telling, (pumping.prefix, pumping.cycle, pumping.grows))
+        endless = None if pumping is None else unbounded_finding(
+            telling, (pumping.prefix, pumping.cycle, pumping.grows)
+        )  # fmt: skip
+        states = frozenset(model.spots[place].state for place in space.unbounded)
+        if endless is not None and endless.certain:
+            return cls(space.markings, space.edges, None, endless, unbounded=states)
+        ordered = Ordered(model, first_only(model), min(bounds.limit, _ORDERED), bounds.enough)
+        if ordered.complete:
+            return cls(ordered.size, ordered.edges, Walks(model, ordered))
+        why = space.not_decided or "not decided: tokens may pile up without end"
+        walks = None if endless is not None else Walks(model, Explored(model, space))
+        return cls(space.markings, space.edges, walks, endless, why, states)
+
+
+def _findings(found: _Found, telling: Telling, properties: Sequence[Property]) -> Iterator[Finding]:
+    if found.endless is not None:
+        yield found.endless
+    walks = found.walks
+    if walks is None:
         return
-    walks = Walks(model, space)
     yield from soundness_findings(walks, telling)
-    if space.complete:
+    if walks.complete:
         yield from conflict_findings(walks, telling)
     for each in properties:
         way = each.violation(walks)
         if way is not None:
             example, _ = telling.told(way)
-            text = f"{each} does not hold"
-            yield Finding("violated", text, str(each), example, certain=example.confirmed)
+            yield Finding("violated", f"{each} does not hold", str(each), example, certain=example.confirmed)
 
 
-def _verdict(space: StateSpace, findings: Sequence[Finding], properties: Sequence[Property]) -> tuple[Verdict, str]:
+def _verdict(found: _Found, findings: Sequence[Finding]) -> tuple[Verdict, str]:
     errors = [finding for finding in findings if finding.severity == "error"]
     if any(finding.certain for finding in errors):
         return "not sound", ""
-    if space.pumping is not None and properties:
-        return "not decided", "tokens may pile up without end"
-    if not space.complete:
-        return "not decided", space.not_decided or "tokens may pile up without end"
+    if found.why:
+        return "not decided", found.why
     if errors:
         return "not decided", f"perhaps {errors[0].text}, but no data were found with which it happens"
     return "sound", ""
 
 
-def _bounds(model: Model, space: StateSpace) -> dict[str, int | None]:
-    """The most tokens of each state; of one that is several places at most their sum."""
-    bounds: dict[str, int | None] = {}
-    grouped: dict[str, list[str]] = {}
-    for place, spot in model.spots.items():
-        grouped.setdefault(spot.state, []).append(place)
-    several = {state for state, places in grouped.items() if len(places) > 1}
-    for state, places in grouped.items():
-        found = [space.bounds[place] for place in places]
-        bounds[state] = None if None in found else max((each or 0 for each in found), default=0)
-    if several and space.pumping is None:
-        for marking in space.states():
-            for state, count in model.states(marking).items():
-                if state in several:
-                    bounds[state] = max(bounds[state] or 0, count)
-    return bounds
+def _bounds(model: Model, found: _Found) -> dict[str, int | None]:
+    """The most tokens of each state, in what was found."""
+    bounds: dict[str, int | None] = dict.fromkeys((spot.state for spot in model.spots.values()), 0)
+    walks = found.walks
+    for node in [] if walks is None else walks.nodes:
+        for state, count in model.states(walks.marking(node)).items() if walks else ():
+            bounds[state] = max(bounds[state] or 0, count)
+    return bounds | dict.fromkeys(found.unbounded)
 
 
 def _mended(workflow: Workflow, finding: Finding, before: Verification) -> Mend | None:

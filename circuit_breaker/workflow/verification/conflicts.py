@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from circuit_breaker.rules import Rule, all_of, any_of
 from circuit_breaker.rules.analysis import Witness
@@ -17,6 +17,9 @@ from circuit_breaker.workflow.verification.walks import Walks
 
 __all__ = ["conflict_findings"]
 
+MOST_TOLD = 3
+"""How many further states are told by name."""
+
 
 def conflict_findings(walks: Walks, telling: Telling) -> Iterator[Finding]:
     """What only the order decides, and what cannot be judged."""
@@ -29,7 +32,7 @@ def _by_order(walks: Walks, telling: Telling) -> Iterator[Finding]:
     model = walks.model
     places = {spot: place for place, spot in model.spots.items()}
     for (first, second), spot in model.overlaps.items():
-        node = next(walks.with_tokens([places[spot]], 0), None)
+        node = walks.nearest.get(places[spot])
         if node is None:
             continue
         example, possible = telling.told(walks.way(node))
@@ -41,21 +44,33 @@ def _by_order(walks: Walks, telling: Telling) -> Iterator[Finding]:
 
 
 def _not_judged(walks: Walks, telling: Telling, workflow: Workflow) -> Iterator[Finding]:
-    """Data that the rules of a state cannot judge, so that a case stays there."""
+    """Data that the rules of a state cannot judge, so that a case stays there; told of the nearest such state."""
+    silent: list[tuple[str, int, tuple[Demand, ...]]] = []
     for state in workflow.states:
         rules = _leading_on(workflow, state.name)
-        if not rules or state.name in workflow.final:
+        places = [place for place, spot in walks.model.spots.items() if spot.state == state.name]
+        nodes = [walks.nearest[place] for place in places if place in walks.nearest]
+        if not rules or not nodes or state.name in workflow.final:
             continue
         demands = ((any_of(*rules), UNKNOWN), *((rule, TRUE) for rule in _valid(workflow, state.name)))
-        node = next(walks.with_tokens([p for p, s in walks.model.spots.items() if s.state == state.name], 0), None)
-        if node is not None and isinstance(telling.decisions.solved(demands), Witness):
-            yield _silence(walks, telling, state.name, demands, node)
+        if isinstance(telling.decisions.solved(demands), Witness):
+            silent.append((state.name, min(nodes, key=lambda node: walks.depth[node] or 0), demands))
+    if silent:
+        silent.sort(key=lambda each: walks.depth[each[1]] or 0)
+        yield _silence(walks, telling, silent)
 
 
-def _silence(walks: Walks, telling: Telling, state: str, demands: tuple[Demand, ...], node: int) -> Finding:
+def _silence(walks: Walks, telling: Telling, silent: Sequence[tuple[str, int, tuple[Demand, ...]]]) -> Finding:
+    state, node, demands = silent[0]
     example, _ = telling.told(walks.way(node), Expectation(stuck=True, demands=demands))
-    paths = listed(sorted(demands[0][0].paths), last="or")
-    text = f"a case gets stuck in '{state}' where {paths} is missing or of another kind: no rule can judge it then"
+    paths = listed(sorted(demands[0][0].paths) or [demands[0][0].text], last="or")
+    others = [name for name, *_ in silent[1:]]
+    also = f"; so it is in {listed(others[:MOST_TOLD])}" if others else ""
+    more = f" and {len(others) - MOST_TOLD} other states" if len(others) > MOST_TOLD else ""
+    text = (
+        f"a case gets stuck in '{state}' where {paths} is missing or of another kind: no rule can judge it then"
+        f"{also}{more}"
+    )
     typed = telling.workflow is not None and telling.workflow.schema is not None
     severity: Severity = "error" if typed and example.confirmed else "warning"
     return Finding("gap-unknown", text, state, example, certain=example.confirmed, severity=severity)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from circuit_breaker.rules import Rule
 from circuit_breaker.rules.analysis import Domain, Undecided, Witness
 from circuit_breaker.rules.analysis.atoms import keyed
+from circuit_breaker.rules.analysis.formulas import Atoms
 from circuit_breaker.rules.analysis.search import Demand, Space
 from circuit_breaker.rules.analysis.ternary import FALSE, TRUE
 from circuit_breaker.workflow.verification.model import Facts
@@ -31,6 +32,7 @@ class Decisions:
         self._numbers: dict[int, int] = {}
         self._texts: list[str] = []
         self._opaque: list[bool] = []
+        self._paths: list[frozenset[str]] = []
         self._found: dict[frozenset[tuple[str, bool]], Witness | Undecided | None] = {}
         self._spaces: dict[tuple[int, ...], Space] = {}
 
@@ -40,13 +42,14 @@ class Decisions:
         if known is None:
             known = self._numbers[id(rule)] = len(self.rules)
             self.rules.append(rule)
-            self._opaque.append(any(atom.opaque for atom in Space.of([rule]).atoms.found))
+            self._paths.append(rule.paths)
+            self._opaque.append(_asks(rule))
             self._texts.append(f"{known}" if self._opaque[known] or rule.names else str(rule.to_document()))
         return known
 
     def paths(self, number: int) -> frozenset[str]:
         """The paths that a rule reads, as far as it can be told."""
-        return self.rules[number].paths
+        return self._paths[number]
 
     def opaque(self, number: int) -> bool:
         """Whether a part of the rule can only be asked."""
@@ -82,6 +85,12 @@ class Decisions:
             wider = [facts | {(number, holds)} for facts in sorts for holds in _both(number, facts)]
             sorts = [facts for facts in wider if self.possible(facts)]
         return sorts or [known]
+
+
+def _asks(rule: Rule) -> bool:
+    atoms = Atoms()
+    atoms.formula(rule.tree)
+    return any(atom.opaque for atom in atoms.found)
 
 
 def _both(number: int, facts: Facts) -> tuple[bool, ...]:

@@ -7,7 +7,6 @@ from itertools import combinations
 
 import attrs
 
-from circuit_breaker.errors import DefinitionError
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.flow import Flow, flow
 from circuit_breaker.workflow.state import Bundle, Path, State
@@ -127,7 +126,9 @@ def _asking(workflow: Workflow, finding: Finding) -> Iterator[Proposal]:
     for name in reversed(finding.about.split(" → ")):
         transition = workflow.by_id.get(name)
         if transition is not None and isinstance(transition.trigger, Automatic):
-            text = f"let somebody or a time decide it: add .manual() or .after(...) to '{transition.name}'; or a way out"
+            text = (
+                f"let somebody or a time decide it: add .manual() or .after(...) to '{transition.name}'; or a way out"
+            )
             yield Proposal(text, _replacing(workflow, transition.name, _made_manual))
 
 
@@ -156,7 +157,9 @@ def _preferring(workflow: Workflow, finding: Finding) -> Iterator[Proposal]:
     if transition.gate is not None:
         text = f"let '{name}' be tried first: add .priority({top}) to it; or remove it"
         yield Proposal(text, _replacing(workflow, name, lambda each: attrs.evolve(each, rank=top)))
-    yield Proposal(f"give the transition that comes first a .guard(...) that leaves something to '{name}', or remove it")
+    yield Proposal(
+        f"give the transition that comes first a .guard(...) that leaves something to '{name}', or remove it"
+    )
 
 
 def _ranking(workflow: Workflow, finding: Finding) -> Iterator[Proposal]:
@@ -207,5 +210,7 @@ _PROPOSALS: Mapping[str, Callable[[Workflow, Finding], Iterator[Proposal]]] = {
     "dead-way": _said("remove it, or let a rule say no"),
     "never-entered": _said("remove '{about}', or add a transition that leads to it"),
     "unbounded": _said("add .unless('{about}') or a join to the circle, so that it does not add a token each time"),
-    "runs-twice": _said("join the branches before '{about}': flow((a & b) >> ...), or let only the first on: .unless(...)"),
+    "runs-twice": _said(
+        "join the branches before '{about}': flow((a & b) >> ...), or let only the first on: .unless(...)"
+    ),
 }

@@ -142,7 +142,7 @@ class FollowedBy(Property):
 
     def violation(self, walks: Walks) -> Sequence[int] | None:
         """The way to the first, and on to an end without the second."""
-        ends = {node for node in walks.nodes if walks.ended[node]} | set(walks.stuck) | set(walks.doomed)
+        ends = {node for node in walks.nodes if walks.ended(node)} | set(walks.stuck) | set(walks.doomed)
 
         def without(label: int, node: int) -> bool:
             return not _happens(walks.model, label, self.then) and not _in_state(walks, node, self.then)
@@ -230,7 +230,9 @@ def check_names(properties: Sequence[Property], known: Sequence[str]) -> None:
         for name in each.names
         if name not in known
     ]
-    faults += [Fault(str(each), "names nothing", "give a state or a transition") for each in properties if not each.names]
+    faults += [
+        Fault(str(each), "names nothing", "give a state or a transition") for each in properties if not each.names
+    ]
     if faults:
         raise DefinitionError("The properties do not fit the workflow", faults=faults)
 

@@ -70,10 +70,10 @@ def unbounded_finding(walk: Telling, names: tuple[Sequence[str], Sequence[str], 
 def soundness_findings(walks: Walks, telling: Telling) -> Iterator[Finding]:
     """Everything that keeps cases from ending cleanly, or transitions from firing."""
     found = [*_stuck(walks, telling)]
-    if walks.space.complete:
+    if walks.complete:
         found += [*_restless(walks, telling), *_doomed(walks, telling)]
     yield from found
-    if walks.space.complete:
+    if walks.complete:
         explained = {finding.about for finding in found}
         dead = [*_dead(walks, telling, explained)]
         yield from dead
@@ -185,7 +185,7 @@ def _circle(walks: Walks, telling: Telling, node: int, *, automatic: bool) -> Fi
     if automatic:
         text = f"{listed(list(dict.fromkeys(names)))} follow each other by themselves, for ever: the case never rests"
         return Finding("endless", text, circle, example, certain=example.confirmed)
-    can_end = any(walks.ended[each] for each in walks.nodes)
+    can_end = any(walks.ended(each) for each in walks.nodes)
     where = listed(list(walks.model.states(walks.marking(node))))
     text = (
         f"from {where} a case can go round ({circle}) for ever, but never end"
@@ -272,7 +272,9 @@ def _entered(walks: Walks) -> set[str]:
 def _dead_one(telling: Telling, model: Model, transition: Transition, name: str, entered: set[str]) -> Finding:
     gate = transition.gate
     if gate is not None and not telling.decisions.possible({(telling.decisions.number(gate), True)}):
-        return Finding("contradictory", f"'{name}' can never fire: there are no data that pass its rules ({gate})", name)
+        return Finding(
+            "contradictory", f"'{name}' can never fire: there are no data that pass its rules ({gate})", name
+        )
     if transition.id in model.forestalled:
         other = model.forestalled[transition.id]
         return Finding("shadowed", f"'{name}' can never fire: '{other}' always comes first", name)
@@ -302,8 +304,6 @@ def _doubled(walks: Walks, telling: Telling) -> Iterator[Finding]:
     """The nearest state in which two tokens of one case can be, where nobody asked for several."""
     model = walks.model
     if any(arc.weight > 1 for transition in model.net.transitions for arc in (*transition.takes, *transition.gives)):
-        return
-    if walks.space.safe and len(model.spots) == len({spot.state for spot in model.spots.values()}):
         return
     for node in walks.nodes:
         state = next((state for state, count in model.states(walks.marking(node)).items() if count > 1), None)

@@ -6,14 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
-from circuit_breaker.net.statespace import StateSpace
-from circuit_breaker.net.statespace.components import Graph
-from circuit_breaker.workflow.verification.model import Act, Model
+from circuit_breaker.workflow.verification.ground import Edge, Ground, first_only
+from circuit_breaker.workflow.verification.model import Model
 
-__all__ = ["Edge", "Walks"]
-
-Edge = tuple[int, int]
-"""The node that it leads to, and the number of the transition."""
+__all__ = ["Walks"]
 
 
 class Walks:
@@ -24,29 +20,28 @@ class Walks:
 
     Attributes:
         model: The model.
-        space: Its state space, as far as it was found.
-        graph: All that was found.
-        ended: For each node whether the case has ended in it.
+        ground: The markings that were found.
         depth: For each node that can be come to how many things happen on the shortest way; None for the others.
     """
 
-    def __init__(self, model: Model, space: StateSpace) -> None:
-        self.model, self.space = model, space
-        self.graph: Graph = space.graph
-        layout = space.exploration.layout
-        busy = 0
-        for number, place in enumerate(model.net.places):
-            if place not in model.finals:
-                busy |= layout.mask(number)
-        self.ended = bytearray(not marking & busy for marking in self.graph.markings)
-        self.depth: list[int | None] = [None] * len(self.graph.markings)
+    def __init__(self, model: Model, ground: Ground) -> None:
+        self.model, self.ground = model, ground
+        self.depth: list[int | None] = [None] * ground.size
         self._from: dict[int, Edge] = {}
         self._silent = [act.silent for act in model.acts]
         self._automatic = [act.silent or act.automatic for act in model.acts]
-        self._order = [_order(act) for act in model.acts]
-        self._instant = [act.automatic and not (act.transition and act.transition.steps) for act in model.acts]
-        self._out: list[list[Edge] | None] = [None] * len(self.graph.markings)
+        self._chosen = first_only(model)
+        self._out: list[list[Edge] | None] = [None] * ground.size
         self._walk()
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was found."""
+        return self.ground.complete
+
+    def ended(self, node: int) -> bool:
+        """Whether the case has ended in a node."""
+        return self.ground.ended(node)
 
     def _walk(self) -> None:
         """Goes everywhere, by the fewest things that happen; assumptions are none."""
@@ -68,21 +63,8 @@ class Walks:
         """What can happen in a node."""
         found = self._out[node]
         if found is None:
-            found = self._out[node] = [] if self.ended[node] else self._leaving(node)
+            found = self._out[node] = [] if self.ended(node) else self._chosen(self.ground.leaving(node))
         return found
-
-    def _leaving(self, node: int) -> list[Edge]:
-        graph = self.graph
-        span = range(graph.starts[node], graph.starts[node + 1])
-        edges = [(graph.targets[at], graph.labels[at]) for at in span]
-        silent = [edge for edge in edges if self._silent[edge[1]]]
-        if silent:  # one assumption after the other: their order does not matter
-            place = self.model.net.transitions[silent[0][1]].takes
-            return [edge for edge in silent if self.model.net.transitions[edge[1]].takes == place]
-        first = min((self._order[label] for _, label in edges if self._instant[label]), default=None)
-        if first is None:
-            return edges
-        return [edge for edge in edges if not self.model.acts[edge[1]].automatic or self._order[edge[1]] <= first]
 
     @cached_property
     def nodes(self) -> list[int]:
@@ -98,8 +80,8 @@ class Walks:
     @cached_property
     def stuck(self) -> list[int]:
         """The nodes in which a case has not ended and nothing can happen, the nearest first."""
-        rest = set(self.space.stuck_markings())
-        return [node for node in self.nodes if not self.ended[node] and self.graph.markings[node] in rest]
+        quiet = [node for node in self.nodes if not self.edges(node)]
+        return [node for node in quiet if not self.ended(node) and self.ground.resting(node)]
 
     @cached_property
     def doomed(self) -> list[int]:
@@ -108,7 +90,7 @@ class Walks:
         for node in self.nodes:
             for target, _ in self.edges(node):
                 before.setdefault(target, []).append(node)
-        good = {*(node for node in self.nodes if self.ended[node]), *self.stuck}
+        good = {*(node for node in self.nodes if self.ended(node)), *self.stuck}
         ahead = list(good)
         while ahead:
             new = [source for source in before.get(ahead.pop(), ()) if source not in good]
@@ -181,7 +163,16 @@ class Walks:
 
     def marking(self, node: int) -> dict[str, int]:
         """The tokens of each place."""
-        return self.space.named(self.graph.markings[node])
+        return self.ground.marking(node)
+
+    @cached_property
+    def nearest(self) -> dict[str, int]:
+        """For each place that a token comes to the nearest node with one."""
+        found: dict[str, int] = {}
+        for node in self.nodes:
+            for place in self.marking(node):
+                found.setdefault(place, node)
+        return found
 
     def with_tokens(self, places: Iterable[str], most: int) -> Iterator[int]:
         """The nodes with more than so many tokens in these places together, the nearest first."""
@@ -189,11 +180,6 @@ class Walks:
         for node in self.nodes:
             if sum(count for place, count in self.marking(node).items() if place in wanted) > most:
                 yield node
-
-
-def _order(act: Act) -> tuple[int, int]:
-    """When it comes to its turn among what happens by itself."""
-    return (0, 0) if act.transition is None else (-act.transition.priority, act.transition.index)
 
 
 def _back(before: dict[int, tuple[int, int] | None], node: int) -> list[Edge]:

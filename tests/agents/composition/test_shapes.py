@@ -191,6 +191,15 @@ async def test_an_empty_list_is_reduced_to_nothing_said():
     assert (done.output, crew.names) == ("nothing", ["b"])
 
 
+@pytest.mark.parametrize("data", [{}, {"items": "none"}, {"items": [1, 2, 3]}])
+async def test_what_is_no_list_of_that_length_is_not_mapped(data):
+    """R2: without a list, or with more items than there may be, nobody is asked, and the case says so."""
+    async with at_work(a="one", b="all") as (composer, crew):
+        done = await composer.run(map_reduce("a", "b", over="items", most=2), data)
+
+    assert (done.case.state, done.output, crew.names) == ("not mapped", None, [])
+
+
 async def test_a_failed_item_is_left_out_where_it_is_not_required():
     """R2: map and reduce goes on without items that failed, where the mapper is not required."""
     async with at_work(a=["one", FAILS, "three"], b="all") as (composer, crew):

@@ -348,6 +348,7 @@ def test_what_is_no_text_is_told_of():
         "inside", "[resource file:///b, image/png]", "[resource file:///c: c]", "[audio audio/wav, 5 bytes]"
     ] == text_of(CallToolResult(content=blocks)).splitlines()  # fmt: skip
     assert '{"a": 1}' == text_of(CallToolResult(content=[], structured_content={"a": 1}))
+    assert "[video]" == text_of(SimpleNamespace(content=[SimpleNamespace(type="video")], structured_content=None))
 
 
 def test_a_command_is_a_list():

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import attrs
 
 from circuit_breaker import State, Workflow, flow
+from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.errors import WorkflowInvalid
 from circuit_breaker.workflow import Case, choosing, firing
 from circuit_breaker.workflow.patterns.basics import LAST
@@ -104,22 +105,26 @@ def random_workflow(seed: int) -> Workflow | None:
     """A small workflow with splits, joins, choices, circles, arcs that read, forbid and withdraw; None if it is none."""
     chance = random.Random(seed)
     places = [State(name) for name in "abcdef"[: chance.randint(3, 6)]]
-    flows = [one_flow(chance, places, number) for number in range(chance.randint(2, 6))]
+    flows: list[Flow] = []
+    reached = places[:1]
+    for number in range(chance.randint(2, 6)):
+        flows.append(one_flow(chance, places, reached, number))
+        reached += [state for state in flows[-1].path.targets.states if state not in reached]
     try:
         return Workflow(f"random{seed}", *flows, initial="a")
     except WorkflowInvalid:
         return None
 
 
-def one_flow(chance: random.Random, places: list[State], number: int):
-    sources = tuple(chance.sample(places, chance.choice((1, 1, 1, 2))))
+def one_flow(chance: random.Random, places: list[State], reached: list[State], number: int) -> Flow:
+    sources = tuple(chance.sample(reached, min(len(reached), chance.choice((1, 1, 1, 2)))))
     targets = tuple(chance.sample(places, chance.choice((1, 1, 1, 2))))
     made = flow(Path((Bundle.of(sources),), Bundle.of(targets))).transition(f"t{number}")
     if chance.random() < 0.5:
         made = made.manual()
     elif chance.random() < 0.2:
         made = made.priority(LAST)
-    others = [place for place in places if place not in sources]
+    others = [place for place in reached if place not in sources]
     for step in ("reads", "unless", "clears"):
         if others and chance.random() < 0.08:
             made = getattr(made, step)(chance.choice(others))

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from circuit_breaker.agents.bridge.composition.mapping import map_reduce
     from circuit_breaker.agents.bridge.composition.part import Part
     from circuit_breaker.agents.bridge.composition.shapes import chain, choose, fallback, graph, parallel
-    from circuit_breaker.agents.bridge.composition.step import composition_executors
     from circuit_breaker.agents.bridge.composition.teams import hand_off, supervisor, supervisor_schema
     from circuit_breaker.agents.bridge.composition.transcript import Entry, Transcript, transcript_of
 
@@ -30,7 +29,6 @@ __all__ = [
     "Transcript",
     "chain",
     "choose",
-    "composition_executors",
     "fallback",
     "graph",
     "hand_off",
@@ -50,7 +48,6 @@ __getattr__ = lazily(
         "mapping": ("map_reduce",),
         "part": ("Part",),
         "shapes": ("chain", "choose", "fallback", "graph", "parallel"),
-        "step": ("composition_executors",),
         "teams": ("hand_off", "supervisor", "supervisor_schema"),
         "transcript": ("Entry", "Transcript", "transcript_of"),
     },

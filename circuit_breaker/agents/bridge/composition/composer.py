@@ -10,17 +10,15 @@ from typing import Any, Self
 import attrs
 
 from circuit_breaker.agents.bridge.composition.heard import latest
-from circuit_breaker.agents.bridge.composition.step import composition_executors
 from circuit_breaker.agents.bridge.composition.transcript import Transcript, transcript_of
-from circuit_breaker.agents.bridge.composition.weaving import PART
-from circuit_breaker.agents.bridge.permission import permit
+from circuit_breaker.agents.bridge.executor import agent_executors
+from circuit_breaker.agents.bridge.permission import check_workflow
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.data import EMPTY, thaw
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ports import Journal
-from circuit_breaker.errors import ActionError, AgentForbidden, AgentInvalid, AgentNotFound, Fault
+from circuit_breaker.errors import ActionError
 from circuit_breaker.workflow import Case, Workflow
-from circuit_breaker.workflow.steps import Execution
 
 __all__ = ["AgentComposer", "Composed"]
 
@@ -87,14 +85,14 @@ class AgentComposer:
     Args:
         agents: The engine of agents; open for as long as this.
         storage: The journal of the cases, which it opens and closes; or an engine of workflows that has
-            :func:`composition_executors`.
+            :func:`agent_executors`.
     """
 
     def __init__(self, agents: AgentEngine, storage: Journal | Engine) -> None:
         self.agents = agents
         self._own = not isinstance(storage, Engine)
         self.engine = (
-            storage if isinstance(storage, Engine) else Engine(storage=storage, executors=composition_executors(agents))
+            storage if isinstance(storage, Engine) else Engine(storage=storage, executors=agent_executors(agents))
         )
 
     async def __aenter__(self) -> Self:
@@ -105,27 +103,6 @@ class AgentComposer:
     async def __aexit__(self, *exc: object) -> None:
         if self._own:
             await self.engine.__aexit__(*exc)
-
-    async def check(self, workflow: Workflow) -> None:
-        """Nothing, when every agent of the composition is there and may be used.
-
-        Raises:
-            AgentInvalid: One is not; every fault is named.
-        """
-        faults = []
-        for each in workflow.flows:
-            for step in each.steps:
-                if isinstance(step, Execution) and step.executor == PART:
-                    faults += await self._faults(workflow, each.title, step.parameters["agent"])
-        if faults:
-            raise AgentInvalid(f"the composition '{workflow.name}' cannot begin", faults=faults)
-
-    async def _faults(self, workflow: Workflow, place: str, agent: str) -> list[Fault]:
-        try:
-            permit(await self.agents.definition(agent), workflow)
-        except (AgentNotFound, AgentForbidden) as error:
-            return [Fault(place, error.message, error.remedy)]
-        return []
 
     async def run(
         self,
@@ -147,7 +124,7 @@ class AgentComposer:
             AgentInvalid: An agent is not there, or may not be used; nothing was begun.
             CaseExists: There is a case of that id: go on with it by :meth:`go_on`.
         """
-        await self.check(workflow)
+        await check_workflow(self.agents, workflow)
         case = await self.engine.start(workflow, data=dict(data or {}), id=id, by=by)
         return Composed.of(workflow, await self.engine.run(case))
 

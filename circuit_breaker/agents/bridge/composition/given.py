@@ -35,7 +35,7 @@ def given_to(
         before: What was done for the case so far.
     """
     known = _composition(asked, token, sender, before)
-    if (mapped := asked.get("input")) is not None:
+    if (mapped := asked.get("inputs")) is not None:
         shared = {"conversation": known["conversation"]} if asked.get("shares") else {}
         return {**shared, **mapped}
     available = {**_plain(token.data), **_outputs(asked, token), **known}

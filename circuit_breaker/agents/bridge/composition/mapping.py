@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from circuit_breaker.agents.bridge.composition.budget import Budget
 from circuit_breaker.agents.bridge.composition.heard import ASKER
@@ -12,10 +12,13 @@ from circuit_breaker.agents.bridge.composition.weaving import ANSWERED, ASKED, h
 from circuit_breaker.errors import Fault
 from circuit_breaker.workflow import Workflow
 from circuit_breaker.workflow.patterns import Batch
-from circuit_breaker.workflow.patterns.basics import key_of
+from circuit_breaker.workflow.patterns.basics import LAST, key_of, step
 from circuit_breaker.workflow.state import State
 
-__all__ = ["map_reduce"]
+__all__ = ["UNMAPPED", "map_reduce"]
+
+UNMAPPED: Final = State("not mapped", final=True)
+"""Where a case ends that has no such list, or one with too many items."""
 
 
 def map_reduce(
@@ -39,7 +42,8 @@ def map_reduce(
         reducer: Who works on the outputs.
         over: Where the list is, such as ``"items"`` or ``"data.order.lines"``.
         item: The name under which the mapper finds its item.
-        most: How many items there may be; None for no bound. A case with more waits.
+        most: How many items there may be; None for no bound. A case with more, or without a list, ends without an
+            answer in the state ``not mapped``.
         name: What the workflow is called.
         budget: What all of it may take together.
         rules: The rules by name.
@@ -64,6 +68,7 @@ def map_reduce(
         *woven(maps, begin, end, ASKER, numbered=key_of(gathered, "dealt")),
         *batch.gathered(),
         *woven(reduces, gathered, ANSWERED, ASKER, collected=[maps.name]),
+        step(ASKED, UNMAPPED, name="refuses").priority(LAST),
     )
     heard = heard_after(reduces, ASKER)
     return made("map_reduce", name, (maps, reduces), flows, heard, budget=budget, alone=False, rules=rules)

@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from circuit_breaker.agents.bridge.asking_step import AskingStep, failed, key_of
 from circuit_breaker.agents.bridge.composition.budget import Budget
 from circuit_breaker.agents.bridge.composition.given import given_to
-from circuit_breaker.agents.bridge.composition.handing import hand_offs, handed_to
+from circuit_breaker.agents.bridge.composition.handing import handed_to
 from circuit_breaker.agents.bridge.composition.heard import latest
 from circuit_breaker.agents.bridge.composition.transcript import executions_of, place_of, said_by
-from circuit_breaker.agents.bridge.composition.weaving import PART
 from circuit_breaker.agents.bridge.errand import Errand
-from circuit_breaker.agents.bridge.executor import agent_executors
 from circuit_breaker.agents.definition import AgentDefinition
-from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.engine.actions import ActionContext
 from circuit_breaker.workflow.token import Token
 
-__all__ = ["PartStep", "composition_executors"]
-
-
-def composition_executors(agents: AgentEngine, others: Mapping[Any, Any] | None = None) -> dict[Any, Any]:
-    """The executors of an engine of workflows that carries out compositions of these agents.
-
-    Agents that hand a conversation on are given the tool for it by this; so call it before the engine of agents opens,
-    which takes up what was left behind.
-
-    Args:
-        agents: The engine of agents; open while cases run.
-        others: The other executors.
-    """
-    if hand_offs not in agents.office.tools_for:
-        agents.office.tools_for.append(hand_offs)
-
-    def make(**parameters: Any) -> PartStep:
-        return PartStep(agents, parameters)
-
-    return {**agent_executors(agents, others), PART: make}
+__all__ = ["PartStep"]
 
 
 class PartStep(AskingStep):

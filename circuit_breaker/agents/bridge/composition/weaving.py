@@ -14,16 +14,14 @@ from circuit_breaker.data import EMPTY
 from circuit_breaker.errors import WorkflowInvalid
 from circuit_breaker.rules import as_rule
 from circuit_breaker.workflow import Workflow
+from circuit_breaker.workflow.agent_step import PART
 from circuit_breaker.workflow.flow import Flow, flow
 from circuit_breaker.workflow.patterns import sub_workflow
 from circuit_breaker.workflow.patterns.basics import LAST, Flows, step
 from circuit_breaker.workflow.state import State
 from circuit_breaker.workflow.steps import Execution, Step
 
-__all__ = ["ANSWERED", "ASKED", "PART", "heard_after", "made", "spoken", "woven"]
-
-PART: Final = "agent-part"
-"""The name of the executor of a part; :func:`composition_executors` has it."""
+__all__ = ["ANSWERED", "ASKED", "heard_after", "made", "spoken", "woven"]
 
 ASKED: Final = State("asked", initial=True)
 ANSWERED: Final = State("answered")
@@ -43,7 +41,7 @@ def spoken(part: Part, heard: Heard, **more: Any) -> dict[str, Any]:
         "name": part.name,
         "agent": part.agent,
         "hears": [list(names) for names in heard],
-        "input": part.references,
+        "inputs": part.references,
         "shares": part.shares or None,
         "required": None if part.required else False,
         "overrides": dict(part.overrides) or None,
@@ -151,13 +149,26 @@ def made(
         "ends": [list(names) for names in heard],
         "alone": alone and all(_told(part).get("alone", False) for part in parts if part.workflow is not None),
     }
-    scope = {name: {} if budget is None else budget.to_document()}
+    scope = {_own_name(name, flows): {} if budget is None else budget.to_document()}
     scoped = tuple(attrs.evolve(each, steps=tuple(_scoped(one, scope) for one in each.steps)) for each in flows)
     return Workflow(name, *scoped, rules=rules, metadata={"composition": told})
+
+
+def _own_name(name: str, flows: Flows) -> str:
+    """The name of a composition among those in it, of which one may have the same."""
+    used = {inner for each in flows for one in each.steps if _is_ours(one) for inner in _parameters(one, "inside")}
+    while name in used:
+        name = f"outer {name}"
+    return name
+
+
+def _parameters(one: Step, name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = one.parameters.get(name, {}) if isinstance(one, Execution) else {}
+    return found
 
 
 def _scoped(one: Step, scope: Mapping[str, Any]) -> Step:
     """The step inside of one more composition, whose budget it keeps to."""
     if not isinstance(one, Execution) or one.executor != PART:
         return one
-    return attrs.evolve(one, parameters={**one.parameters, "inside": {**one.parameters.get("inside", {}), **scope}})
+    return attrs.evolve(one, parameters={**one.parameters, "inside": {**_parameters(one, "inside"), **scope}})

@@ -1,0 +1,86 @@
+"""LangGraph: a compiled graph of that framework as a graph of steps. Nothing of it is imported here."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from typing import Any
+
+from circuit_breaker.cli.foreign.graph import ForeignGraph, Join
+from circuit_breaker.cli.foreign.release import release_of
+from circuit_breaker.errors import WorkflowInvalid
+
+__all__ = ["langgraph_graph"]
+
+ENDS = ("__end__", "__start__")
+KNOWN = ("0.2", "0.3", "0.4", "0.5", "0.6", "1.")
+PARTS = ("nodes", "edges", "waiting_edges", "branches")
+WIDEST = 5
+
+
+def langgraph_graph(graph: Any, name: str) -> ForeignGraph:
+    """The steps of a compiled graph, or of its builder.
+
+    Raises:
+        ExtraMissing: LangGraph is not installed.
+        WorkflowInvalid: It is no such graph, or one of a release that says these things in another way.
+    """
+    release = release_of("langgraph")
+    builder = getattr(graph, "builder", graph)
+    lacking = [part for part in PARTS if not hasattr(builder, part)]
+    if lacking:
+        raise WorkflowInvalid(
+            f"'{name}' is a {type(graph).__name__}, which has no {', '.join(lacking)}: langgraph {release} is not known",
+            remedy="name a StateGraph, compiled or not; known are the releases 0.2 to 1.x",
+        )
+    steps = tuple(str(step) for step in builder.nodes)
+    edges = [(str(source), str(target)) for source, target in builder.edges]
+    routes = {step: tuple(_routes(builder, step, steps)) for step in ("__start__", *steps)}
+    joins = tuple(Join(frozenset(map(str, sources)), str(target)) for sources, target in sorted(builder.waiting_edges))
+    triggers = {
+        step: frozenset(target for source, target in edges if source == step and target not in ENDS)
+        for step in ("__start__", *steps)
+    }
+    return ForeignGraph(
+        name=name, framework=f"langgraph {release}",
+        steps=(*steps, "__start__"), starts=frozenset({"__start__"}), triggers=triggers,
+        choices={step: found for step, found in routes.items() if found}, joins=joins,
+        deferred=frozenset(s for s in steps if getattr(builder.nodes[s], "defer", False)), notes=tuple(_notes(release)),
+    )  # fmt: skip
+
+
+def _notes(release: str) -> Iterator[str]:
+    if not release.startswith(KNOWN):
+        yield f"langgraph {release} is newer than what is known here: 0.2 to 1.x"
+    yield "a router leads to one of its ends, or to several where its annotation says a list; any of them can be"
+
+
+def _routes(builder: Any, step: str, steps: tuple[str, ...]) -> Iterator[tuple[frozenset[str], ...]]:
+    """The choices of a step: of its conditional edges, and of the commands that it may return."""
+    for spec in builder.branches.get(step, {}).values():
+        ends = getattr(spec, "ends", None)
+        targets = sorted({str(end) for end in ends.values()}) if ends else [*steps, "__end__"]
+        yield _chosen(targets, several=_several(getattr(spec, "path", None)))
+    if step in builder.nodes and (ends := getattr(builder.nodes[step], "ends", ())):
+        yield _chosen([str(end) for end in ends], several=False)
+
+
+def _chosen(targets: Iterable[str], *, several: bool) -> tuple[frozenset[str], ...]:
+    names = list(targets)
+    sizes = range(1, min(len(names), WIDEST) + 1) if several else (1,)
+    found = (frozenset(chosen) - set(ENDS) for size in sizes for chosen in combinations(names, size))
+    return tuple(dict.fromkeys(found))
+
+
+def _several(path: Any) -> bool:
+    """Whether a router says that it may lead to several steps at once."""
+    function = getattr(path, "func", None) or getattr(path, "afunc", None) or path
+    try:
+        returned = typing.get_type_hints(function).get("return")
+    except (TypeError, NameError, AttributeError):
+        returned = (
+            getattr(inspect.unwrap(function), "__annotations__", {}).get("return") if callable(function) else None
+        )
+    return "list" in str(returned).lower() or "sequence" in str(returned).lower()

@@ -1,0 +1,170 @@
+"""Ground: the markings of a model that were found, whichever way; walks go over it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from circuit_breaker.net.statespace import StateSpace
+from circuit_breaker.net.statespace.components import Graph
+from circuit_breaker.net.statespace.moves import Counts, Moves
+from circuit_breaker.workflow.verification.model import Act, Model
+
+__all__ = ["Edge", "Explored", "Ground", "Ordered", "first_only"]
+
+Edge = tuple[int, int]
+"""The node that it leads to, and the number of the transition."""
+
+
+class Ground(Protocol):
+    """Nodes, of which the first one is the start."""
+
+    complete: bool
+    size: int
+
+    def marking(self, node: int) -> dict[str, int]:
+        """The tokens of each place."""
+
+    def leaving(self, node: int) -> list[Edge]:
+        """What can happen in a node, as far as it is known where it leads."""
+
+    def resting(self, node: int) -> bool:
+        """Whether nothing can happen in it."""
+
+    def ended(self, node: int) -> bool:
+        """Whether all its tokens are in final places."""
+
+
+class Explored:
+    """The state space of a net, whatever comes first."""
+
+    def __init__(self, model: Model, space: StateSpace) -> None:
+        self.space, self.graph = space, space.graph
+        self.complete, self.size = space.complete, len(self.graph.markings)
+        self._rest = set(space.stuck_markings())
+        self._named: dict[int, dict[str, int]] = {}
+        layout = space.exploration.layout
+        self._busy = 0
+        for number, place in enumerate(model.net.places):
+            if place not in model.finals:
+                self._busy |= layout.mask(number)
+
+    def marking(self, node: int) -> dict[str, int]:
+        """The tokens of each place."""
+        found = self._named.get(node)
+        if found is None:
+            found = self._named[node] = self.space.named(self.graph.markings[node])
+        return found
+
+    def leaving(self, node: int) -> list[Edge]:
+        """What can happen in a node."""
+        graph: Graph = self.graph
+        return [(graph.targets[at], graph.labels[at]) for at in range(graph.starts[node], graph.starts[node + 1])]
+
+    def resting(self, node: int) -> bool:
+        """Whether nothing can happen in it."""
+        return self.graph.markings[node] in self._rest
+
+    def ended(self, node: int) -> bool:
+        """Whether all its tokens are in final places."""
+        return not self.graph.markings[node] & self._busy
+
+
+class Ordered:
+    """What is found where only what comes first is followed: less, and sometimes an end where there is none otherwise.
+
+    Args:
+        model: The model.
+        chosen: Of what can happen in a node, what is followed.
+        limit: The most markings.
+        enough: Whether to stop.
+    """
+
+    def __init__(
+        self, model: Model, chosen: Callable[[list[Edge]], list[Edge]], limit: int, enough: Callable[[int], bool]
+    ) -> None:
+        self.moves = Moves.of(model.net, model.start)
+        self._finals = [place in model.finals for place in model.net.places]
+        self._found: list[Counts] = [self.moves.initial]
+        self._edges: list[list[Edge]] = []
+        self._known = {self.moves.initial: 0}
+        self._taking = self._by_place()
+        self.complete = self._explore(chosen, limit, enough)
+        self.size = len(self._found)
+
+    def _by_place(self) -> list[list[int]]:
+        taking: list[list[int]] = [[] for _ in (*self.moves.places, None)]
+        for number, move in enumerate(self.moves.moves):
+            taking[next(iter(move.take), -1)].append(number)
+        return taking
+
+    def _explore(self, chosen: Callable[[list[Edge]], list[Edge]], limit: int, enough: Callable[[int], bool]) -> bool:
+        ahead = deque([0])
+        while ahead:
+            if len(self._found) > limit or enough(len(self._found)):
+                self._edges += [[] for _ in range(len(self._found) - len(self._edges))]
+                return False
+            node = ahead.popleft()
+            size = len(self._found)
+            edges = [] if self.ended(node) else chosen([(0, number) for number in self._able(self._found[node])])
+            self._edges.append([(self._node(node, number), number) for _, number in edges])
+            ahead.extend(range(size, len(self._found)))
+        return True
+
+    def _able(self, counts: Counts) -> Sequence[int]:
+        places = [place for place, count in enumerate(counts) if count]
+        numbers = sorted(number for place in (*places, -1) for number in self._taking[place])
+        return [number for number in numbers if self.moves.moves[number].enabled(counts)]
+
+    def _node(self, node: int, number: int) -> int:
+        after = self.moves.moves[number].after(self._found[node])
+        known = self._known.setdefault(after, len(self._found))
+        if known == len(self._found):
+            self._found.append(after)
+        return known
+
+    @property
+    def edges(self) -> int:
+        """How many steps there are between the markings."""
+        return sum(map(len, self._edges))
+
+    def marking(self, node: int) -> dict[str, int]:
+        """The tokens of each place."""
+        return self.moves.named(self._found[node])
+
+    def leaving(self, node: int) -> list[Edge]:
+        """What can happen in a node."""
+        return self._edges[node]
+
+    def resting(self, node: int) -> bool:
+        """Whether nothing can happen in it."""
+        return not self._able(self._found[node])
+
+    def ended(self, node: int) -> bool:
+        """Whether all its tokens are in final places."""
+        return all(final or not count for final, count in zip(self._finals, self._found[node], strict=True))
+
+
+def _order(act: Act) -> tuple[int, int]:
+    """When it comes to its turn among what happens by itself."""
+    return (0, 0) if act.transition is None else (-act.transition.priority, act.transition.index)
+
+
+def first_only(model: Model) -> Callable[[list[Edge]], list[Edge]]:
+    """What is followed of that which can happen: one assumption after the other, and of what is instant the first."""
+    acts, net = model.acts, model.net
+    order = [_order(act) for act in acts]
+    instant = [act.automatic and not (act.transition and act.transition.steps) for act in acts]
+
+    def chosen(edges: list[Edge]) -> list[Edge]:
+        silent = [edge for edge in edges if acts[edge[1]].silent]
+        if silent:
+            place = net.transitions[silent[0][1]].takes
+            return [edge for edge in silent if net.transitions[edge[1]].takes == place]
+        first = min((order[label] for _, label in edges if instant[label]), default=None)
+        if first is None:
+            return edges
+        return [edge for edge in edges if not acts[edge[1]].automatic or order[edge[1]] <= first]
+
+    return chosen

@@ -1,0 +1,89 @@
+"""The parts of a definition: prompts, inputs, memory and states."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circuit_breaker.agents import AgentDefinition, AgentInput, AgentMemory, AgentPrompts, ExecutionContext, Prompt
+from circuit_breaker.agents.asking import messages_of
+from circuit_breaker.errors import AgentInvalid, DataInvalid
+
+REVIEW = AgentDefinition(
+    id="content-reviewer",
+    prompts=AgentPrompts(
+        system="You are a content review specialist.",
+        user_template="Review this {document_type} ({priority|normal}) of {workflow_id}: {input_data}",
+        context_instructions="It is {token_id} in {current_place} after {history_count} steps: {token_metadata}",
+    ),
+    inputs={"document_type": AgentInput(), "priority": AgentInput(required=False)},
+)
+CONTEXT = ExecutionContext.from_document(
+    {
+        "workflow_context": {
+            "token_id": "t1", "state_id": "review", "workflow_id": "articles", "history_count": 3,
+            "metadata": {"a": [1]},
+        },
+        "custom_context": {"customer": "c1"},
+    }
+)  # fmt: skip
+
+
+def test_prompts_are_filled_in():
+    """M2, M3, M4: system prompt, question and context have the variables of the documents, and mapped inputs."""
+    told, asked = messages_of(REVIEW, {"document_type": "article"}, CONTEXT)
+
+    assert told.content == ('You are a content review specialist.\n\nIt is t1 in review after 3 steps: {"a": [1]}')
+    assert asked.content == 'Review this article (normal) of articles: {"document_type": "article"}'
+
+
+def test_a_missing_variable_is_named():
+    """ZB6: a variable without a value and without a default is an error that names it."""
+    with pytest.raises(DataInvalid, match="'document_type'"):
+        messages_of(REVIEW, {}, CONTEXT)
+
+
+def test_unknown_variables_are_refused_at_definition():
+    """M6: a prompt that names what nobody gives is a fault of the definition, with a hint."""
+    prompts = AgentPrompts(system="{documnt}", user_template="{input_data.deep}", context_instructions="{x} {x}")
+    faults = list(AgentDefinition(id="a", prompts=prompts, inputs=["document"]).faults())
+
+    assert ["prompts.system", "prompts.context_instructions"] == [fault.place for fault in faults]
+    assert "document" in faults[0].remedy
+
+
+@given(st.text())
+def test_a_value_is_never_read_as_a_template(value):
+    """M2: what is filled in stands there as it is, whatever it looks like."""
+    assert f"<{value}>{{x}}" == Prompt("<{x}>{{x}}").render({"x": value})
+
+
+def test_a_message_needs_no_json_around_it():
+    """M2: an input that is nothing but a message is asked as it was said."""
+    plain = AgentDefinition(id="a", prompts=AgentPrompts(system="{custom_context|nothing}"))
+
+    assert ["nothing", "hi"] == [one.content for one in messages_of(plain, {"message": "hi"}, ExecutionContext())]
+    assert ['{"customer": "c1"}', '{"message": "hi", "b": 1}'] == [
+        one.content for one in messages_of(plain, {"message": "hi", "b": 1}, CONTEXT)
+    ]
+    assert '{"message": 3}' == messages_of(plain, {"message": 3}, CONTEXT)[-1].content
+    with pytest.raises(DataInvalid, match="is asked nothing"):
+        messages_of(plain, {"message": " "}, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"tokens": 0}, {"tokens": True}, {"tokens": None}, {"messages": 0}, {"messages": "3"}]
+)
+def test_a_memory_has_sound_limits(limits):
+    """M6: a limit of a memory is a whole number from 1; of messages there may be any number."""
+    with pytest.raises(AgentInvalid, match="is no limit"):
+        AgentMemory(**limits)
+    assert AgentMemory(messages=None)
+
+
+def test_the_parts_of_a_definition_are_texts():
+    """M6: what is to be a text and is none is a fault at its place."""
+    faults = list(AgentDefinition(id="a", name=3, llm_provider=None, tags=["x", ""]).faults())
+
+    assert ["tags", "name", "llm_provider"] == [fault.place for fault in faults]

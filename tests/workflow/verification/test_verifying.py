@@ -1,0 +1,296 @@
+"""What is proved of workflows: data, order, actions, people, time, nets, limits and properties."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+import pytest
+
+from circuit_breaker import State, Workflow, cel, field, flow, rule, states
+from circuit_breaker.cli.definitions import module_of
+from circuit_breaker.errors import DefinitionError
+from circuit_breaker.net.structure import Arc, Net, NetTransition
+from circuit_breaker.workflow.patterns.catalogue import PATTERNS
+from circuit_breaker.workflow.verification import (
+    abstraction,
+    always_followed_by,
+    at_most,
+    mutually_exclusive,
+    never,
+    property_from,
+    verify_net,
+)
+
+a, b, c, d, e = states("a", "b", "c", "d", "e")
+SCORE = field("score")
+INSTANCES = {12, 14, 15, 26, 27, 34, 35, 36}
+
+
+def codes(workflow, *properties, **options):
+    return workflow.verify(*properties, **options).codes
+
+
+def reviewed(*guards):
+    """Two ways out of a state, with these guards."""
+    return Workflow(
+        "reviewed",
+        flow(a >> b).transition("approve").guard(guards[0]),
+        flow(a >> c).transition("reject").guard(guards[1]),
+    )
+
+
+@pytest.mark.parametrize("pattern", [p for p in PATTERNS if p.number not in INSTANCES], ids=lambda p: p.code)
+def test_the_patterns_are_sound(pattern):
+    """Every pattern of the catalogue is proved sound; recursion, which has no bound, is told to have none."""
+    found = pattern.workflow().verify(limit=20_000, mend=False)
+
+    assert ("not sound" if pattern.number == 22 else "sound") == found.verdict
+    assert all(finding.code == "unbounded" for finding in found.errors)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("article", "article"), ("data_pipeline", "data_pipeline"), ("document_review", "document_review"),
+        ("order_processing", "order_processing"), ("parallel_review", "parallel_review"), ("support", "support"),
+        ("custom_executor", "shouting"), ("functions_order_chain", "order"),
+    ],
+)  # fmt: skip
+def test_the_examples_are_sound(file, name):
+    """The shipped examples are proved sound."""
+    assert "sound" == getattr(module_of(f"examples/{file}.py"), name).verify().verdict
+
+
+def test_guards_that_meet_leave_no_gap():
+    """``>= 8`` and ``< 8`` are complete for numbers; where there is none, that is a finding of its own."""
+    assert ("gap-unknown",) == codes(reviewed(SCORE >= 8, SCORE < 8))
+    assert "gap" in codes(reviewed(SCORE > 8, SCORE < 8))
+
+
+def test_typed_data_are_an_assumption():
+    """With a class of data a missing field is no gap; an optional one is, for certain."""
+
+    @attrs.frozen
+    class Scored:
+        score: int
+        kind: Literal["book", "film"] = "book"
+
+    @attrs.frozen
+    class Perhaps:
+        score: int | None = None
+
+    flows = reviewed(SCORE >= 8, SCORE < 8).flows
+    kinds = reviewed(field("kind") == "book", field("kind") == "film").flows
+
+    assert () == codes(Workflow("typed", *flows, data=Scored))
+    assert () == codes(Workflow("kinds", *kinds, data=Scored))
+    optional = Workflow("optional", *flows, data=Perhaps).verify()
+    assert ("not sound", "gap-unknown") == (optional.verdict, optional.findings[0].code)
+
+
+def test_validations_are_an_assumption():
+    """Data that fail a validation are refused at once; whatever passes must get on."""
+    checked = Workflow("checked", flow(a >> b).transition("go").policy(validations=field("title").exists()))
+
+    assert checked.verify().sound
+
+
+def test_what_was_decided_stays_decided():
+    """A choice on unchanged data is not made otherwise later, so that no way is told which no data go."""
+    same = Workflow(
+        "same",
+        flow(a >> b).transition("high").guard(SCORE >= 8),
+        flow(a >> c).transition("low").guard(SCORE < 8),
+        flow(b >> d).transition("still_high").guard(SCORE > 7),
+        flow(c >> d).transition("still_low").guard(SCORE <= 8),
+    )
+
+    assert ("gap-unknown",) == codes(same)
+    other = Workflow("other", *same.flows[:2], same.flows[2].action(lambda token: {}), same.flows[3])
+    assert ("gap-unknown",) == codes(other)
+
+
+def test_branches_see_the_same_data():
+    """Two branches that begin with the same data choose alike."""
+    split = Workflow(
+        "split",
+        flow(a >> (b, c)).transition("split"),
+        flow(b >> State("left")).transition("left").guard(SCORE >= 8),
+        flow(b >> State("out")).transition("left_out").guard(SCORE < 8),
+        flow(c >> State("right")).transition("right").guard(SCORE >= 8),
+        flow(c >> State("off")).transition("right_out").guard(SCORE < 8),
+        flow((State("left"), State("right")) >> d).transition("join"),
+        flow((State("out"), State("off")) >> e).transition("join_outs"),
+    )
+
+    assert "sound" == split.verify().verdict
+
+
+def test_a_function_can_only_be_asked():
+    """Where only a function knows, it is not decided; with a way for the rest it is."""
+
+    @rule("lucky")
+    def lucky(token):
+        return token.data["number"] == 7
+
+    alone = Workflow("alone", flow(a >> b).transition("go").guard(lucky))
+    both = Workflow("both", *alone.flows, flow(a >> c).transition("rest").priority(-1))
+
+    assert "not decided" == alone.verify().verdict
+    assert "perhaps" in alone.verify().not_decided
+    assert () == codes(both)
+
+
+def test_a_result_decides_what_follows():
+    """What the rules of a policy say of a result is known afterwards."""
+    answered = Workflow(
+        "answered",
+        flow(a >> b).transition("ask").action(lambda token: {}).policy(rules=SCORE >= 8).otherwise(c),
+        flow(b >> d).transition("use").guard(SCORE > 7),
+    )
+
+    assert "sound" == answered.verify().verdict
+
+
+def test_a_failure_is_a_way():
+    """Where an action can fail into a state, what follows there counts."""
+    failing = Workflow(
+        "failing",
+        flow(a >> b).transition("work").action(lambda token: {}).on_failure(c),
+        flow((c, d) >> e).transition("repair"),
+        flow(b >> d).transition("rest").manual(),
+    )
+    (finding,) = failing.verify().errors
+
+    assert ("starved-join", ("work/failed",)) == (finding.code, finding.counterexample.path)
+
+
+def test_signals_and_times_may_come():
+    """What waits for a signal or a time can happen, with the data that it takes."""
+    waiting = Workflow(
+        "waiting",
+        flow(a >> b).transition("pay").on_signal("payment").guard(SCORE > 3),
+        flow(a >> c).transition("expire").after("7d"),
+        flow(c >> d).transition("remind").guard(SCORE > 8),
+    )
+    gap = next(finding for finding in waiting.verify().findings if finding.code == "gap")
+
+    assert gap.certain
+    assert ["after 7d"] == [step.by for step in gap.counterexample.steps]
+    told = next(f for f in waiting.verify(never(b)).findings if f.code == "violated").counterexample
+    assert ("signal 'payment'", {"score": 4}) == (told.steps[0].by, told.steps[0].data)
+
+
+def test_counters_are_followed():
+    """A circle that counts its rounds ends where the rule on the count says so."""
+    rounds = field("metadata.rounds")
+    loop = Workflow(
+        "loop",
+        flow(a >> b).transition("begin").restarts("rounds"),
+        flow(b >> c).transition("try").counts("rounds"),
+        flow(c >> b).transition("again").guard(rounds < 3),
+        flow(c >> d).transition("stop").guard(rounds >= 3),
+    )
+
+    assert "sound" == loop.verify().verdict
+    tries = loop.verify(never(d)).findings[0].counterexample
+    assert 3 == [step.transition for step in tries.steps].count("try")
+
+
+def test_order_decides_as_in_the_engine():
+    """Of what happens by itself the first comes first, so that what would have blocked it comes too late."""
+    order = [flow(a >> (b, c)).transition("split"), flow(b >> d).transition("first"), flow(c >> e).transition("next")]
+    blocked = Workflow("blocked", order[0], order[1], order[2].unless(d))
+    free = Workflow("free", order[0], order[2].unless(d), order[1])
+
+    assert "left-behind" in codes(blocked)
+    assert () == codes(free)
+
+
+def test_more_tokens_than_one():
+    """Weights, arcs that read and arcs that withdraw are as they are in the engine."""
+    pairs = Workflow("pairs", flow(a >> b * 3).transition("split"), flow(b * 2 >> c).transition("pair"))
+    cleared = Workflow("cleared", *pairs.flows[:1], flow(b * 2 >> c).transition("pair").clears(b))
+
+    assert "starved-join" in codes(pairs)
+    assert () == codes(cleared)
+
+
+def test_a_net_is_proved_too():
+    """A net of PNML has no data; its tokens have arrived where nothing leads on."""
+    go = NetTransition("go", (Arc("p"),), (Arc("q"), Arc("r")))
+    join = NetTransition("join", (Arc("q"), Arc("r"), Arc("s")), (Arc("t"),))
+    found = verify_net(Net(("p", "q", "r", "s", "t"), (go, join)), {"p": 1}, name="n")
+
+    assert ("n", "not sound", ("stuck", "dead-transition")) == (found.workflow, found.verdict, found.codes)
+    assert "sound" == verify_net(Net(("p", "q", "r"), (go,)), {"p": 1}).verdict
+
+
+def test_what_has_no_bound_is_told_apart():
+    """Tokens that pile up are found whatever the limit; where only the order bounds them, they do not."""
+    growing = Workflow("growing", flow(a >> (a, b)).transition("add").manual(), flow(a >> c).transition("end").manual())
+    bounded = Workflow("bounded", flow(a >> c).transition("end"), flow(a >> (a, b)).transition("add"))
+    found = growing.verify()
+
+    assert (None, "unbounded", 1) == (found.bounds["b"], found.codes[0], found.findings[0].counterexample.repeats)
+    assert not found.safe
+    assert "unbounded" not in codes(bounded)
+
+
+def test_a_limit_is_no_answer():
+    """Within a limit, or when there is no more time, it is not decided, and said so."""
+    flows = [flow(State(f"s{n}") >> State(f"s{n + 1}")).transition(f"t{n}").manual() for n in range(50)]
+    long = Workflow("long", *flows, initial="s0")
+
+    assert "not decided within 10 markings" == long.verify(limit=10).not_decided
+    assert "not decided" == long.verify(enough=lambda found: found > 5).verdict
+    assert long.verify().sound
+    assert long.verify().safe
+
+
+def test_properties():
+    """Each property holds, or is told with a shortest way."""
+    work = Workflow(
+        "work",
+        flow(a >> (b, c)).transition("split").manual(),
+        flow((b, c) >> d).transition("join").manual(),
+        flow(b >> b).transition("again").manual(),
+    )
+
+    assert () == codes(work, never(a, d), always_followed_by(a, "join"), at_most(1, b), mutually_exclusive(a, d))
+    found = work.verify(never("again"), never(b, c), mutually_exclusive(b, c), at_most(0, d), always_followed_by(b, a))
+    paths = [finding.counterexample.path for finding in found.findings]
+    split = ("split",)
+    assert [("split", "again"), split, split, ("split", "join"), ("split", "join")] == paths
+
+
+@pytest.mark.parametrize("text", ["never(a, d)", "always_followed_by(a, d)", "mutually_exclusive(a, d)", "at_most(2, a)"])
+def test_a_property_reads_as_it_is_written(text):
+    """The words of a property are read back."""
+    assert text == str(property_from(text))
+
+
+@pytest.mark.parametrize("text", ["never", "never()", "at_most(a, 1)", "sometimes(a)", "always_followed_by(a)", "never(a"])
+def test_what_says_no_property_is_refused(text):
+    """With how to write one."""
+    with pytest.raises(DefinitionError, match="says no property"):
+        property_from(text)
+
+
+def test_properties_speak_of_what_there_is():
+    """Every name that there is not is told, with what may have been meant."""
+    work = Workflow("work", flow(a >> b).transition("go"))
+
+    with pytest.raises(DefinitionError, match=r"(?s)'goo'.*'x'"):
+        work.verify(never("goo"), at_most(1, "x"))
+    with pytest.raises(DefinitionError, match="names nothing"):
+        work.verify(never())
+
+
+def test_too_many_sorts_of_data_are_not_told_apart(monkeypatch):
+    """Where data would be too many, rules may say anything, and that is said."""
+    monkeypatch.setattr(abstraction, "MOST_WAYS", 0)
+    found = reviewed(cel("data.score >= 8"), SCORE < 8).verify()
+
+    assert any("may say anything" in text for text in found.assumptions)
