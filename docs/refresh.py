@@ -27,6 +27,7 @@ from circuit_breaker.cli.program import program
 from circuit_breaker.rules.operators import OPERATIONS, RuleOperator
 from circuit_breaker.workflow import events
 from circuit_breaker.workflow.patterns.catalogue import PATTERNS, Pattern
+from circuit_breaker.workflow.verification import KINDS
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
@@ -188,11 +189,18 @@ def _calls(shown: Pattern) -> str:
     return ", ".join(f"`{call}`" for call in shown.calls)
 
 
+def _findings() -> str:
+    """Every kind of finding of a verification."""
+    rows = ((f"`{kind.code}`", kind.severity, kind.meaning) for kind in KINDS.values())
+    return _table(("code", "severity", "what it means"), rows)
+
+
 TEXTS: Mapping[str, Callable[[], str]] = {
     "common rules": _common_rules,
     "errors": _errors,
     "events": _events,
     "example": _example,
+    "findings": _findings,
     "help": _help,
     "operators": _operators,
     "pattern catalogue": _catalogue,

@@ -13,7 +13,7 @@ from circuit_breaker.agents.context import MEMBERS
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.data import EMPTY, Data, freeze, freeze_mapping
-from circuit_breaker.errors import AgentError, InvalidAgentType
+from circuit_breaker.errors import AgentError, GuardrailViolated, InvalidAgentType
 
 __all__ = ["Agent", "ChatRequest", "ChatResponse"]
 
@@ -83,11 +83,13 @@ class ChatResponse:
         """The answer of an execution that is over, or waits for a person.
 
         Raises:
+            GuardrailViolated: What was said, or what was answered, was refused.
             AgentError: It has come to no answer.
         """
         waits = execution.waiting_for == "approval"
         if not waits and execution.status != "completed":
-            raise AgentError(
+            refused = execution.error.get("code") == GuardrailViolated.code
+            raise (GuardrailViolated if refused else AgentError)(
                 f"agent '{execution.agent_id}' has not answered (execution '{execution.id}', {execution.status}): "
                 f"{execution.error.get('message', '')}",
                 remedy=execution.error.get("remedy", ""),

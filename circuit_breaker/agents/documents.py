@@ -35,13 +35,17 @@ from circuit_breaker.source.reading import read_source, write_source
 __all__ = ["agent_from_document", "agent_schema", "dump_agent", "dump_agents", "load_agent", "load_agents"]
 
 
-def agent_from_document(document: Any) -> AgentDefinition:
+def agent_from_document(document: Any, *, judged: bool = True) -> AgentDefinition:
     """The agent that :meth:`AgentDefinition.to_document` wrote.
+
+    Args:
+        document: What it wrote.
+        judged: Whether more than the form is looked at; what is stored was judged when it came.
 
     Raises:
         DocumentInvalid: It has faults; all of them are named with their paths, and no key is shown.
     """
-    return _only(_read(thaw(document), "the document", _nowhere), "the document")
+    return _only(_read(thaw(document), "the document", _nowhere, judged=judged), "the document")
 
 
 def load_agent(text: str, *, name: str = "<text>") -> AgentDefinition:
@@ -66,9 +70,9 @@ def load_agents(text: str, *, name: str = "<text>") -> list[AgentDefinition]:
     return _read(source.value, name, source.locate)
 
 
-def _read(document: Any, name: str, locate: Locate) -> list[AgentDefinition]:
+def _read(document: Any, name: str, locate: Locate, *, judged: bool = True) -> list[AgentDefinition]:
     findings = Findings(locate)
-    agents = read_agents(Cursor(document, (), findings))
+    agents = read_agents(Cursor(document, (), findings), judged=judged)
     if findings.found:
         raise without_keys(DocumentInvalid(f"{name} is no agent", faults=findings.faults))
     return agents

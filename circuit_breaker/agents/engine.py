@@ -21,6 +21,7 @@ from circuit_breaker.agents.following import AgentEvents
 from circuit_breaker.agents.guardrails.registry import Guardrails
 from circuit_breaker.agents.office import Office
 from circuit_breaker.agents.ports import AgentStorage, Allowed, Guarding, Memory, ToolsFor
+from circuit_breaker.agents.recovery import Recovery
 from circuit_breaker.agents.roster import Roster
 from circuit_breaker.agents.store import CANCEL, KEY, AgentStore
 from circuit_breaker.agents.upkeep import Upkeep
@@ -85,7 +86,14 @@ class AgentEngine:
         self.storage = storage
         self.store = AgentStore(storage)
         roster = Roster()
-        self.conversations = Conversations.over(storage, self.store, self.clock, roster=roster, poll=self.config.poll, conceal=self.guardrails.concealed)
+        self.conversations = Conversations.over(
+            storage,
+            self.store,
+            self.clock,
+            roster=roster,
+            poll=self.config.poll,
+            conceal=self.guardrails.concealed,
+        )
         self.office = Office(
             storage=storage,
             store=self.store,
@@ -100,7 +108,8 @@ class AgentEngine:
         self.events = AgentEvents(
             storage, self.store, self.office.roster, self.config.poll, allowed, self.config.connection_timeout
         )
-        self._upkeep = Upkeep(self.office)
+        self.recovery = Recovery(self.office)
+        self._upkeep = Upkeep(self.recovery)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -291,7 +300,7 @@ class AgentEngine:
                 asked = True
                 await asyncio.sleep(self.config.poll)
             else:
-                await self.office.take_up(execution_id, _unless_ended, cancelled=why)
+                await self.recovery.take_up(execution_id, _unless_ended, cancelled=why)
         if asked:
             await self.storage.records.delete(CANCEL, execution_id)
         return execution.status == "cancelled" and execution.error.get("message") == why
@@ -322,7 +331,7 @@ class AgentEngine:
             approval = {**found.approval, "decisions": decisions, "by": by}
             return attrs.evolve(found, status="running", waiting_for="", approval=approval)
 
-        if not await self.office.take_up(execution_id, decided):
+        if not await self.recovery.take_up(execution_id, decided):
             raise AgentError(f"somebody else has decided about execution '{execution_id}'", remedy="look at it again")
         return await self.store.execution(execution_id)
 
@@ -358,7 +367,7 @@ class AgentEngine:
 
     async def recover(self) -> list[str]:
         """Takes up the executions of processes that are gone, which is also done from time to time; gives their ids."""
-        return await self.office.recover()
+        return await self.recovery.recover()
 
     async def resume(self, execution_id: str) -> bool:
         """Whether this process goes on with an execution now, which a process that is gone has left behind.
@@ -366,7 +375,7 @@ class AgentEngine:
         Raises:
             AgentExecutionNotFound: There is none.
         """
-        return await self.office.resume(execution_id)
+        return await self.recovery.resume(execution_id)
 
     async def clean_up(self) -> int:
         """How many executions were removed, which were kept long enough after their end."""

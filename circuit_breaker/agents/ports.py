@@ -10,6 +10,7 @@ from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.engine.records import Records
 from circuit_breaker.engine.streams import Gone, Put, Streams
 from circuit_breaker.llm.loop.events import LoopEvent
+from circuit_breaker.llm.loop.limits import LoopLimits
 from circuit_breaker.llm.loop.model import Answering
 from circuit_breaker.llm.loop.outcome import LoopOutcome
 from circuit_breaker.llm.loop.state import LoopState
@@ -91,6 +92,10 @@ class Guard(Protocol):
 
     def tools(self, tools: Toolset) -> Toolset:
         """The tools that there are: what they are given, and what is kept of their results, can be changed."""
+        ...
+
+    def limits(self, limits: LoopLimits) -> LoopLimits:
+        """What the execution may take."""
         ...
 
     def text(self, text: str) -> str:

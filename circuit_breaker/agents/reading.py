@@ -29,14 +29,19 @@ MACHINE: Final = ("type", "states", "transitions")
 _STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
-def read_agents(root: Cursor) -> list[AgentDefinition]:
-    """The agents that a document says: one, or those of the list under ``agents``; faults are in the findings."""
+def read_agents(root: Cursor, *, judged: bool = True) -> list[AgentDefinition]:
+    """The agents that a document says: one, or those of the list under ``agents``; faults are in the findings.
+
+    Args:
+        root: Where it begins.
+        judged: Whether more than the form is looked at.
+    """
     if not isinstance(root.value, Mapping) or "agents" not in root.value:
-        found = [read_agent(root)]
+        found = [read_agent(root, judged=judged)]
     else:
         fields = root.fields(SET)
         _check_format(fields.get("circuit_breaker"))
-        found = [read_agent(item) for item in fields["agents"].items()]
+        found = [read_agent(item, judged=judged) for item in fields["agents"].items()]
         _check_ids(fields["agents"])
     return [agent for agent in found if agent is not None]
 
@@ -50,9 +55,10 @@ def _check_ids(agents: Cursor) -> None:
             seen.add(name)
 
 
-def read_agent(root: Cursor) -> AgentDefinition | None:
+def read_agent(root: Cursor, *, judged: bool = True) -> AgentDefinition | None:
     """The agent that the document says; None where it cannot be made."""
-    root = _keyless(root)
+    if judged:
+        root = _keyless(root)
     fields = root.fields(PARTS, required=("id",))
     _check_format(fields.get("circuit_breaker"))
     given: dict[str, Any] = {}
@@ -65,7 +71,7 @@ def read_agent(root: Cursor) -> AgentDefinition | None:
     if "id" not in given:
         return None
     definition = AgentDefinition(**given)
-    for fault in definition.faults():
+    for fault in definition.faults() if judged else ():
         path = _path(fault.place)
         if not _follows(root, path):
             root.findings.add((*root.path, *path), fault.message, fault.remedy)

@@ -194,7 +194,7 @@ class Running:
 
     async def _loop(self, attempt: Attempt) -> LoopOutcome:
         assignment = Assignment(definition=self.definition, settings=self.settings, overrides=self.execution.overrides)
-        limits = self.settings.limited(self.definition.limits.for_loop())
+        limits = self.guard.limits(self.settings.limited(self.definition.limits.for_loop()))
         guard, around = self.guard, Surroundings(tell=self._teller(Teller(limits.iterations)), keep=self.chronicle.keep)
         await guard.before(around)
         request = assignment.request(self.execution, await self._history(assignment), insert=guard.inserted)
@@ -316,7 +316,8 @@ class Running:
     async def _concluded(self, ending: Ending) -> tuple[Ending, AgentExecution, Iterable[Put | Gone]]:
         """The end, the execution after it, and what is remembered; what cannot be kept so is an end with an error."""
         try:
-            ending = attrs.evolve(ending, message=self.guard.text(ending.message))
+            hidden = self.guard.text
+            ending = attrs.evolve(ending, message=hidden(ending.message), remedy=hidden(ending.remedy))
             ended = ending.execution(self.execution, self.clock.now())
             return ending, ended, await self._remembered(ending, ended)
         except StorageError:

@@ -119,7 +119,7 @@ class AgentStore:
         if name not in self._known:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            self._known[name] = agent_from_document(record.document)
+            self._known[name] = agent_from_document(record.document, judged=False)
         return self._known[name]
 
     async def _missing(self, agent_id: str, version: str | None) -> AgentNotFound:
@@ -133,7 +133,7 @@ class AgentStore:
         """The present definitions, ordered by id, a page at a time."""
         keys = ({f"tag.{tag}": "1"} if tag else {}) | ({f"capability.{capability}": "1"} if capability else {})
         records = await self.storage.records.find(AGENT, keys=keys, after=after, limit=limit)
-        return [agent_from_document(record.document) for record in records]
+        return [agent_from_document(record.document, judged=False) for record in records]
 
     async def remove(self, agent_id: str) -> bool:
         """Whether there was such a definition, which cannot be used any more; executions keep their version."""

@@ -12,8 +12,8 @@ import structlog
 
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.office import Office
+from circuit_breaker.agents.recovery import Recovery
 from circuit_breaker.agents.store import CANCEL, DAY, day_of
-from circuit_breaker.errors import CircuitBreakerError
 
 __all__ = ["Upkeep"]
 
@@ -24,7 +24,12 @@ _log = structlog.get_logger(__name__)
 class Upkeep:
     """Looks after executions, again and again."""
 
-    office: Office
+    recovery: Recovery
+
+    @property
+    def office(self) -> Office:
+        """Who carries executions out."""
+        return self.recovery.office
 
     async def run(self) -> None:
         """Does so until it is cancelled; what fails is logged, and tried again."""
@@ -32,7 +37,7 @@ class Upkeep:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._again(config.poll, self.cancel_for_others))
             if config.recover:
-                group.create_task(self._again(config.cleanup_interval, self.office.recover))
+                group.create_task(self._again(config.cleanup_interval, self.recovery.recover))
             group.create_task(self._again(config.cleanup_interval, self.clean_up))
 
     async def _again(self, pause: float, work: Callable[[], Awaitable[Any]]) -> None:
@@ -40,8 +45,8 @@ class Upkeep:
             await asyncio.sleep(pause)
             try:
                 await work()
-            except CircuitBreakerError as error:
-                _log.warning("agents could not be looked after", error=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it is, executions go on
+                _log.warning("agents could not be looked after", error=type(error).__name__)
 
     async def cancel_for_others(self) -> None:
         """Cancels executions of this process that another one wants to end."""

@@ -117,7 +117,7 @@ class EventTeller:
     def _thinking(self, event: Thinking) -> None:
         if event.status == "calling_model":
             share = "" if event.progress is None else f" ({event.progress:.0f}%)"
-            self._about(f"asks {event.content}{share}")
+            self._about(f"asks the model {event.content}{share}")
         elif event.status == "retrying":
             self._note(f"  tries again: {_short(event.content)}")
         elif event.status in _SAID and event.status != "planning":

@@ -20,7 +20,13 @@ from circuit_breaker.cli.exits import ExitCode
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.stopping import complete
 from circuit_breaker.cli.visible import visible
-from circuit_breaker.errors import CircuitBreakerError, ConversationNotFound, DataInvalid
+from circuit_breaker.errors import (
+    AgentError,
+    AgentExecutionNotFound,
+    CircuitBreakerError,
+    ConversationNotFound,
+    DataInvalid,
+)
 
 __all__ = ["AgentTalk", "Watch", "exit_code_of", "report"]
 
@@ -200,7 +206,7 @@ class AgentTalk:
         return begin
 
     async def _enter(self, engine: AgentEngine) -> None:
-        """Begins the conversation that was named, where there is none."""
+        """Begins the conversation that was named, where there is none; a turn that was left behind in it goes on."""
         if not self.conversation:
             return
         if (await engine.definition(self.agent)).memory is None:
@@ -208,9 +214,27 @@ class AgentTalk:
                 f"agent '{self.agent}' has no memory of conversations", remedy="give its definition 'memory: {}'"
             )
         try:
-            await engine.conversations.get(self.conversation)
+            holder = (await engine.conversations.get(self.conversation)).holder
         except ConversationNotFound:
             await engine.conversations.create(self.agent, id=self.conversation)
+            return
+        if holder:
+            await self._settle(engine, holder)
+
+    async def _settle(self, engine: AgentEngine, execution_id: str) -> None:
+        """Sees to it that a turn that was left in the conversation comes to its end."""
+        output = self.agency.output
+        try:
+            if await engine.resume(execution_id):
+                output.note(f"first goes on what was left behind: execution {execution_id}")
+            waits = (await engine.execution(execution_id)).waiting_for == "approval"
+        except AgentExecutionNotFound:
+            return
+        if waits:
+            raise AgentError(
+                f"the conversation waits for a yes or no to execution '{execution_id}'",
+                remedy=output.onward.command("agents approve", execution_id),
+            )
 
     async def _cleared(self) -> None:
         async with self.agency.archive() as archive:

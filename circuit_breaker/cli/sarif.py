@@ -26,7 +26,11 @@ def sarif(verification: Verification, target: str) -> dict[str, Any]:
         "name": "circuit-breaker",
         "version": __version__,
         "rules": [
-            {"id": kind.code, "shortDescription": {"text": kind.meaning}, "defaultConfiguration": {"level": kind.severity}}
+            {
+                "id": kind.code,
+                "shortDescription": {"text": kind.meaning},
+                "defaultConfiguration": {"level": kind.severity},
+            }
             for kind in KINDS.values()
         ],
     }

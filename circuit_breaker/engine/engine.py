@@ -47,7 +47,8 @@ class Engine:
         workflows: The definitions; of several with one name the last is used for new cases, the others for old ones.
         storage: A journal, such as ``connect("sqlite:///work.db")``; the engine opens and closes it.
         executors: Executors that definitions name by a text, such as ``executors.installed()``; under an executor class
-            stands what takes its place, such as the same under other settings, or one for tests.
+            stands what takes its place, such as the same under other settings, or one for tests. A definition that
+            was read with executors of its own names classes.
         plugins: Told what happens.
         clock: The time.
         resident: How many cases at rest stay in memory.

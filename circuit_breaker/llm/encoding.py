@@ -28,12 +28,15 @@ _DECODER = msgspec.json.Decoder()
 
 
 def encoded(document: Any) -> bytes:
-    """The document as JSON.
+    """The document as JSON; half a character, which cannot be written, is told as ``U+FFFD``.
 
     Raises:
         TypeError: Something in it is no JSON.
     """
-    return _ENCODER.encode(document)
+    try:
+        return _ENCODER.encode(document)
+    except UnicodeEncodeError:
+        return _ENCODER.encode(_each_text(document, without_halves))
 
 
 def json_text(value: Any) -> str:
@@ -103,9 +106,9 @@ def refuse_constant(name: str) -> NoReturn:
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
-    if isinstance(value, dict):
-        return {change(name): _each_text(inner, change) for name, inner in value.items()}
-    return [_each_text(inner, change) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, Mapping):
+        return {change(str(name)): _each_text(inner, change) for name, inner in value.items()}
+    return [_each_text(inner, change) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def whole_object(text: str) -> bool:

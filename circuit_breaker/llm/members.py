@@ -10,6 +10,7 @@ from circuit_breaker.llm.failures import Asked
 
 __all__ = ["Members", "beyond", "gather"]
 
+_MOST_COUNTS: Final = 1000
 _SILENT: Final[tuple[Any, ...]] = (None, 0, "", [], {})
 """Values that say no more than the absence of their member."""
 
@@ -59,7 +60,10 @@ class Members:
 
         Raises:
             ResponseTooLong: There is too much of it.
+            ValueError: It counts more things than there are.
         """
+        if len(usage) > _MOST_COUNTS:
+            raise ValueError(f"it counts {len(usage)} things")
         if more := beyond(known, usage):
             self.keep({"usage": more})
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from circuit_breaker.errors import RuleInvalid
 from circuit_breaker.llm.schema_written import HARMLESS, Uncarried, Written
+from circuit_breaker.rules.schema import checked
 
 __all__ = ["Lose", "anthropic_schema", "gemini_schema"]
 
@@ -51,16 +53,37 @@ def anthropic_schema(schema: Mapping[str, Any], lose: Lose, place: str) -> dict[
 def _carried(
     schema: Mapping[str, Any], narrow: Callable[[Any, set[str]], dict[str, Any]], lose: Lose, place: str
 ) -> dict[str, Any] | None:
+    """The schema as the vendor takes it, or None.
+
+    Raises:
+        RuleInvalid: It is none.
+    """
     lost: set[str] = set()
     try:
         found = narrow(Written(schema).out(schema), lost)
     except (Uncarried, RecursionError) as error:
         why = str(error) if isinstance(error, Uncarried) else "it is nested too deep"
-        lose(place, "checked", f"the vendor's dialect of JSON Schema cannot carry it: {why}")
-        return None
-    for keyword in sorted(lost):
-        lose(place, "checked", f"the vendor takes no '{keyword}'")
-    return found
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        _check(schema, place)
+        why = f"a part of it cannot be read: {error}"
+    else:
+        for keyword in sorted(lost):
+            lose(place, "checked", f"the vendor takes no '{keyword}'")
+        return found
+    lose(place, "checked", f"the vendor's dialect of JSON Schema cannot carry it: {why}")
+    return None
+
+
+def _check(schema: Mapping[str, Any], place: str) -> None:
+    """Lets a schema pass.
+
+    Raises:
+        RuleInvalid: It is none.
+    """
+    try:
+        checked(schema, place)
+    except RuleInvalid as error:
+        raise RuleInvalid(f"{place}: {error.message}", remedy="correct the schema") from error
 
 
 def _types(schema: Mapping[str, Any]) -> list[str]:

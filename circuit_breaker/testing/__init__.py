@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from circuit_breaker.testing.model_turns import ModelTurn
     from circuit_breaker.testing.models import MockLLMProvider, ScriptedProvider
     from circuit_breaker.testing.recording import NotRecorded, Recorder, Replayer
-    from circuit_breaker.testing.soundness import assert_sound
     from circuit_breaker.testing.script import HANG, ExecutorCall, Scripted, ScriptExhausted, Turn, scripted
+    from circuit_breaker.testing.soundness import assert_sound
 
 __all__ = [
     "HANG",

@@ -281,3 +281,14 @@ def test_the_schema_refuses_what_the_reader_refuses(text):
 
 def _value(text: str):
     return read_source(f"x: {text}").value["x"]
+
+
+def test_what_is_stored_is_read_whatever_is_judged_today():
+    """M1: a definition that was kept is read by its form alone, so that its executions go on under stricter rules."""
+    document = {"id": "a", "prompts": {"system": "{nobody}"}, "metadata": {"password": "x"}}
+
+    assert document == agent_from_document(document, judged=False).to_document()
+    with pytest.raises(DocumentInvalid):
+        agent_from_document(document)
+    with pytest.raises(DocumentInvalid):
+        agent_from_document({"id": 3}, judged=False)

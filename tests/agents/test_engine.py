@@ -22,6 +22,7 @@ from circuit_breaker.errors import (
     ParameterInvalid,
     RateLimitExceeded,
 )
+from circuit_breaker.llm.parts import ToolCall
 from circuit_breaker.llm.tools import tool
 from circuit_breaker.llm.tools.context import ToolContext
 from circuit_breaker.llm.tools.toolset import Toolset
@@ -549,3 +550,50 @@ async def test_a_child_goes_on_in_the_purse_of_its_parent_after_a_crash():
         async with at_work(storage=storage, model=script(always="late")) as engine:
             done = await engine.wait(parent.id)
             assert ("failed", "budget_exceeded") == (done.status, done.error["code"])
+
+
+async def test_an_execution_of_nobody_is_taken_up_when_asked_for():
+    """An engine that takes up nothing by itself takes up one execution that it is told to, and only one left behind."""
+    quiet = AgentEngineConfig(recover=False)
+    async with connect("memory://") as storage:
+        async with at_work(agent(), storage=storage, model=script(HANG, HANG)) as engine:
+            one, other = [await engine.start("helper", {"q": "?"}) for _ in range(2)]
+        async with at_work(storage=storage, model=script("Here."), config=quiet) as engine:
+            assert await engine.resume(one.id)
+            assert "completed" == (await engine.wait(one.id)).status
+            assert not await engine.resume(one.id)
+            assert "running" == (await engine.execution(other.id)).status
+
+
+async def test_a_tool_may_give_what_no_file_can_hold():
+    """Half a character in what a tool or a call says is kept and told like any other text."""
+
+    @tool
+    def half(text: str) -> str:
+        """Gives half a character."""
+        return "\ud83d" + text
+
+    broken = ToolCall(id="1", name="half", arguments='{"text": "\\ud83e"}')
+    async with at_work(agent(tools=("half",)), model=script(broken, "Well."), tools=[half]) as engine:
+        done = await engine.run("helper", {"q": "?"})
+        assert "completed" == done.status, done.error
+        assert await live(engine, done.id) == await engine.events.read(done.id)
+
+
+async def test_arguments_that_are_no_json_are_told_as_text():
+    """A call whose arguments cannot be read is told with their text, and its result is an error."""
+    broken = ToolCall(id="1", name="enter", arguments='{"text": ')
+    async with at_work(agent(tools=("enter",)), model=script(broken, "Sorry."), tools=[Ledger().tool]) as engine:
+        done = await engine.run("helper", {"q": "?"})
+        (called,) = [one for one in await events_of(engine, done.id) if type(one).__name__ == "ToolCallEvent"]
+    assert ("completed", {"text": '{"text": '}) == (done.status, called.arguments)
+
+
+async def test_what_waits_for_its_turn_is_taken_up_in_turn():
+    """Executions that are taken up wait for their turn like all others, and come to their end one after the other."""
+    config = AgentEngineConfig(max_concurrent_executions=1)
+    async with connect("memory://") as storage:
+        async with at_work(agent(), storage=storage, model=script(always=HANG)) as engine:
+            ids = [(await engine.start("helper", {"q": "?"})).id for _ in range(4)]
+        async with at_work(storage=storage, model=script(always="Yes."), config=config) as engine:
+            assert ["completed"] * 4 == [(await engine.wait(one)).status for one in ids]

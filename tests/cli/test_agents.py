@@ -283,7 +283,7 @@ def test_an_approval_can_come_later(cb, agents):
 def test_an_approval_is_asked_for_or_bound_to_a_digest(cb, agents):
     """K9: without an option each call is asked about; a digest is a yes to exactly these calls."""
     one = waiting(cb)
-    assert "other calls" in cb("agents", "approve", one, "--digest", "0" * 64, code=1).err
+    assert "give the digest" in cb("agents", "approve", one, "--digest", "0" * 64, code=1).err
     assert "not approved" in cb("agents", "approve", one, "--no").out
     cb("agents", "remove", "asker")
 
@@ -336,6 +336,19 @@ def test_a_talk_with_an_agent_of_another_kind(cb, agents):
     assert "You said: hi" in cb(*chat, "plain", "hi").out
     assert "no conversational one" in cb(*chat, "flow", "hi", code=1).err
     assert "no conversational one" in cb(*chat, "flow", stdin="hi\n", code=1).err
+
+
+def test_a_talk_that_waits_for_a_person(cb, agents):
+    """K9: while a call in a conversation waits for a yes, nothing else is said in it, and the command is told."""
+    (agents / "careful.yaml").write_text("id: careful\ntools: [calculator]\napprove: [calculator]\nmemory: {}\n")
+    cb("agents", "chat", "careful.yaml", "first", "-c", "a")
+    cb("agents", "run", "careful", "-i", "message=6 * 7", "--conversation", "a", "--no-wait")
+    [waits] = cb("agents", "executions", "--status", "pending", "--json").records
+    told = cb("agents", "chat", "careful", "second", "-c", "a", code=1).err
+
+    assert f"circuit-breaker agents approve {waits['execution']}" in told
+    cb("agents", "approve", waits["execution"], "--yes")
+    assert "You said: third" in cb("agents", "chat", "careful", "third", "-c", "a").out
 
 
 def test_conversations_are_listed_exported_and_imported(cb, agents):
@@ -447,6 +460,20 @@ def test_an_interrupted_run_says_how_to_go_on(cb, here, slow):
     assert 130 == stopped.returncode
     assert f"to go on: circuit-breaker agents resume {execution['execution']}" in told
     assert "running" == execution["status"]
+
+
+def test_a_killed_talk_goes_on(cb, here, slow):
+    """J6: a turn whose process was killed is brought to its end before the next thing is said."""
+    talk = ("chat", "slow", "--import", "slow.py", "-c", "a")
+    with command(*talk, "one", stdout=subprocess.PIPE) as killed:
+        until(lambda: len(slow()) == 3)
+        killed.kill()
+    (here / "quick").touch()
+    done = cb("agents", *talk, "two")
+    history = cb("agents", "export", "-c", "a", "--markdown").out.splitlines()
+
+    assert "first goes on what was left behind" in done.err
+    assert ["one", "two"] == [line for line in history if line in ("one", "two")]
 
 
 def test_a_talk_at_a_terminal(cb, here, slow):

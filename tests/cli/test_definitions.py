@@ -360,3 +360,20 @@ def test_a_bpmn_model_with_faults_is_refused(cb, here):
     (here / "bad.bpmn").write_text(MODEL.replace("userTask", "complexGateway"))
     assert "  2:21 complexGateway 'solve': is not understood" in cb("check", "bad.bpmn", code=3).err
     assert "'no.bpmn' cannot be read" in cb("check", "no.bpmn", code=4).err
+
+
+def test_the_schemas_of_other_documents_are_printed(cb):
+    """``schema`` prints the form of what ``explain`` and ``diff-policy`` tell, too."""
+    assert "circuit-breaker.explanation/1" == cb("schema", "explanation").document["title"]
+    assert "#/$defs/policy-diff" == cb("schema", "policy-diff").document["$ref"]
+
+
+def test_one_of_several_processes_in_a_model_is_meant_by_its_id(cb, here):
+    """``model.bpmn:id`` means one process of a model; without the id its processes are named."""
+    start, end = MODEL.index("<process"), MODEL.index("</process>") + len("</process>")
+    other = MODEL[start:end].replace('id="', 'id="o').replace('Ref="', 'Ref="o')
+    (here / "pools.bpmn").write_text(MODEL[:end] + other + MODEL[end:])
+    name = re.search('<process id="([^"]+)"', MODEL)[1]
+    assert f"has 2 processes: {name}, o{name}" in cb("check", "pools.bpmn", "--import", "orders.py", code=3).err
+    cb("check", f"pools.bpmn:{name}", "--import", "orders.py")
+    assert f"has no process 'x' (known: {name}, o{name})" in cb("check", "pools.bpmn:x", code=3).err

@@ -7,8 +7,11 @@ from contextlib import suppress
 import pytest
 
 from circuit_breaker.errors import AuthenticationFailed, LLMError, ProviderOverloaded, RateLimitExceeded, RequestRefused
+from circuit_breaker.llm.encoding import encoded
 from circuit_breaker.llm.failures import READ, Asked, VendorFault, http_failure
+from circuit_breaker.llm.messages import user
 from circuit_breaker.llm.patience import Patience, Retries
+from circuit_breaker.llm.providers import base
 from tests.llm.faces import KEY, QUICK, ChatFace, Said
 from tests.llm.faulty import Reply, faulty
 from tests.llm.provider_contract import ONCE, asks
@@ -98,3 +101,22 @@ async def test_a_provider_asks_again_as_the_server_says(told, times):
             await provider.complete(asks(FACE))
 
     assert times == len(server.seen)
+
+
+async def test_a_long_history_is_encoded_once(monkeypatch):
+    """However often it is sent: what is 100 KB long is made JSON of for the first attempt only."""
+    made = []
+
+    def counting(document):
+        made.append(encoded(document))
+        return made[-1]
+
+    monkeypatch.setattr(base, "encoded", counting)
+    busy = Reply(status=503, body=FACE.error(503, "busy"))
+    history = [user("a line of what was said before " * 100) for _ in range(40)]
+    there = faulty(busy, busy, Reply(body=FACE.whole(Said())))
+    async with there as server, FACE.provider(server.url, patience=OFTEN) as provider:
+        await provider.complete(asks(FACE, *history))
+
+    assert (3, 1) == (len(server.seen), len(made))
+    assert len(made[0]) > 100_000

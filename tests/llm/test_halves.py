@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from circuit_breaker.errors import ResponseInvalid
 from circuit_breaker.llm.encoding import decoded, decoded_piece
 from circuit_breaker.llm.halves import Halves, without_halves
+from circuit_breaker.llm.messages import assistant, user
+from circuit_breaker.llm.request import ToolDefinition
 from circuit_breaker.llm.stream import StreamEnded, ThinkingDelta, ToolCallDelta
-from tests.llm.exchanges import text_of, told
+from tests.llm.exchanges import sent, text_of, told
 from tests.llm.faces import ChatFace
 from tests.llm.faulty import Reply, faulty
 from tests.llm.provider_contract import ONCE, asks
@@ -110,3 +112,13 @@ async def test_an_answer_that_is_nested_too_deep_is_an_invalid_one():
         async with faulty(Reply(body=body)) as server, FACE.provider(server.url, patience=ONCE) as provider:
             with pytest.raises(ResponseInvalid, match="provider 'openai'"):
                 await provider.complete(asks(FACE))
+
+
+async def test_half_a_character_in_a_request_does_no_harm():
+    """Whoever cuts a text between the halves of an emoji gets an answer all the same; two halves are one character."""
+    tool = ToolDefinition(name="f", parameters={"type": "object", "properties": {"a" + FOX[0]: {"enum": [FOX[1]]}}})
+    messages = user("cut " + FOX[0]), assistant("whole " + "".join(FOX)), user("?")
+    seen, _ = await sent(asks(FACE, *messages, tools=(tool,), metadata={"a": "b"}))
+
+    assert ["cut \ufffd", "whole 🦊", "?"] == [message["content"] for message in seen.body["messages"]]
+    assert ["a\ufffd"] == list(seen.body["tools"][0]["function"]["parameters"]["properties"])

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from circuit_breaker.errors import RequestRefused, ResponseInvalid, ResponseTooLong
-from circuit_breaker.llm import session
+from circuit_breaker.llm import members, session
 from circuit_breaker.llm.allowance import MOST_CHARACTERS, most_characters
 from circuit_breaker.llm.assembly import Assembly
 from circuit_breaker.llm.failures import Asked
@@ -18,8 +18,10 @@ from circuit_breaker.llm.messages import user
 from circuit_breaker.llm.parts import Image
 from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.providers import OllamaProvider, blocks
+from circuit_breaker.llm.providers.anthropic_messages import MessagesDialect
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.session import Connections
+from circuit_breaker.llm.sse import ServerEvent
 from circuit_breaker.llm.stream import StreamFailed
 from tests.llm.exchanges import text_of
 from tests.llm.faces import QUICK, ChatFace
@@ -135,6 +137,31 @@ def test_nothing_that_is_kept_is_without_a_bound(fill):
     assembly = Assembly(Asked(provider="p"), kind="openai")
     with pytest.raises(ResponseTooLong):
         deque(map(partial(fill, assembly), range(100_000)), maxlen=0)
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        ({"type": "content_block_start", "content_block": {"type": "text", "text": ""}}, ResponseTooLong),
+        ({"type": "content_block_delta", "delta": {"type": "input_json_delta", "partial_json": "x"}}, ResponseTooLong),
+        ({"type": "message_delta", "usage": {}}, ValueError),
+    ],
+    ids=["blocks", "inputs", "counts"],
+)
+def test_what_a_reader_remembers_is_bounded_as_well(event, error, monkeypatch):
+    """Blocks that never end, pieces of what only the vendor can read, and counts of things that nobody knows."""
+    monkeypatch.setattr(members, "MOST_BESIDE", 50_000)
+    reader = MessagesDialect().reader(Assembly(Asked(provider="p"), kind="anthropic"))
+    own = {"type": "content_block_start", "index": 1, "content_block": {"type": "server_tool_use", "id": "s"}}
+    reader.take(ServerEvent(json.dumps(own).encode()))
+
+    def nth(number):
+        place = {"index": 1 if "delta" in event else number + 2}
+        counts = {"usage": {f"n{number}": 1}} if "usage" in event else {}
+        return ServerEvent(json.dumps({**event, **place, **counts}).encode())
+
+    with pytest.raises(error):
+        deque(map(reader.take, map(nth, range(10_000))), maxlen=0)
 
 
 def test_what_comes_again_in_every_piece_is_charged_once():

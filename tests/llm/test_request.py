@@ -14,7 +14,7 @@ def test_every_fault_of_a_request_is_named():
     request = ChatCompletionRequest(model="", messages=(), temperature=3, n=0, tools=tools, tool_choice="b")
 
     assert ["temperature", "n", "model", "messages", "tool_choice", "tools"] == [one.place for one in request.faults()]
-    assert all(one.hint for one in request.faults())
+    assert all(one.remedy for one in request.faults())
 
 
 def test_one_text_at_which_an_answer_ends_is_several():

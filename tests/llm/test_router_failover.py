@@ -51,6 +51,18 @@ async def test_a_request_that_is_wrong_goes_nowhere_else(error):
     assert [1, 0] == asked(failing, other)
 
 
+async def test_what_only_the_same_provider_may_mend_is_asked_of_nobody_else():
+    """G10: a vendor may say that an error passes which would be the same elsewhere; then only it is asked again."""
+    passing = RequestRefused("busy with your last one")
+    passing.again = True
+    failing, other = Provider(always=passing, name="a"), Provider("yes", name="b")
+    async with routed(failing, other, failover=QUICK) as router:
+        with pytest.raises(RequestRefused, match="your last one"):
+            await router.chat_completion(asking())
+
+    assert [1, 0] == asked(failing, other)
+
+
 async def test_the_one_error_there_was_is_raised():
     """G12: where only one was asked, its error comes as it is, and names provider, model and attempt."""
     async with routed(Provider(APIError("no", status=400), name="a")) as router:

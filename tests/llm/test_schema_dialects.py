@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from circuit_breaker.errors import RuleInvalid
 from circuit_breaker.llm.schema_dialects import anthropic_schema, gemini_schema
 from circuit_breaker.rules.schema import fitting
 
@@ -214,3 +215,13 @@ def test_types_are_read_out_of_values_and_members():
     assert carried(gemini_schema, {"properties": {"c": {"const": 1}}})[0]["properties"] == {"c": {"type": "integer"}}
     assert carried(gemini_schema, {"properties": {"d": {"enum": [[1]]}}})[0] is None
     assert carried(gemini_schema, {"properties": {"d": {"enum": [{}]}}})[0] is None
+
+
+@pytest.mark.parametrize("dialect", [gemini_schema, anthropic_schema])
+@pytest.mark.parametrize(
+    "wrong", [{"type": 5}, {"properties": []}, {"required": True, "anyOf": 1}, {"properties": {"a": {"type": 1}}}]
+)
+def test_what_is_no_schema_is_one_clear_error(dialect, wrong):
+    """A client may send anything as the schema of a tool: it is refused with its place, and nothing breaks."""
+    with pytest.raises(RuleInvalid, match=r"tools\.f: the JSON schema is not valid"):
+        dialect(wrong, lambda *_: None, "tools.f")

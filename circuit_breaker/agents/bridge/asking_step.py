@@ -16,6 +16,7 @@ from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.engine.actions import ActionContext
 from circuit_breaker.errors import ActionError
+from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.token import Token
 
 __all__ = ["AskingStep", "failed"]
@@ -46,10 +47,10 @@ class AskingStep(ABC):
         """What is asked."""
 
     @abstractmethod
-    async def outcome(self, ended: AgentExecution, token: Token) -> dict[str, Any]:
+    async def outcome(self, ended: AgentExecution, token: Token) -> dict[str, Any] | Change:
         """What is kept of the answer, or raised where there is none."""
 
-    async def execute(self) -> dict[str, Any]:
+    async def execute(self) -> dict[str, Any] | Change:
         """What is kept of the answer.
 
         Raises:

@@ -108,7 +108,7 @@ class Attendance:
         workflow = self.engine.workflow(case)
         permit(await self.agents.definition(self.placed.agent), workflow)
         if why := self._objection(workflow, token):
-            await self._unmet(visit, why)
+            await self._unmet(visit, token, why)
             return
         begun = attrs.evolve(
             visit, status="running", runs=visit.runs + 1, sequence=token.sequence, execution="", reason=""
@@ -124,11 +124,17 @@ class Attendance:
         verdict = rule.resolve(workflow.rules).judge(typed(workflow, token))
         return "" if verdict.passed else str(verdict)
 
-    async def _unmet(self, visit: Visit, why: str) -> None:
+    async def _unmet(self, visit: Visit, token: Token, why: str) -> None:
         if self.placed.schedule.interval is not None:
             await self._over(visit, "unmet", why)
-        elif await self.visits.put(attrs.evolve(visit, status="unmet", due=None, reason=why, worker="")):
-            await self.visits.done_with(visit)
+            return
+        kept = await self.visits.put(attrs.evolve(visit, status="unmet", due=None, reason=why, worker=""))
+        if kept is None:
+            return
+        await self.visits.done_with(visit)
+        now = self._standing(await self.engine.get(visit.case), visit)
+        if now is not None and now.sequence != token.sequence:  # changed while it was judged: nobody saw that it waits
+            await self.visits.wait(attrs.evolve(kept, status="due", due=self.engine.clock.now()))
 
     # The work
 

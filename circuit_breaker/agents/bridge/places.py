@@ -6,38 +6,26 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, Self
 
-import attrs
 import structlog
 
-from circuit_breaker.agents.bridge.attendance import Attendance, standing
-from circuit_breaker.agents.bridge.permission import check_workflow
+from circuit_breaker.agents.bridge.attendance import Attendance
+from circuit_breaker.agents.bridge.doorway import Doorway
 from circuit_breaker.agents.bridge.place import PlaceAgent
+from circuit_breaker.agents.bridge.place_check import check_places
 from circuit_breaker.agents.bridge.visits import Visit, Visits
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.engine.bus import Subscription
 from circuit_breaker.engine.engine import Engine
-from circuit_breaker.engine.ids import derived_id
-from circuit_breaker.engine.ports import Entry
 from circuit_breaker.errors import (
-    AgentInvalid,
-    CaseNotFound,
     CircuitBreakerError,
-    Fault,
-    StorageCorrupt,
     WorkflowNotFound,
-    nearest,
     words_of,
 )
-from circuit_breaker.workflow.case import entered
-from circuit_breaker.workflow.events import Event, TokenChanged
+from circuit_breaker.workflow.events import Event
 
 __all__ = ["PlaceAgents"]
-
-CURSOR: Final = "place-cursor"
-PAGE: Final = 200
-SAVED_EVERY: Final = 1000
 
 _log = structlog.get_logger("circuit_breaker.places")
 
@@ -61,8 +49,7 @@ class PlaceAgents:
         self._placed: Mapping[str, PlaceAgent] = {each.name: each for each in placed}
         self._given = placed
         self._poll = poll
-        self._cursors: dict[str, int] = {}
-        self._saved: dict[str, int] = {}
+        self.doorway = Doorway(engine, self.visits, placed)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._passed_over: set[str] = set()
         self._woken = asyncio.Event()
@@ -94,7 +81,7 @@ class PlaceAgents:
         for task in (*tasks, *self._running.values()):
             task.cancel()
         await asyncio.wait({*tasks, *self._running.values()})
-        await self._save(always=True)
+        await self.doorway.save(always=True)
 
     async def check(self) -> None:
         """Nothing, when every place agent can do what it is to do.
@@ -102,29 +89,7 @@ class PlaceAgents:
         Raises:
             AgentInvalid: One cannot; every fault is named.
         """
-        faults = []
-        for each in self._given:
-            if self._placed[each.name] is not each:
-                faults.append(Fault(each.title, "is there twice", "give each a name of its own"))
-            workflow = self._engine.workflows.get(each.workflow)
-            if workflow is None:
-                continue  # it is judged where its workflow is known
-            places, names = [state.name for state in workflow.states], list(workflow.by_name)
-            if each.place not in places:
-                faults.append(Fault(each.title, f"there is no state '{each.place}'", nearest(each.place, places)))
-            if each.auto_transition and each.auto_transition not in names:
-                hint = nearest(each.auto_transition, names)
-                faults.append(Fault(each.title, f"there is no transition '{each.auto_transition}'", hint))
-            try:
-                if each.rule is not None:
-                    each.rule.resolve(workflow.rules)
-                await check_workflow(self._agents, workflow, [(each.title, each.asked)])
-            except AgentInvalid as error:
-                faults += error.faults
-            except CircuitBreakerError as error:
-                faults.append(Fault(each.title, error.message, error.remedy))
-        if faults:
-            raise AgentInvalid("the place agents are not valid", faults=list(dict.fromkeys(faults)))
+        await check_places(self._engine, self._agents, self._given)
 
     async def settle(self) -> bool:
         """Whether there was something to do; returns when nothing is left to be done now.
@@ -188,75 +153,15 @@ class PlaceAgents:
     async def _turn(self) -> bool:
         """Deals with the next page of events and with what is due; whether there may be more to do at once."""
         async with self._turning:
-            more = await self._read_on()
+            more = await self.doorway.read_on()
             begun = await self._begin_due()
             return more or begun
-
-    async def _read_on(self) -> bool:
-        for name in self._placed:
-            if name not in self._cursors:
-                record = await self._engine.storage.records.get(CURSOR, name)
-                self._cursors[name] = self._saved[name] = 0 if record is None else record.document["position"]
-        after = min(self._cursors.values(), default=0)
-        page = await self._engine.storage.feed(after, limit=PAGE) if self._placed else []
-        for entry in page:
-            for placed in self._placed.values():
-                if entry.position > self._cursors[placed.name] and entry.workflow == placed.workflow:
-                    await self._dealt(placed, entry)
-        if page:
-            self._cursors = {name: max(reached, page[-1].position) for name, reached in self._cursors.items()}
-            await self._save()
-        return len(page) == PAGE
-
-    async def _dealt(self, placed: PlaceAgent, entry: Entry) -> None:
-        try:
-            await self._deal(placed, entry)
-        except (CaseNotFound, StorageCorrupt) as error:  # one case that cannot be read keeps no other waiting
-            _log.warning("a case cannot be read", case=entry.event.case, error=words_of(error))
-
-    async def _deal(self, placed: PlaceAgent, entry: Entry) -> None:
-        event = entry.event
-        if isinstance(event, TokenChanged) and event.state == placed.place:
-            await self._look_again(placed, event)
-        for token_id, state in entered(event):
-            if state == placed.place:
-                await self._begin(placed, event, token_id)
-
-    async def _begin(self, placed: PlaceAgent, event: Event, token_id: str) -> None:
-        case = await self._engine.get(event.case)
-        if case.closed or standing(case, token_id, placed.place, event.at) is None:
-            return  # it has gone on already: there is nothing to do for it
-        visit = Visit(
-            id=derived_id(event.at, "visit", placed.name, event.case, event.sequence, token_id),
-            place_agent=placed.name,
-            case=event.case,
-            token=token_id,
-            place=placed.place,
-            event=event.sequence,
-            entered=event.at,
-            due=placed.schedule.first(event.at),
-        )
-        await self.visits.begin(visit)
-
-    async def _look_again(self, placed: PlaceAgent, event: TokenChanged) -> None:
-        """Lets those be judged again whose conditions did not hold."""
-        for visit in await self.visits.listed(token=event.token, place_agent=placed.name, status="unmet"):
-            case = await self._engine.get(visit.case)
-            if standing(case, visit.token, visit.place, visit.entered) is not None:
-                await self.visits.wait(attrs.evolve(visit, status="due", due=event.at))
-
-    async def _save(self, *, always: bool = False) -> None:
-        """Writes down how far the events were read, now and then; what is read again begins nothing a second time."""
-        for name, reached in self._cursors.items():
-            if reached > self._saved[name] and (always or reached - self._saved[name] >= SAVED_EVERY):
-                await self._engine.storage.records.put(CURSOR, name, {"position": reached})
-                self._saved[name] = reached
 
     async def _begin_due(self) -> bool:
         """Begins what is due and nobody does; whether there was any."""
         begun = False
         self._next = None
-        async for due in self.visits.due(self._engine.clock.now()):
+        async for due in self.visits.due(self._engine.clock.now(), but=self._running):
             if not isinstance(due, Visit):
                 self._next = due
             elif await self._is_free(due):

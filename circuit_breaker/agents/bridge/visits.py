@@ -6,7 +6,7 @@ often and by whomever the event is seen. What is due stands in records whose ids
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from datetime import datetime
 from typing import Any, Final, Literal, Self, get_args
 
@@ -153,11 +153,16 @@ class Visits:
     async def _line_up(self, visit: Visit) -> None:
         await self._journal.records.put(DUE, _due_id(visit), {"visit": visit.id})
 
-    async def due(self, now: datetime) -> AsyncIterator[Visit | datetime]:
-        """The visits whose moment has come, the earliest first; at the end the next moment, if there is one."""
+    async def due(self, now: datetime, *, but: Container[str] = ()) -> AsyncIterator[Visit | datetime]:
+        """The visits whose moment has come, the earliest first; at the end the next moment, if there is one.
+
+        Those whose ids are in ``but`` are left out, without being read.
+        """
         after, limit = "", f"{_milliseconds(now):015d}~"
         while page := await self._journal.records.find(DUE, after=after, limit=PAGE):
             for record in page:
+                if record.document["visit"] in but and record.id <= limit:
+                    continue
                 visit = await self.get(record.document["visit"])
                 if visit is None or visit.ended or (visit.due is not None and _due_id(visit) != record.id):
                     if record.id <= limit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import attrs
@@ -13,6 +13,7 @@ from circuit_breaker.agents.conversations.exchange import exported, restored
 from circuit_breaker.agents.conversations.line import ConversationLine
 from circuit_breaker.agents.conversations.recollection import Recollection
 from circuit_breaker.agents.conversations.records import ConversationRecords, conversation_put, turn_put
+from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.ports import AgentStorage
 from circuit_breaker.agents.roster import Roster
 from circuit_breaker.agents.store import AgentStore
@@ -22,6 +23,12 @@ from circuit_breaker.engine.records import Record
 from circuit_breaker.errors import AgentError, ConversationNotFound
 
 __all__ = ["Conversations"]
+
+Conceal = Callable[[AgentDefinition, str, Any], Any]
+
+
+def _as_it_is(_: AgentDefinition, __: str, value: Any) -> Any:
+    return value
 
 
 @attrs.frozen(eq=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from circuit_breaker.lazy import lazily
 
 if TYPE_CHECKING:
+    from circuit_breaker.agents.guardrails.bounds import Bounds
     from circuit_breaker.agents.guardrails.checks import Check, Masked
     from circuit_breaker.agents.guardrails.finders import Digits, Finder, Names, Pattern, Span
     from circuit_breaker.agents.guardrails.permissions import Permissions
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUILT_IN",
+    "Bounds",
     "Check",
     "Digits",
     "Finder",
@@ -38,6 +40,7 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
+        "bounds": ("Bounds",),
         "checks": ("Check", "Masked"),
         "finders": ("Digits", "Finder", "Names", "Pattern", "Span"),
         "permissions": ("Permissions",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import string
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple, Protocol
 
@@ -42,14 +43,14 @@ class Pattern:
         kind: What it is called in its place.
         pattern: The regular expression.
         reach: The most characters of a match, where ``tail`` does not say more.
-        tail: What the end of a text looks like that may be the beginning of a match.
+        tail: The characters that matches are made of, and those of which what follows one may be made.
         accept: A second look at what was matched.
     """
 
     kind: str
     pattern: re.Pattern[str]
     reach: int = 100
-    tail: re.Pattern[str] | None = None
+    tail: str = ""
     accept: Callable[[str], bool] = lambda _: True
 
     def find(self, text: str) -> Iterator[Span]:
@@ -60,22 +61,12 @@ class Pattern:
 
     def open(self, text: str) -> int:
         """The beginning of the last characters that a match could have begun in."""
-        if self.tail is None:
-            return max(0, len(text) - self.reach)
-        return _beginning(self.tail, text)
-
-
-def _beginning(tail: re.Pattern[str], text: str) -> int:
-    """Where the last run of the characters of a set begins; ``tail`` is one character of that set."""
-    at = len(text)
-    while at and tail.match(text, at - 1):
-        at -= 1
-    return at
+        return len(text.rstrip(self.tail)) if self.tail else max(0, len(text) - self.reach)
 
 
 _RUN: Final = re.compile(r"[+(]?\d(?:[ ./()-]{0,3}+\d)*+")
 _RUN_BEGUN: Final = re.compile(r"[+(\d]")
-_PIECE: Final = re.compile(r"[+(\d ./)-]")
+_SEPARATORS: Final = "+( ./)-"
 _GROUP: Final = re.compile(r"\d+")
 _FIRST: Final = re.compile(r"0\d|(?:1[ -])?\d{3}[ -]\d{3}")  # how a telephone number may begin inside of a row
 
@@ -135,7 +126,10 @@ class Digits:
 
     def open(self, text: str) -> int:
         """Where the last row of digits begins."""
-        found = _RUN_BEGUN.search(text, _beginning(_PIECE, text))
+        at = len(text)
+        while at and (text[at - 1] in _SEPARATORS or text[at - 1].isdecimal()):
+            at -= 1
+        found = _RUN_BEGUN.search(text, at)
         return found.start() if found else len(text)
 
 
@@ -197,12 +191,11 @@ class Names:
         return next(begun, len(text))
 
 
-_EMAIL: Final = re.compile(r"[\wÀ-ɏ.%+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", re.ASCII)
-_EMAIL_PIECE: Final = re.compile(r"[\wÀ-ɏ.%+@-]", re.ASCII)
+_EMAIL: Final = re.compile(r"[\wÀ-ɏ.%+-]{1,64}@[\wÀ-ɏ-]{1,63}(?:\.[\wÀ-ɏ-]{1,63}){1,8}", re.ASCII)
+_LATIN: Final = string.ascii_letters + string.digits + "_" + "".join(map(chr, range(0xC0, 0x250)))
 _IP: Final = re.compile(
-    r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w])(?!\.\d)|(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?![\w:])"
+    r"(?<![\w.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w])(?!\.[0-9])|(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?![\w:])"
 )
-_IP_PIECE: Final = re.compile(r"[\w.:]")
 
 
 def _is_address(text: str) -> bool:
@@ -216,8 +209,8 @@ def _is_address(text: str) -> bool:
 
 
 FINDERS: Final[dict[str, Finder]] = {
-    "email": Pattern("email", _EMAIL, tail=_EMAIL_PIECE),
+    "email": Pattern("email", _EMAIL, tail=_LATIN + ".%+@-"),
     "iban": _Accounts(),
-    "ip": Pattern("ip", _IP, tail=_IP_PIECE, accept=_is_address),
+    "ip": Pattern("ip", _IP, tail=string.hexdigits + ".:", accept=_is_address),
 }
 """The finders by the kind that they find; cards and telephones are found together by :class:`Digits`."""

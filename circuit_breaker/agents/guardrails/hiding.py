@@ -124,8 +124,11 @@ class HidingStream:
 
     def _given(self, until: Callable[[str], int]) -> str:
         text, begin = self._before + self._held, len(self._before)
-        spans = [span for span in self.hider.spans(text) if span.start >= begin]
         cut = max(begin, until(text))
+        if cut == begin:
+            self._looked = len(self._held)
+            return ""
+        spans = [span for span in self.hider.spans(text) if span.start >= begin]
         for span in spans:
             if span.start < cut < span.end:
                 cut = span.start

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 import attrs
 
+from circuit_breaker.agents.context import ExecutionContext
 from circuit_breaker.llm.tools.toolset import Offer, Toolset
 
 __all__ = ["Permissions"]
@@ -29,19 +30,31 @@ class Permissions:
         deny: Tools that it may not have, whatever is allowed.
         approve: Tools of which a person must approve each call.
         roles: For which roles only a tool is there, by its name.
+        held: Where in the context of an execution the roles stand of whoever it is for, such as
+            ``"user_context.roles"``: a text or a list. Unless given, the roles of the operator's settings count.
     """
 
     allow: tuple[str, ...] = attrs.field(default=("*",), converter=_names)
     deny: tuple[str, ...] = attrs.field(default=(), converter=_names)
     approve: tuple[str, ...] = attrs.field(default=(), converter=_names)
     roles: Mapping[str, frozenset[str]] = attrs.field(factory=dict, converter=_roles)
+    held: str = ""
 
-    def narrowed(self, tools: Toolset) -> Toolset:
-        """The tools that are left, each with the approval and the roles that it needs."""
+    def narrowed(self, tools: Toolset, context: ExecutionContext) -> Toolset:
+        """The tools that are left in an execution with that context, each with the approval that it needs."""
         left = tools.filter(self._lets)
         approved = [name for name in left.names if _matches(name, self.approve)]
         wanted = {name: roles for name in left.names for each, roles in self.roles.items() if fnmatchcase(name, each)}
-        return (left.with_approval(*approved) if approved else left).restricted(wanted)
+        asked = left.with_approval(*approved) if approved else left
+        if not self.held:
+            return asked.restricted(wanted)
+        held = self._held(context)
+        return asked.filter(lambda offer: offer.name not in wanted or not held.isdisjoint(wanted[offer.name]))
+
+    def _held(self, context: ExecutionContext) -> frozenset[str]:
+        found = context.get(self.held, ())
+        listed = [found] if isinstance(found, str) else found if isinstance(found, list) else ()
+        return frozenset(role for role in listed if isinstance(role, str))
 
     def _lets(self, offer: Offer) -> bool:
         return _matches(offer.name, self.allow) and not _matches(offer.name, self.deny)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.guardrails.bounds import Bounds
 from circuit_breaker.agents.guardrails.checks import Check
 from circuit_breaker.agents.guardrails.permissions import Permissions
 from circuit_breaker.agents.guardrails.personal import PersonalData
@@ -19,7 +20,7 @@ from circuit_breaker.rules.rule import Rule
 
 __all__ = ["BUILT_IN", "Guardrail", "Guardrails"]
 
-Guardrail = Check | PersonalData | Permissions | Untrusted
+Guardrail = Bounds | Check | PersonalData | Permissions | Untrusted
 """What can be given under a name; a rule, a CEL text and a function are a :class:`Check` of the output."""
 
 BUILT_IN: Final[Mapping[str, Guardrail]] = MappingProxyType(
@@ -71,9 +72,7 @@ class Guardrails(Mapping[str, Guardrail]):
         """
         if not definition.guardrails:
             return None
-        if faults := list(self.faults(definition)):
-            raise AgentInvalid(f"agent '{definition.id}' cannot be watched over", faults=faults)
-        named = {name: self[name] for name in definition.guardrails}
+        named = self._of(definition)
         found = list(named.values())
         return Watch(
             definition=definition,
@@ -81,22 +80,32 @@ class Guardrails(Mapping[str, Guardrail]):
             checks={name: one for name, one in named.items() if isinstance(one, Check)},
             privacies=self._privacies(definition, execution.conversation_id or execution.id),
             fences=[one.fence(execution.id) for one in found if isinstance(one, Untrusted)],
+            bounds={name: one for name, one in named.items() if isinstance(one, Bounds)},
             permissions=[one for one in found if isinstance(one, Permissions)],
         )
 
+    def _of(self, definition: AgentDefinition) -> dict[str, Guardrail]:
+        if faults := list(self.faults(definition)):
+            raise AgentInvalid(f"agent '{definition.id}' cannot be watched over", faults=faults)
+        return {name: self[name] for name in definition.guardrails}
+
     def _privacies(self, definition: AgentDefinition, owner: str) -> list[Privacy]:
-        named = (self[name] for name in definition.guardrails)
+        named = self._of(definition).values()
         return [Privacy(one, owner) for one in named if isinstance(one, PersonalData)]
 
     def concealed(self, definition: AgentDefinition, owner: str, value: Any) -> Any:
-        """What is kept of a JSON value that belongs to a conversation with that agent."""
+        """What is kept of a JSON value that belongs to a conversation with that agent.
+
+        Raises:
+            AgentInvalid: The agent names a guardrail that is not there any more.
+        """
         for privacy in self._privacies(definition, owner):
             value = privacy.around(value)
         return value
 
 
 def _read(name: str, given: Any, faults: list[Fault]) -> Guardrail:
-    if isinstance(given, Check | PersonalData | Permissions | Untrusted):
+    if isinstance(given, Guardrail):
         return given
     try:
         return Check(given)

@@ -11,6 +11,7 @@ import attrs
 from circuit_breaker.agents.context import PARTS
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.guardrails.bounds import Bounds
 from circuit_breaker.agents.guardrails.checks import Check, Finding
 from circuit_breaker.agents.guardrails.permissions import Permissions
 from circuit_breaker.agents.guardrails.privacy import Privacy, PrivateModel, private_tools
@@ -18,6 +19,7 @@ from circuit_breaker.agents.guardrails.untrusted import Fence, FencedModel
 from circuit_breaker.data import thaw
 from circuit_breaker.errors import GuardrailViolated
 from circuit_breaker.llm.loop.events import AnswerDelta, LoopEvent, ModelAnswered, ToolReported
+from circuit_breaker.llm.loop.limits import LoopLimits
 from circuit_breaker.llm.loop.model import Answering
 from circuit_breaker.llm.loop.outcome import COMPLETED, LoopOutcome
 from circuit_breaker.llm.loop.state import LoopState
@@ -46,6 +48,7 @@ class Watch:
         privacies: What is hidden.
         fences: What is marked as data.
         permissions: What is allowed.
+        bounds: What it may take, by name.
     """
 
     definition: AgentDefinition
@@ -54,6 +57,7 @@ class Watch:
     privacies: Sequence[Privacy] = ()
     fences: Sequence[Fence] = ()
     permissions: Sequence[Permissions] = ()
+    bounds: Mapping[str, Bounds] = attrs.field(factory=dict)
     _judging: bool = attrs.field(init=False)
     _releasing: bool = False
 
@@ -101,10 +105,16 @@ class Watch:
     def tools(self, tools: Toolset) -> Toolset:
         """The tools that are left."""
         for permission in self.permissions:
-            tools = permission.narrowed(tools)
+            tools = permission.narrowed(tools, self.execution.context)
         for privacy in self.privacies:
             tools = private_tools(tools, privacy)
         return tools
+
+    def limits(self, limits: LoopLimits) -> LoopLimits:
+        """What the execution may take."""
+        for bound in self.bounds.values():
+            limits = bound.narrowed(limits)
+        return limits
 
     # What is told
 
@@ -128,6 +138,9 @@ class Watch:
         Raises:
             GuardrailViolated: It is refused.
         """
+        for name, bound in self.bounds.items():
+            if why := bound.exceeded(self.execution.depth):
+                raise self._violated("input", name, why)
         for name, check in self._on("input").items():
             found = await self._found(name, check, around, {"output": None})
             if found.why:
@@ -145,7 +158,7 @@ class Watch:
             GuardrailViolated: It is refused.
         """
         tried: dict[str, int] = {}
-        while self._judging and outcome.status == COMPLETED:
+        while self._judging and (outcome.status == COMPLETED or outcome.reason == "stop_condition"):
             outcome, again = await self._judged(outcome, around, tried)
             if not again:
                 self._release(outcome, around)

@@ -63,6 +63,7 @@ context_option = click.option(
 @click.option("--data", type=JsonObject(), metavar="JSON|@FILE", help="All inputs as one object.")
 @context_option
 @click.option("--key", default="", metavar="TEXT", help="With the same key it runs once.")
+@click.option("-c", "--conversation", default="", metavar="ID", help="The conversation that it belongs to.")
 @click.option("--timeout", type=Seconds(min=0.001), metavar="SECONDS", help="How long it may take.")
 @click.option("--no-wait", is_flag=True, help="Do not ask for approvals here; see `agents approve`.")
 @provider_option

@@ -24,6 +24,7 @@ from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.documents import dump_workflow, workflow_schema, workflow_to_document
 from circuit_breaker.workflow.events import Event
+from circuit_breaker.workflow.explain import told_schema
 from circuit_breaker.workflow.pages import Form as PageForm
 from circuit_breaker.workflow.picture import Form as PictureForm
 from circuit_breaker.workflow.picture import picture
@@ -180,9 +181,13 @@ def export(session: Session, *, form: TextForm | None, file: Path | None) -> Non
     _deliver(output, dump_workflow(definition, form=chosen), file, {"workflow": definition.name, "format": chosen})
 
 
-@click.command(short_help="Print the JSON Schema of definitions.")
+@click.command(short_help="Print the JSON Schema of definitions, or of what is told with --json.")
+@click.argument("document", type=click.Choice(["definition", "explanation", "policy-diff"]), default="definition")
 @output_options
 @click.pass_obj
-def schema(output: Output) -> None:
-    """Print the JSON Schema of definitions in YAML or JSON, for editors."""
-    output.document(workflow_schema())
+def schema(output: Output, *, document: Literal["definition", "explanation", "policy-diff"]) -> None:
+    """Print the JSON Schema of definitions in YAML or JSON, for editors, or of another document.
+
+    These are what ``explain --json`` and ``diff-policy --json`` print.
+    """
+    output.document(workflow_schema() if document == "definition" else told_schema(document))

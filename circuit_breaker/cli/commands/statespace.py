@@ -22,7 +22,7 @@ from circuit_breaker.net.pnml import PetriNet, from_pnml
 from circuit_breaker.net.statespace import StateSpace, explore
 from circuit_breaker.net.xml import LARGEST
 
-__all__ = ["statespace"]
+__all__ = ["read_net", "statespace", "until"]
 
 
 HELP = """Find every marking that the place/transition net in FILE (PNML) can reach.
@@ -60,8 +60,8 @@ The exit code is 0 when it is decided, 2 when it is not within the limits, and 3
 @click.pass_obj
 def statespace(output: Output, *, file: str, net_id: str, limit: int, seconds: float, most: int) -> None:
     """Prints what is known of the state space of the net in a file."""
-    document = _read(file, net_id)
-    space = explore(document.net, document.initial, limit=limit, enough=_until(seconds))
+    document = read_net(file, net_id)
+    space = explore(document.net, document.initial, limit=limit, enough=until(seconds))
     if output.json:
         output.document(_document(document, space, most))
     else:
@@ -70,12 +70,18 @@ def statespace(output: Output, *, file: str, net_id: str, limit: int, seconds: f
     raise click.exceptions.Exit(ExitCode.OK if space.decided or space.pumping else ExitCode.UNDECIDED)
 
 
-def _until(seconds: float) -> Callable[[int], bool]:
+def until(seconds: float) -> Callable[[int], bool]:
+    """What an exploration asks whether its time is up."""
     end = time.monotonic() + seconds
     return lambda _: time.monotonic() >= end
 
 
-def _read(file: str, net_id: str) -> PetriNet:
+def read_net(file: str, net_id: str) -> PetriNet:
+    """The net in a file in PNML, of several the one of that id.
+
+    Raises:
+        DocumentInvalid: It cannot be read.
+    """
     try:
         with Path(file).open("rb") as opened:
             text = opened.read(LARGEST + 1)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from circuit_breaker.cli import completing
+from circuit_breaker.cli.commands.statespace import read_net, until
 from circuit_breaker.cli.definitions import HOW, Registry, find_workflow, module_of
 from circuit_breaker.cli.exits import ExitCode
 from circuit_breaker.cli.foreign import FRAMEWORKS, verified
@@ -17,10 +16,8 @@ from circuit_breaker.cli.options import Seconds, import_option, output_options
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.sarif import sarif
 from circuit_breaker.cli.visible import Line
-from circuit_breaker.errors import DocumentInvalid, WorkflowNotFound, nearest
+from circuit_breaker.errors import WorkflowNotFound, nearest
 from circuit_breaker.net.graph import counted
-from circuit_breaker.net.pnml import from_pnml
-from circuit_breaker.net.xml import LARGEST
 from circuit_breaker.workflow.verification import Finding, Property, Verification, property_from, verify_net
 
 __all__ = ["verify"]
@@ -46,7 +43,7 @@ The exit code is 0 when it is sound, 1 when it is not, 2 when it is not decided,
 @click.argument("target", nargs=-1, required=True, shell_complete=completing.files)
 @click.option(
     "--property", "properties", multiple=True, metavar="PROPERTY",
-    help='What else must hold: "never(a, b)", "always_followed_by(a, b)", "mutually_exclusive(a, b)" or "at_most(1, a)".',
+    help='What else must hold: "never(a, b)", "always_followed_by(a, b)", "mutually_exclusive(a, b)", "at_most(1, a)".',
 )  # fmt: skip
 @click.option("--limit", default=200_000, show_default=True, type=click.IntRange(1), help="The most markings to find.")
 @click.option("--time", "seconds", default=60.0, show_default=True, type=Seconds(0), help="The most seconds to look.")
@@ -64,7 +61,7 @@ def verify(
     reference = target[-1]
     try:
         alone = len(target) == 1
-        found = _verified(reference, modules, asked, limit, _until(seconds)) if alone else _foreign(target, asked)
+        found = _verified(reference, modules, asked, limit, until(seconds)) if alone else _foreign(target, asked)
     except WorkflowNotFound as error:  # to a script that verifies, what is not there is as wrong as what is broken
         output.fail(error)
         raise click.exceptions.Exit(ExitCode.INVALID) from error
@@ -77,29 +74,16 @@ def verify(
     raise click.exceptions.Exit(_code(found, strict=strict))
 
 
-def _until(seconds: float) -> Callable[[int], bool]:
-    end = time.monotonic() + seconds
-    return lambda _: time.monotonic() >= end
-
-
 def _verified(
     reference: str, modules: Sequence[str], properties: Sequence[Property], limit: int, enough: Callable[[int], bool]
 ) -> Verification:
     if reference.lower().endswith(".pnml"):
-        net = from_pnml(_content(Path(reference)), name=f"'{reference}'")
+        net = read_net(reference, "")
         return verify_net(
             net.net, net.initial, name=net.name or net.id, properties=properties, limit=limit, enough=enough
         )
     workflow = find_workflow(reference, Registry.of(modules))
     return workflow.verify(*properties, limit=limit, enough=enough)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as opened:
-            return opened.read(LARGEST + 1)
-    except OSError as error:
-        raise DocumentInvalid(f"'{path}' cannot be read: {error.strerror}", remedy="name a file in PNML") from error
 
 
 def _foreign(target: Sequence[str], properties: Sequence[Property]) -> Verification:
@@ -125,7 +109,9 @@ def _say(output: Output, found: Verification) -> None:
     size = f"{counted(found.markings, 'marking')}, {counted(found.edges, 'edge')}"
     why = f": {found.not_decided}" if found.not_decided else ""
     output.say(
-        Line.assemble((f"{mark} ", style), (found.workflow, "bold"), f" is {found.verdict}{why}", (f" ({size})", "dim")),
+        Line.assemble(
+            (f"{mark} ", style), (found.workflow, "bold"), f" is {found.verdict}{why}", (f" ({size})", "dim")
+        ),
         soft_wrap=True,
     )
     for finding in found.findings:

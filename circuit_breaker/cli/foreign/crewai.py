@@ -58,12 +58,13 @@ def crewai_graph(flow: Any, name: str) -> ForeignGraph:
     """The steps of a flow, given as its class or an object of it.
 
     Raises:
-        ExtraMissing: CrewAI is not installed.
-        WorkflowInvalid: It is no such flow, or one of a release that says these things in another way.
+        WorkflowInvalid: CrewAI is not installed, or it is no flow of a release that is known.
     """
     release = release_of("crewai")
     kind = flow if isinstance(flow, type) else type(flow)
-    methods = [Method.of(step, getattr(value, DEFINITION)) for step, value in _members(kind) if hasattr(value, DEFINITION)]
+    methods = [
+        Method.of(step, getattr(value, DEFINITION)) for step, value in _members(kind) if hasattr(value, DEFINITION)
+    ]
     if not any(method.starts for method in methods):
         raise WorkflowInvalid(
             f"'{name}' is a {kind.__name__} without methods of a flow: crewai {release} is not known",
@@ -102,7 +103,7 @@ def _graph(methods: list[Method], name: str, framework: str) -> ForeignGraph:
             if len(clause) > 1:
                 joins.append(Join(clause, method.name))
             elif (method.name, *clause) not in deaf:
-                triggers.setdefault(*clause, set()).add(method.name)
+                triggers.setdefault(min(clause), set()).add(method.name)
     emits = {m.name: m.emits if m.emits is not None else tuple(labels) for m in methods if m.router}
     return ForeignGraph(
         name=name, framework=framework, steps=(*(m.name for m in methods), *_used(labels, emits)),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from circuit_breaker.cli.foreign.graph import ForeignGraph, Moment, Rounds
-from circuit_breaker.workflow.verification import Counterexample, Finding, Mend, Step, Verification
+from circuit_breaker.workflow.verification import Counterexample, Finding, Mend, Step, Verdict, Verification
 
 __all__ = ["verified"]
 
@@ -15,7 +16,7 @@ def verified(graph: ForeignGraph) -> Verification:
     rounds = Rounds(graph)
     findings = tuple(_findings(graph, rounds))
     why = "" if rounds.complete else f"not decided within {len(rounds.moments):,} rounds"
-    verdict = "not sound" if findings else "not decided" if why else "sound"
+    verdict: Verdict = "not sound" if findings else "not decided" if why else "sound"
     return Verification(
         workflow=graph.name, verdict=verdict, markings=len(rounds.moments), edges=rounds.edges, findings=findings,
         assumptions=(f"it runs as {graph.framework} runs it", *graph.notes),
@@ -88,11 +89,11 @@ def _unreached(graph: ForeignGraph, rounds: Rounds) -> Iterator[Finding]:
 def _told(way: list[Moment]) -> Counterexample:
     """The rounds of a way as steps."""
     steps = []
-    for moment, after in zip(way, way[1:], strict=False):
+    for moment, after in pairwise(way):
         states = dict.fromkeys(sorted(after.due), 1)
         steps += [Step(name, states=states) for name in sorted(moment.due)]
     return Counterexample(dict.fromkeys(sorted(way[0].due), 1), steps=tuple(steps), confirmed=True)
 
 
-def _named(names: object) -> str:
-    return " and ".join(f"'{name}'" for name in names)  # type: ignore[attr-defined]  # an iterable of texts
+def _named(names: Iterable[str]) -> str:
+    return " and ".join(f"'{name}'" for name in names)

@@ -24,15 +24,14 @@ def langgraph_graph(graph: Any, name: str) -> ForeignGraph:
     """The steps of a compiled graph, or of its builder.
 
     Raises:
-        ExtraMissing: LangGraph is not installed.
-        WorkflowInvalid: It is no such graph, or one of a release that says these things in another way.
+        WorkflowInvalid: LangGraph is not installed, or it is no graph of a release that is known.
     """
     release = release_of("langgraph")
     builder = getattr(graph, "builder", graph)
     lacking = [part for part in PARTS if not hasattr(builder, part)]
     if lacking:
         raise WorkflowInvalid(
-            f"'{name}' is a {type(graph).__name__}, which has no {', '.join(lacking)}: langgraph {release} is not known",
+            f"'{name}' is a {type(graph).__name__}, which has no {', '.join(lacking)}; langgraph is {release}",
             remedy="name a StateGraph, compiled or not; known are the releases 0.2 to 1.x",
         )
     steps = tuple(str(step) for step in builder.nodes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from circuit_breaker.errors import ExtraMissing
+from circuit_breaker.errors import WorkflowInvalid
 
 __all__ = ["release_of"]
 
@@ -13,9 +13,9 @@ def release_of(package: str) -> str:
     """The release of a package.
 
     Raises:
-        ExtraMissing: It is not installed.
+        WorkflowInvalid: It is not installed.
     """
     try:
         return version(package)
     except PackageNotFoundError as error:
-        raise ExtraMissing(f"{package} is not installed here", remedy=f"pip install {package}") from error
+        raise WorkflowInvalid(f"{package} is not installed here", remedy=f"pip install {package}") from error

@@ -64,6 +64,7 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
     "refusal": "content_filter",
     "pause_turn": "paused",
 }
+_CALL: Final[Mapping[str, Any]] = {"type": "tool_use"}
 _KNOWN: Final = frozenset({"id", "type", "role", "model", "content", "stop_reason", "usage", "error"})
 
 _COUNTED: Final[Mapping[str, Any]] = {
@@ -229,6 +230,7 @@ class MessageReader:
 
     def _block_start(self, document: Any) -> None:
         at, block = document.get("index"), document["content_block"]
+        self._assembly.members.weigh(block)
         self._blocks[at] = block
         _begin(at, block, self._assembly)
 
@@ -250,6 +252,7 @@ class MessageReader:
         if self._blocks.get(at, _CALL)["type"] == "tool_use":
             self._assembly.call(piece, at=at)
         else:
+            self._assembly.members.weigh(piece)
             self._inputs.setdefault(at, []).append(piece)
 
     def _block_stop(self, document: Any) -> None:
@@ -268,13 +271,9 @@ class MessageReader:
         _note(delta, self._assembly)
         self._count(document.get("usage"))
 
-    def _stop(self, document: Any) -> None:
-        del document
+    def _stop(self, _: Any) -> None:
         self.over = True
         self._assembly.close()
 
     def _error(self, document: Any) -> None:
         raise http_failure(self._assembly.asked, fault_of(document) or VendorFault(), kinds=_IN_STREAM)
-
-
-_CALL: Final[Mapping[str, Any]] = {"type": "tool_use"}

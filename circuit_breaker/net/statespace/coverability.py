@@ -20,6 +20,8 @@ __all__ = ["Coverability", "Pumping", "coverability", "pumping_on"]
 
 OMEGA = 1 << 62
 """As many tokens as one likes; so many that counting up and down does not change that it is."""
+_COMPARED = 2_000_000
+"""How often a marking is compared with one on the way to it: seconds of work, for long ways take their square."""
 
 
 @attrs.frozen
@@ -66,6 +68,7 @@ class _Graph:
         self.parents: dict[Counts, tuple[Counts, Move] | None] = {moves.initial: None}
         self.fireable: set[str] = set()
         self.pumping: Pumping | None = None
+        self.compared = 0
 
     def expand(self, counts: Counts) -> Iterable[Counts]:
         """The nodes that are new behind a node."""
@@ -83,6 +86,7 @@ class _Graph:
         node: Counts | None = counts
         cycle = [move.name]
         while node is not None:
+            self.compared += 1
             if _covers(after, node):
                 grows = tuple(new > old for new, old in zip(after, node, strict=True))
                 self._witness(node, cycle[::-1], grows)
@@ -125,7 +129,7 @@ def coverability(moves: Moves, *, limit: int = 100_000, enough: Callable[[int], 
     while queue and complete:
         queue.extend(graph.expand(queue.popleft()))
         nodes = len(graph.parents)
-        complete = nodes <= limit and not (enough is not None and enough(nodes))
+        complete = nodes <= limit and graph.compared <= _COMPARED and not (enough is not None and enough(nodes))
     return _told(graph, complete=complete)
 
 

@@ -19,6 +19,8 @@ from circuit_breaker.net.structure import Net
 
 __all__ = ["Path", "StateSpace", "explore"]
 
+_PAIRS = 100_000
+"""How many parts of a way are looked at, for one that can be repeated; of a short way all."""
 _GLANCE = 1000
 """How many nodes of a coverability graph are built before it is known that nothing else decides."""
 
@@ -288,5 +290,6 @@ def _pumping(run: Exploration, spill: Spill) -> Pumping | None:
     way: list[Any] = [*zip(counts, [None, *(moves.moves[step] for step, _ in steps)], strict=True)]
     last = moves.moves[spill.step]
     way.append((last.after(counts[-1]), last))
-    parts = (way[:end] for end in range(2, len(way) + 1))
+    ends = max(1, _PAIRS // len(way))
+    parts = (way[:end] for end in range(max(2, len(way) + 1 - ends), len(way) + 1))
     return next(filter(None, (pumping_on(moves, part) for part in parts)), None)

@@ -10,7 +10,7 @@ from circuit_breaker.workflow.verification.properties import (
     never,
     property_from,
 )
-from circuit_breaker.workflow.verification.report import Verification
+from circuit_breaker.workflow.verification.report import Verdict, Verification
 
 __all__ = [
     "KINDS",
@@ -20,6 +20,7 @@ __all__ = [
     "Mend",
     "Property",
     "Step",
+    "Verdict",
     "Verification",
     "always_followed_by",
     "at_most",

@@ -13,6 +13,7 @@ from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.verification.abstraction import model_of
 from circuit_breaker.workflow.verification.conflicts import conflict_findings
 from circuit_breaker.workflow.verification.counterexample import Telling
+from circuit_breaker.workflow.verification.decisions import Answers
 from circuit_breaker.workflow.verification.findings import Finding, Mend
 from circuit_breaker.workflow.verification.ground import Explored, Ordered, first_only
 from circuit_breaker.workflow.verification.mends import proposals
@@ -67,11 +68,13 @@ def verify(
         DefinitionError: A property speaks of a state or transition that there is not.
     """
     check_names(properties, workflow_names(workflow))
-    checked = _checked(model_of(workflow), workflow, properties, Bounds(limit, enough or ENDLESS))
+    known = Answers()
+    telling = Telling(model_of(workflow, known), workflow, known=known)
+    checked = _checked(telling, properties, Bounds(limit, enough or ENDLESS))
     if not mend or not checked.findings:
         return checked
     findings = [
-        attrs.evolve(finding, mend=_mended(workflow, finding, checked)) if number < _MOST_MENDED else finding
+        attrs.evolve(finding, mend=_mended(workflow, finding, checked, known)) if number < _MOST_MENDED else finding
         for number, finding in enumerate(checked.findings)
     ]
     return attrs.evolve(checked, findings=tuple(findings))
@@ -98,18 +101,12 @@ def verify_net(
     spots = {place: Spot(place) for place in net.places}
     acts = tuple(Act(transition.name) for transition in net.transitions)
     model = Model(net, dict(initial), finals, spots, acts)
-    return attrs.evolve(_checked(model, None, properties, Bounds(limit, enough or ENDLESS)), workflow=name)
+    checked = _checked(Telling(model, None), properties, Bounds(limit, enough or ENDLESS))
+    return attrs.evolve(checked, workflow=name)
 
 
-def _checked(
-    model: Model,
-    workflow: Workflow | None,
-    properties: Sequence[Property],
-    bounds: Bounds,
-    *,
-    quick: bool = False,
-) -> Verification:
-    telling = Telling(model, workflow, quick=quick)
+def _checked(telling: Telling, properties: Sequence[Property], bounds: Bounds) -> Verification:
+    model, workflow = telling.model, telling.workflow
     found = _Found.of(model, telling, bounds)
     findings = list(_findings(found, telling, properties))
     findings.sort(key=lambda finding: (finding.severity != "error", not finding.certain))
@@ -204,22 +201,23 @@ def _bounds(model: Model, found: _Found) -> dict[str, int | None]:
     return bounds | dict.fromkeys(found.unbounded)
 
 
-def _mended(workflow: Workflow, finding: Finding, before: Verification) -> Mend | None:
+def _mended(workflow: Workflow, finding: Finding, before: Verification, known: Answers) -> Mend | None:
     """The first proposal after which the finding is gone and no error is new; otherwise the first one, as it is."""
     tried: Mend | None = None
     for proposal in proposals(workflow, finding):
         tried = tried or Mend(proposal.text)
-        if finding.certain and proposal.made is not None and _helps(proposal.made, finding, before):
+        if finding.certain and proposal.made is not None and _helps(proposal.made, finding, before, known):
             return Mend(proposal.text, verified=True)
     return tried
 
 
-def _helps(made: Callable[[], Workflow], finding: Finding, before: Verification) -> bool:
+def _helps(made: Callable[[], Workflow], finding: Finding, before: Verification, known: Answers) -> bool:
     try:
         mended = made()
-        after = _checked(model_of(mended), mended, (), Bounds(_MENDING), quick=True)
+        telling = Telling(model_of(mended, known), mended, quick=True, known=known)
+        after = _checked(telling, (), Bounds(_MENDING))
     except CircuitBreakerError:
         return False
-    known = {each.key for each in before.errors}
+    errors = {each.key for each in before.errors}
     gone = finding.key not in {each.key for each in after.findings}
-    return gone and not after.not_decided.startswith("not") and all(each.key in known for each in after.errors)
+    return gone and not after.not_decided.startswith("not") and all(each.key in errors for each in after.errors)

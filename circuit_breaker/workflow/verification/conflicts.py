@@ -10,9 +10,9 @@ from circuit_breaker.rules.analysis.search import Demand
 from circuit_breaker.rules.analysis.ternary import TRUE, UNKNOWN
 from circuit_breaker.rules.constant import plain
 from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.verification.causes import listed
 from circuit_breaker.workflow.verification.counterexample import Expectation, Telling
 from circuit_breaker.workflow.verification.findings import Finding, Severity
-from circuit_breaker.workflow.verification.soundness import listed
 from circuit_breaker.workflow.verification.walks import Walks
 
 __all__ = ["conflict_findings"]

@@ -15,7 +15,7 @@ from circuit_breaker.rules.analysis.ternary import FALSE, TRUE
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.timing import in_words
 from circuit_breaker.workflow.transition import Transition
-from circuit_breaker.workflow.verification.decisions import Decisions, touches
+from circuit_breaker.workflow.verification.decisions import Answers, Decisions, touches
 from circuit_breaker.workflow.verification.findings import Counterexample, Step
 from circuit_breaker.workflow.verification.model import Act, Fact, Model
 from circuit_breaker.workflow.verification.replay import Brought, Replay
@@ -71,13 +71,15 @@ class Telling:
         model: The model.
         workflow: What it is a model of; None for a net.
         quick: Whether no data are looked for, and nothing is confirmed.
+        known: What was found out about the rules before.
     """
 
-    def __init__(self, model: Model, workflow: Workflow | None, *, quick: bool = False) -> None:
+    def __init__(
+        self, model: Model, workflow: Workflow | None, *, quick: bool = False, known: Answers | None = None
+    ) -> None:
         self.model, self.workflow, self.quick = model, workflow, quick
-        self._solved: dict[tuple[tuple[int, int], ...], Witness | Undecided | None] = {}
         domains = {} if workflow is None or workflow.schema is None else domains_of(workflow.schema)
-        self.decisions = Decisions(domains)
+        self.decisions = Decisions(domains, known)
 
     def told(self, labels: Sequence[int], expected: Expectation = Expectation()) -> tuple[Counterexample, bool]:
         """The counterexample, and whether it could be real: False where no data go that way.
@@ -122,10 +124,7 @@ class Telling:
         """Data that are as demanded."""
         if epoch is None or not epoch.demands:
             return Witness()
-        key = tuple((id(rule), mask) for rule, mask in epoch.demands)
-        if key not in self._solved:
-            self._solved[key] = self.decisions.solved(epoch.demands)
-        return self._solved[key]
+        return self.decisions.solved(epoch.demands)
 
 
 class _Walk:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
 
 from circuit_breaker.rules import Rule
 from circuit_breaker.rules.analysis import Domain, Undecided, Witness
@@ -12,7 +14,21 @@ from circuit_breaker.rules.analysis.search import Demand, Space
 from circuit_breaker.rules.analysis.ternary import FALSE, TRUE
 from circuit_breaker.workflow.verification.model import Facts
 
-__all__ = ["BUDGET", "Decisions", "touches"]
+__all__ = ["BUDGET", "Answers", "Decisions", "touches"]
+
+
+@attrs.frozen(eq=False)
+class Answers:
+    """What was found out about rules, for one and the same data.
+
+    Attributes:
+        found: For each set of demands, rules by their text, a token that answers them.
+        asked: Rules that have no text, which are kept so that no other one is taken for them.
+    """
+
+    found: dict[frozenset[tuple[str, int]], Witness | Undecided | None] = attrs.field(factory=dict)
+    asked: list[Rule] = attrs.field(factory=list)
+
 
 BUDGET = 2_000
 """Values that one question about rules tries; there are many questions."""
@@ -23,9 +39,10 @@ class Decisions:
 
     Args:
         domains: What can stand at paths.
+        known: Answers that were found before for the same domains; those that are found now are added.
     """
 
-    def __init__(self, domains: Mapping[str, Domain] | None = None) -> None:
+    def __init__(self, domains: Mapping[str, Domain] | None = None, known: Answers | None = None) -> None:
         self.rules: list[Rule] = []
         self.domains = dict(domains or {})
         self._keyed = keyed(self.domains)
@@ -33,7 +50,7 @@ class Decisions:
         self._texts: list[str] = []
         self._opaque: list[bool] = []
         self._paths: list[frozenset[str]] = []
-        self._found: dict[frozenset[tuple[str, bool]], Witness | Undecided | None] = {}
+        self._answers = Answers() if known is None else known
         self._spaces: dict[tuple[int, ...], Space] = {}
 
     def number(self, rule: Rule) -> int:
@@ -44,8 +61,14 @@ class Decisions:
             self.rules.append(rule)
             self._paths.append(rule.paths)
             self._opaque.append(_asks(rule))
-            self._texts.append(f"{known}" if self._opaque[known] or rule.names else str(rule.to_document()))
+            self._texts.append(self._text(rule, opaque=self._opaque[known]))
         return known
+
+    def _text(self, rule: Rule, *, opaque: bool) -> str:
+        if not (opaque or rule.names):
+            return str(rule.to_document())
+        self._answers.asked.append(rule)
+        return f"{id(rule)}"
 
     def paths(self, number: int) -> frozenset[str]:
         """The paths that a rule reads, as far as it can be told."""
@@ -58,21 +81,22 @@ class Decisions:
     def witness(self, facts: Iterable[tuple[int, bool]]) -> Witness | Undecided | None:
         """Data of which all the facts are true; None where there are none."""
         known = sorted({(number, holds) for number, holds in facts if number >= 0})
-        key = frozenset((self._texts[number], holds) for number, holds in known)
-        if key not in self._found:
-            demands = [(self.rules[number], TRUE if holds else FALSE) for number, holds in known]
-            self._found[key] = self.solved(demands, tuple(dict.fromkeys(number for number, _ in known)))
-        return self._found[key]
+        return self._solved([(number, TRUE if holds else FALSE) for number, holds in known])
 
-    def solved(self, demands: Iterable[Demand], numbers: tuple[int, ...] = ()) -> Witness | Undecided | None:
-        """A token that answers these demands; ``numbers`` are those of their rules, so that work is not done twice."""
-        demands = tuple(demands)
-        space = self._spaces.get(numbers) if numbers else None
-        if space is None:
-            space = Space.of([rule for rule, _ in demands], domains=self._keyed, budget=BUDGET)
-            if numbers:
-                self._spaces[numbers] = space
-        return space.find(*demands)
+    def solved(self, demands: Iterable[Demand]) -> Witness | Undecided | None:
+        """A token that answers these demands."""
+        return self._solved([(self.number(rule), mask) for rule, mask in demands])
+
+    def _solved(self, demands: Sequence[tuple[int, int]]) -> Witness | Undecided | None:
+        key = frozenset((self._texts[number], mask) for number, mask in demands)
+        if key not in self._answers.found:
+            numbers = tuple(dict.fromkeys(number for number, _ in demands))
+            space = self._spaces.get(numbers)
+            if space is None:
+                rules = [self.rules[number] for number in numbers]
+                space = self._spaces[numbers] = Space.of(rules, domains=self._keyed, budget=BUDGET)
+            self._answers.found[key] = space.find(*((self.rules[number], mask) for number, mask in demands))
+        return self._answers.found[key]
 
     def possible(self, facts: Iterable[tuple[int, bool]]) -> bool:
         """Whether the facts can be true together, as far as is known."""

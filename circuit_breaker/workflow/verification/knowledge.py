@@ -11,7 +11,7 @@ from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.merging import Last
 from circuit_breaker.workflow.steps import Execution
 from circuit_breaker.workflow.transition import Transition
-from circuit_breaker.workflow.verification.decisions import Decisions, touches
+from circuit_breaker.workflow.verification.decisions import Answers, Decisions, touches
 from circuit_breaker.workflow.verification.model import Fact, Facts
 
 __all__ = ["EVERYTHING", "Knowledge", "persuadable"]
@@ -33,12 +33,17 @@ def persuadable(transition: Transition) -> bool:
 
 
 class Knowledge:
-    """What can be known of tokens in each state of a workflow."""
+    """What can be known of tokens in each state of a workflow.
 
-    def __init__(self, workflow: Workflow) -> None:
+    Args:
+        workflow: The workflow.
+        known: What was found out about its rules before.
+    """
+
+    def __init__(self, workflow: Workflow, known: Answers | None = None) -> None:
         self.workflow = workflow
         domains: dict[str, Domain] = {} if workflow.schema is None else _domains_of(workflow.schema)
-        self.decisions = Decisions(domains)
+        self.decisions = Decisions(domains, known)
         self._counters: dict[tuple[str, int], int] = {}
         self.asked = {state: tuple(dict.fromkeys(self._asked(state))) for state in workflow.leaving}
         self.valid = {state: tuple(dict.fromkeys(self._valid(state))) for state in workflow.leaving}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import combinations
 
 import attrs
@@ -75,7 +76,11 @@ def _routing(workflow: Workflow, finding: Finding) -> Iterator[Proposal]:
     transition = workflow.named(name)[0]
     for target in sorted(workflow.final - {arc.place for arc in transition.net.gives}) or sorted(workflow.final):
         text = f"add .otherwise({_python(target)}) to '{name}', or another state where somebody sees to it"
-        yield Proposal(text, _replacing(workflow, name, lambda each, to=target: each.otherwise(State(to))))
+        yield Proposal(text, _replacing(workflow, name, partial(_otherwise, target)))
+
+
+def _otherwise(state: str, each: Flow) -> Flow:
+    return each.otherwise(State(state))
 
 
 def _ending(workflow: Workflow, finding: Finding) -> Iterator[Proposal]:

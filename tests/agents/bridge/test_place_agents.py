@@ -12,6 +12,7 @@ import pytest
 from circuit_breaker import Workflow, field, flow, states
 from circuit_breaker.agents import AgentDefinition, AgentPrompts
 from circuit_breaker.agents.bridge import PlaceAgent, PlaceAgents, Schedule, dump_places, load_places
+from circuit_breaker.agents.bridge.attendance import Attendance
 from circuit_breaker.errors import AgentInvalid, DataInvalid, DocumentInvalid
 from circuit_breaker.testing import ManualClock, ModelTurn
 from circuit_breaker.workflow.change import Change
@@ -466,6 +467,23 @@ def test_another_format_is_refused():
         load_places("circuit_breaker: 2\nworkflow: w\nplace_agents: []\n")
 
 
+async def test_agents_of_places_follow_one_another():
+    """O6: the transition that one agent fires brings the token to the place of the next one."""
+    chain = Workflow(
+        "intake",
+        flow(pending >> sorted_).transition("sort").manual(),
+        flow(sorted_ >> archived).transition("archive").manual(),
+    )
+    first = placed(auto_transition="sort")
+    second = placed(place="sorted", auto_transition="archive", output_mapping={"data.second": "category"})
+    async with office(chain, says=[says("a"), says("b")], agents=[classifier()]) as at:
+        async with keeping(at, first, second) as places:
+            case = await at.case()
+            await places.settle()
+        case = await at.engine.get(case)
+    assert ("archived", "a", "b") == (case.state, case.data["category"], case.data["second"])
+
+
 async def test_two_places_and_two_tokens_do_not_mix():
     """Each token is judged for the place that it is in, also where a case has several."""
     split = Workflow(
@@ -509,3 +527,25 @@ async def test_a_transition_whose_action_fails_is_recorded():
         visit = await only_visit(places)
     assert "completed" == visit.status
     assert "transition 'sort' did not fire: " in visit.reason
+
+
+async def test_a_change_while_it_is_judged_is_not_missed(monkeypatch):
+    """A token that is changed between the judgement and its record is judged again."""
+    wanted = placed(trigger_conditions=[field("metadata.status") == "unclassified"])
+    async with at_intake(says("news")) as at, keeping(at, wanted) as places:
+        judged = Attendance._objection
+
+        def judge(self: Any, workflow: Any, token: Any) -> str:
+            why = judged(self, workflow, token)
+            if why:
+                changing.set_result(None)
+            return why
+
+        changing = asyncio.get_running_loop().create_future()
+        monkeypatch.setattr(Attendance, "_objection", judge)
+        case = await at.case(status="known")
+        await changing
+        await at.engine.change_token(case, f"{case.id}.1", Change(metadata={"status": "unclassified"}))
+        await places.settle()
+        await places.settle()
+        assert "completed" == (await only_visit(places)).status

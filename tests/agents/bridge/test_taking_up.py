@@ -44,7 +44,7 @@ async def test_a_visit_that_breaks_off_is_taken_up(lives):
     async with at_intake(always=says("news")) as at:
         case = await at.case()
         async with keeping(at, place) as places:
-            places.visits = DyingVisits(at.engine.storage, lives)
+            places.visits = places.doorway.visits = DyingVisits(at.engine.storage, lives)
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.3):
                     with suppress(StorageError):

@@ -52,7 +52,7 @@ async def test_who_answered_and_when_are_outputs():
 
 
 async def test_the_context_says_where_the_agent_works():
-    """N8 Q2 ZA29: the context names the case, the token, the state and the transition, and finds the execution."""
+    """N8 P8 Q2 ZA29: the context names the case, the token, the state and the transition, and finds the execution."""
     async with office(reviewing(), says=[said()]) as at:
         case = await at.run(user_id="ann", tenant_id="acme")
         by_token = await at.agents.executions(context={"workflow_context.token_id": case.token.id})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from circuit_breaker import Workflow, flow
@@ -23,6 +25,7 @@ from tests.agents.bridge.office import (
     said,
     submitted,
 )
+from tests.house import FLOORS, ROOT, floor_of, read
 
 
 def by_hand() -> Workflow:
@@ -136,3 +139,25 @@ def test_several_staffs_are_one():
     assert settings is together.settings
     with pytest.raises(AgentInvalid, match="several staffs with settings"):
         Staff.together([one, Staff(settings=ModelSettings(tenant="other"))])
+
+
+async def test_workflows_without_agents_work_as_before():
+    """Q4: a workflow that asks no agent needs none of this, and runs the same beside those that do."""
+    plain = Workflow("plain", flow(submitted >> reviewed).transition("go").action(lambda token: {"x": 1}, name="go"))
+    async with office(plain, reviewing(), says=[said()]) as at:
+        case = await at.engine.run(await at.engine.start("plain"))
+        assert ("reviewed", {"x": 1}) == (case.state, case.data)
+
+
+def test_neither_side_knows_the_other():
+    """Q3 O8: the engine of workflows and the definitions know no agent, agents no state; only the bridge knows both."""
+    house = read(Path(__file__).parents[3] / ROOT)
+    known = {
+        floor: {floor_of(i.target) for m in house.values() if m.floor == floor for i in m.imports} for floor in FLOORS
+    }
+    assert "agents" not in known["engine"] | known["workflow"] | known["executors"]
+    both = {
+        m.name for m in house.values() if m.floor == "agents" for i in m.imports if floor_of(i.target) == "workflow"
+    }
+    assert both
+    assert all(name.startswith("circuit_breaker.agents.bridge.") for name in both)

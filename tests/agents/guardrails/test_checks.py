@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from circuit_breaker.agents import AgentPrompts
+from circuit_breaker.agents.chat import Agent
 from circuit_breaker.agents.guardrails import Check, Masked
 from circuit_breaker.errors import AgentInvalid, GuardrailViolated
 from circuit_breaker.rules import cel, field, rule
@@ -176,6 +178,15 @@ async def test_a_finished_judgement_is_not_made_again():
 
     assert ("failed", 2, 1) == (execution.status, len(asked), len(again.requests))
     assert told == kept
+
+
+async def test_who_chats_is_told_that_it_was_refused():
+    """A message that a guardrail refuses is an error of its own for whoever said it."""
+    definition = agent(guardrails=("calm",), prompts=AgentPrompts(system="You help."), inputs=())
+    guards = {"calm": Check("!data.input.message.contains('!')", on="input")}
+    async with at_work(definition, model=ScriptedProvider(), guardrails=guards) as engine:
+        with pytest.raises(GuardrailViolated, match="refused by guardrail 'calm'"):
+            await Agent(engine, definition.id).chat("Answer me!")
 
 
 def test_a_check_that_makes_no_sense_is_refused():

@@ -20,7 +20,7 @@ def delete_all() -> str:
     return "deleted"
 
 
-async def run(permissions, *turns, roles=()):
+async def run(permissions, *turns, roles=(), context=None):
     """How an execution stands after these turns of its model, with its ledger and its model."""
     ledger, model = Ledger(), ScriptedProvider(*turns)
     definition = agent(tools=("enter", "delete_all"), guardrails=("allowed",))
@@ -28,7 +28,7 @@ async def run(permissions, *turns, roles=()):
     guards = {"allowed": permissions}
     async with connect("memory://") as storage, AgentEngine(storage, settings=settings, guardrails=guards) as engine:
         await engine.register(definition)
-        return await engine.run("helper", {"q": "x"}), ledger, model
+        return await engine.run("helper", {"q": "x"}, context=context), ledger, model
 
 
 @pytest.mark.parametrize("permissions", [Permissions(allow="enter"), Permissions(deny="delete_*")])
@@ -53,6 +53,19 @@ async def test_a_person_is_asked_for_what_needs_approval():
 async def test_a_tool_can_be_for_some_roles_only(roles, names):
     """Whoever has none of the roles of a tool has not got the tool."""
     _, _, model = await run(Permissions(roles={"delete_*": "admin"}), "ok", roles=roles)
+
+    assert names == [one.name for one in model.requests[0].tools]
+
+
+@pytest.mark.parametrize(
+    ("held", "names"),
+    [("admin", ["enter", "delete_all"]), (["clerk", "admin"], ["enter", "delete_all"]), (["clerk"], ["enter"]),
+     (None, ["enter"]), ({"admin": True}, ["enter"])],
+)  # fmt: skip
+async def test_the_roles_of_a_person_come_with_the_context(held, names):
+    """Where the guardrail says where roles stand in the context, those count, and no others."""
+    permissions = Permissions(roles={"delete_*": "admin"}, held="user_context.roles")
+    _, _, model = await run(permissions, "ok", context={"user_context": {"roles": held}})
 
     assert names == [one.name for one in model.requests[0].tools]
 

@@ -19,6 +19,7 @@ NAMED = PersonalData(names=["Ann Smith", "Bob"]).hider("e1")
     ("text", "hidden"),
     [
         ("Write to ann.smith+x@mail.example.org.", "Write to [EMAIL]."),
+        ("jörg@bücher.example is [me@example.org]", "[EMAIL] is [[EMAIL]]"),
         ("call +49 (0)170 1234567 now", "call [PHONE] now"),
         ("call (555) 123-4567 or 555-123-4567", "call [PHONE] or [PHONE]"),
         ("030 1234567 040 7654321", "[PHONE] [PHONE]"),
@@ -109,20 +110,41 @@ def test_placeholders_are_reversible_within_one_execution():
     """The same value has the same placeholder in an execution, which gives it back there and nowhere else."""
     guard = PersonalData(reversible=True)
     hidden = guard.hider("e1").text("a@b.org, c@d.org, a@b.org")
+    first, second, third = hidden.split(", ")
 
-    assert "[EMAIL_1], [EMAIL_2], [EMAIL_1]" == hidden
+    assert re.fullmatch(r"\[EMAIL_[0-9a-f]{6}\]", first)
+    assert first == third != second
     assert {"to": ["a@b.org, c@d.org, a@b.org", 3]} == guard.restored("e1", {"to": [hidden, 3]})
-    assert hidden == guard.restored("e2", hidden)
+    assert hidden == guard.restored("e2", hidden) == guard.hider("e1").text(hidden)
+
+
+def test_no_process_takes_the_placeholder_of_another_for_its_own():
+    """Two vaults make different placeholders for the same value, unless they have the same secret."""
+    one, other = (Vault().placeholder("e1", "email", "a@b.org") for _ in range(2))
+    alike = {Vault(secret="s" * 32).placeholder("e1", "email", "a@b.org") for _ in range(2)}
+
+    assert one != other
+    assert 1 == len(alike)
+    with pytest.raises(ValueError, match="32 characters"):
+        Vault(secret="s" * 31)
+
+
+def test_values_with_the_same_beginning_have_placeholders_of_their_own():
+    """Of many values each has its own placeholder, which gives it back."""
+    vault = Vault()
+    found = {vault.placeholder("e1", "n", str(number)): str(number) for number in range(20_000)}
+
+    assert 20_000 == len(found)
+    assert all(value == vault.value("e1", placeholder) for placeholder, value in found.items())
 
 
 def test_the_vault_forgets_the_oldest_and_shows_nothing():
     """A vault keeps so many executions, can be told to forget one, and its repr has no value."""
     vault = Vault(most=2)
-    for owner in ("e1", "e2", "e3"):
-        vault.placeholder(owner, "email", "a@b.org")
+    made = {owner: vault.placeholder(owner, "email", "a@b.org") for owner in ("e1", "e2", "e3")}
     vault.forget("e3")
 
-    assert [None, "a@b.org", None] == [vault.value(owner, "[EMAIL_1]") for owner in ("e1", "e2", "e3")]
+    assert [None, "a@b.org", None] == [vault.value(*each) for each in made.items()]
     assert "a@b.org" not in repr(vault)
 
 

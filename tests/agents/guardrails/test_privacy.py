@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuit_breaker.agents import AgentPrompts
+from circuit_breaker.agents import AgentMemory, AgentPrompts
 from circuit_breaker.agents.guardrails import PersonalData
 from circuit_breaker.llm.parts import Text, Thinking
 from circuit_breaker.llm.tools import Tool, tool
@@ -73,7 +74,16 @@ def _no_mail():
 
 
 QUESTION = {"q": "Write to Ann Smith, ann@example.org, card 4111 1111 1111 1111, call +49 170 1234567"}
-SEND = call("send_mail", to="[EMAIL_1]", text="hello")
+
+
+def shown(request) -> str:
+    """The placeholder of the mail address in the question."""
+    return re.findall(r"\[EMAIL_\w+\]", next(one.content for one in request.messages if one.role == "user"))[0]
+
+
+def send(request):
+    """A model that sends a mail to whoever stands in the question."""
+    return call("send_mail", to=shown(request), text="hello")
 
 
 async def test_nothing_personal_is_stored_streamed_or_sent_to_the_model():
@@ -97,11 +107,12 @@ async def test_nothing_personal_is_stored_streamed_or_sent_to_the_model():
 async def test_tools_are_given_the_value_behind_a_placeholder():
     """Reversible: the model sees placeholders, the tool the value, and what the tool gives is hidden again."""
     guard = PersonalData(reversible=True, names="Ann Smith")
-    async with watched(guard, SEND, "Done for [EMAIL_1]") as (engine, model, written):
+    async with watched(guard, send, lambda request: f"Done for {shown(request)}") as (engine, model, written):
         execution = await engine.run("helper", QUESTION)
+        ann, bob = (guard.vault.placeholder(execution.id, "email", f"{who}@example.org") for who in ("ann", "bob"))
 
     assert ["ann@example.org"] == SENT
-    assert {"sent_to": "[EMAIL_1]", "copy": "[EMAIL_2]\n[EMAIL_1]"} == json.loads(_tool_content(model))
+    assert {"sent_to": ann, "copy": f"{bob}\n{ann}"} == json.loads(_tool_content(model))
     assert "Done for ann@example.org" == guard.restored(execution.id, execution.final_response)
     assert [] == [secret for secret in SECRETS for place in [asked(model), *written] if secret in place]
 
@@ -119,7 +130,7 @@ async def test_the_model_may_be_told_what_nobody_else_is():
 
     assert "ann@example.org" in asked(model)
     assert ["ann@example.org"] == SENT
-    assert "I wrote to [EMAIL_1]" == execution.final_response
+    assert re.fullmatch(r"I wrote to \[EMAIL_\w{6}\]", execution.final_response)
     assert [] == [place for place in written if "ann@example.org" in place]
 
 
@@ -147,7 +158,7 @@ class Strict(Tool):
 async def test_the_value_must_fit_the_schema_not_the_placeholder():
     """A schema of a tool judges the value behind the placeholder; a value that does not fit is told to the model."""
     guard = PersonalData(reversible=True)
-    turns = (call("strict", 1, to="[EMAIL_1]"), call("strict", 2, to="nobody"), "ok")
+    turns = (lambda request: call("strict", 1, to=shown(request)), call("strict", 2, to="nobody"), "ok")
     async with watched(guard, *turns, tools=(Strict(),)) as (engine, model, _):
         await engine.run("helper", QUESTION)
 
@@ -166,11 +177,13 @@ async def test_what_only_a_dead_process_knew_stays_hidden():
             begun = await engine.start("helper", QUESTION)
             await until_asked(engine, begun.id)
         then = {"privacy": PersonalData(reversible=True)}
-        model = ScriptedProvider(SEND, "ok")
+        model = ScriptedProvider(send, "ok")
         async with at_work(storage=storage, model=model, tools=[send_mail], guardrails=then) as engine:
             execution = await engine.wait(begun.id)
 
-    assert ("completed", ["[EMAIL_1]"]) == (execution.status, SENT)
+    assert "completed" == execution.status
+    assert re.fullmatch(r"\[EMAIL_\w{6}\]", SENT[0])
+    assert SENT[0] in execution.input["q"]
 
 
 async def test_an_error_is_hidden_too():
@@ -207,3 +220,20 @@ async def test_structured_answers_are_hidden_by_value():
         execution = await engine.run("helper", {"q": "x"})
 
     assert {"mail": "[EMAIL]"} == execution.output == json.loads(execution.final_response)
+
+
+async def test_a_conversation_has_the_same_placeholders_all_along():
+    """J6: what was hidden in one execution of a conversation is restored for the tools of the next; nothing personal is
+    in the conversation.
+    """
+    guard = PersonalData(reversible=True)
+    members = {"memory": AgentMemory(), "prompts": AgentPrompts(system="You help."), "inputs": ()}
+    async with watched(guard, "Hello!", send, "Sent.", **members) as (engine, model, written):
+        talk = await engine.conversations.create("helper", context={"user_context": {"mail": "ann@example.org"}})
+        first = await engine.run("helper", {"message": "I am ann@example.org"}, conversation=talk.id)
+        second = await engine.run("helper", {"message": "Write to me."}, conversation=talk.id)
+        kept = repr(await engine.conversations.get(talk.id))
+
+    assert ["completed", "completed"] == [first.status, second.status]
+    assert ["ann@example.org"] == SENT
+    assert [] == [place for place in [asked(model), kept, *written] if "ann@example.org" in place]

@@ -56,7 +56,8 @@ def test_a_thought_that_was_changed_is_not_signed_any_more(told, signature):
     thoughts = (Thinking(text=f"{MAIL}?", signature="s"), Thinking(text="hm", signature="t"))
     first, second, same = privacy.message(assistant(*thoughts, image)).parts
 
-    assert ("[EMAIL_1]?", signature, "t", image) == (first.text, first.signature, second.signature, same)
+    assert (f"{privacy.hider.text(MAIL)}?", signature) == (first.text, first.signature)
+    assert ("t", image) == (second.signature, same)
 
 
 def test_neighbouring_texts_are_one():
@@ -140,9 +141,9 @@ async def test_tools_go_on_to_each_other_with_the_values():
         for name, given in calls
     ]
 
-    assert "echo of [EMAIL_1]" == results[0].content
-    assert [{"mail": "[EMAIL_1]"}, "and ", "[EMAIL_1]"] == json.loads(results[1].content)
-    assert "no such person: [EMAIL_1]" in results[2].content
+    assert f"echo of {placeholder}" == results[0].content
+    assert [{"mail": placeholder}, "and ", placeholder] == json.loads(results[1].content)
+    assert f"no such person: {placeholder}" in results[2].content
     assert [MAIL] == list(tools.definitions()[1].parameters["properties"]["text"]["enum"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
@@ -14,7 +15,7 @@ from circuit_breaker.agents.chat import ChatRequest
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.errors import AgentError, AgentInvalid, CaseClosed, ContentFiltered, InvalidAgentType
 from circuit_breaker.llm.tools import tool
-from circuit_breaker.testing import ModelTurn, ScriptedProvider
+from circuit_breaker.testing import HANG, ModelTurn, ScriptedProvider
 
 SCHEMA = {"type": "object", "properties": {"reply": {"type": "string"}, "solved": {"type": "boolean"}}}
 BASE = {"llm_provider": "scripted", "llm_config": {"model": "m"}}
@@ -287,3 +288,30 @@ async def test_what_the_agent_lacks_is_told_to_whoever_speaks():
         response = await bot.chat(ChatRequest("Hi", {"customer": "Ann"}))
 
     assert response.message == "Hello!"
+
+
+async def test_an_answer_that_a_stop_broke_off_is_given_after_a_restart(tmp_path):
+    """L3: stopped while the model thinks, the turn goes on in the next process, by the same execution."""
+    file = f"sqlite:///{tmp_path}/work.db"
+    said = ChatRequest("Hi", conversation_id="talk", key="one")
+    async with at_work(ModelTurn(says=HANG), storage=file) as (engine, agents, _):
+        bot = await StateMachineAgent.deploy(engine, agents, BOT)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await bot.chat(said)
+        [begun] = await agents.executions()
+    async with at_work("Hello!", storage=file) as (engine, agents, _):
+        again = await StateMachineAgent.deploy(engine, agents, "bot")
+        response = await again.chat(said)
+
+    assert (response.message, response.execution_id) == ("Hello!", begun.id)
+
+
+async def test_a_workflow_agent_answers_the_same_message_once():
+    """L5: with a key a message is answered once."""
+    async with at_work("Hello.", workflows=[ORDER]) as (engine, agents, model):
+        clerk = await WorkflowAgent.deploy(engine, agents, CLERK)
+        answers = [await clerk.chat(ChatRequest("Hi", conversation_id="talk", key="one")) for _ in range(2)]
+
+    assert answers[0].execution_id == answers[1].execution_id
+    assert len(model.requests) == 1

@@ -240,3 +240,20 @@ def test_a_net_that_is_too_large_is_not_begun():
     assert "not decided: a net of 25,000 places and 25,000 transitions is too large to explore" == space.not_decided
     assert (1, 0) == (space.markings, space.edges)
     assert not space.decided
+
+
+def test_what_is_looked_for_is_found_in_an_unbounded_net_too():
+    """That a net fills a place without end does not keep a marking from being found that it reaches."""
+    net = Net(("a", "p"), (NetTransition("t", takes=(Arc("a"),), gives=(Arc("a"), Arc("p"))),))
+    space = explore(net, {"a": 1}, until=Where(at_least={"p": 5}))
+    assert space.found
+    assert 5 == len(space.path(next(space.find(Where(at_least={"p": 5})))))
+    assert not explore(net, {"a": 1}, until=Where(at_least={"a": 2}), limit=100).found
+
+
+def test_a_place_that_fills_for_long_costs_no_more_than_its_markings():
+    """A long chain of markings is explored in time that grows with its length, although fields get too narrow."""
+    net = Net(("p", "q"), (NetTransition("t", takes=(Arc("p"),), gives=(Arc("q"),)),))
+    space = explore(net, {"p": 10**9}, limit=5_000)
+    assert "not decided within 5,000 markings" == space.not_decided
+    assert 20_001 == explore(net, {"p": 20_000}).markings

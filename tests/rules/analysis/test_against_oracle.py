@@ -9,6 +9,7 @@ import pytest
 from circuit_breaker.rules import all_of, any_of
 from circuit_breaker.rules.analysis import Change, Undecided, Witness, compete, implies, satisfiable, smallest_change
 from tests.rules.analysis import oracle
+from tests.sampling import share
 
 MOST_UNDECIDED = 0.02
 
@@ -17,7 +18,7 @@ MOST_UNDECIDED = 0.02
 def test_a_rule_is_satisfiable_where_some_token_passes(seed):
     """Of 10,000 random rules: a witness passes, and no token passes a rule that is said to let none pass."""
     random, undecided = Random(seed), 0  # noqa: S311 - the same cases each time
-    for _ in range(500):
+    for _ in range(share(500)):
         rule = oracle.rule(random)
         found = satisfiable(rule)
         if isinstance(found, Witness):
@@ -26,14 +27,14 @@ def test_a_rule_is_satisfiable_where_some_token_passes(seed):
             assert not any(map(rule, oracle.tokens(rule.paths, oracle.FEW))), rule
         else:
             undecided += 1
-    assert 500 * MOST_UNDECIDED >= undecided
+    assert share(500) * MOST_UNDECIDED >= undecided
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_rules_of_one_field_are_always_decided(seed):
     """Rules that compare no fields with each other are decided, and a token of a wider set of values agrees."""
     random = Random(1000 + seed)  # noqa: S311 - the same cases each time
-    for _ in range(300):
+    for _ in range(share(300)):
         rule = all_of(*(oracle.leaf(random, crossing=False) for _ in range(4)))
         found = satisfiable(rule)
         assert not isinstance(found, Undecided), rule
@@ -45,7 +46,7 @@ def test_rules_of_one_field_are_always_decided(seed):
 def test_one_rule_implies_another_where_no_token_passes_the_one_alone(seed):
     """Over random pairs an implication holds for every token, and a counterexample passes the first rule alone."""
     random = Random(2000 + seed)  # noqa: S311 - the same cases each time
-    for _ in range(200):
+    for _ in range(share(200)):
         rule, other = oracle.rule(random, 1), oracle.rule(random, 1)
         answer = implies(rule, other)
         if answer.holds is False:
@@ -60,7 +61,7 @@ def test_one_rule_implies_another_where_no_token_passes_the_one_alone(seed):
 def test_what_is_said_of_guards_holds_for_every_token(seed):
     """Over random guards: overlaps and gaps are real, and where none is named no token shows one."""
     random = Random(3000 + seed)  # noqa: S311 - the same cases each time
-    for _ in range(40):
+    for _ in range(share(40)):
         guards = {name: oracle.rule(random, 1) for name in ("one", "two", "three")}
         found, anyone = compete(guards), any_of(*guards.values())
         tokens = oracle.tokens(anyone.paths, oracle.FEW)
@@ -80,7 +81,7 @@ def test_what_is_said_of_guards_holds_for_every_token(seed):
 def test_the_smallest_change_makes_the_rule_hold_and_no_smaller_one_does(seed):
     """Over random rules and tokens a change is applied and passes, and trying every smaller one finds none."""
     random = Random(4000 + seed)  # noqa: S311 - the same cases each time
-    for _ in range(150):
+    for _ in range(share(150)):
         rule = oracle.rule(random)
         present = {path.removeprefix("data."): random.choice(oracle.FEW) for path in sorted(rule.paths)}
         found = smallest_change(rule, oracle.token(present))

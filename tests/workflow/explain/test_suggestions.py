@@ -6,15 +6,20 @@ import itertools
 import random
 from functools import lru_cache
 
+import attrs
 import pytest
 
+from circuit_breaker.data import freeze_mapping
+from circuit_breaker.workflow import firing
 from circuit_breaker.workflow.explain import explain
+from tests.sampling import share
 from tests.workflow.explain.random_cases import ROLES, START, World, atoms, random_case, random_workflow, weight
 
 BATCHES = 20
-EACH = 500
+EACH = share(500)
 CASES = 4
-SMALL = 200
+SMALL = share(200)
+GIVEN = share(1000)
 MOST = 2
 ORDER = ("token", "action", "empty", "value", "signal", "time", "role", "again")
 
@@ -44,13 +49,32 @@ def changed(world, suggestion):
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_every_suggestion_lets_its_transition_fire(batch):
     """What explain calls enabled can fire, what it does not cannot, and every suggestion that is certain works."""
-    for seed in range(batch * EACH, (batch + 1) * EACH):
+    for seed in range(batch * 500, batch * 500 + EACH):
         workflow, world, told = asked(seed)
         for transition, reason in zip(workflow.transitions, told.reasons, strict=True):
             assert reason.enabled == world.can_fire(workflow, transition), (seed, transition.id)
             if reason.suggestion is not None and reason.suggestion.certain:
                 after = changed(world, reason.suggestion)
                 assert after.can_fire(workflow, transition), (seed, transition.id, reason.suggestion)
+
+
+def test_what_is_to_be_given_is_accepted_from_whoever_fires():
+    """Data that a suggestion says to give lets a transition fire by hand, with nothing else changed on its tokens."""
+    for seed in range(GIVEN):
+        workflow, world, told = asked(seed)
+        for transition, reason in zip(workflow.transitions, told.reasons, strict=True):
+            if reason.suggestion is not None and reason.suggestion.give:
+                after = changed(world, attrs.evolve(reason.suggestion, needs=others(reason.suggestion)))
+                data, roles = freeze_mapping(reason.suggestion.give), after.roles
+                _, refusal = firing.select(
+                    workflow, after.case, transition.name, roles=roles, at=after.at, by="ann", data=data
+                )
+                assert refusal is None, (seed, transition.id, reason.suggestion)
+
+
+def others(suggestion):
+    """The needs beside the data that is given."""
+    return tuple(need for need in suggestion.needs if not (need.kind == "value" and need.path.startswith("data.")))
 
 
 def enough(world, workflow, transition, suggestion, size):

@@ -183,3 +183,11 @@ def test_a_merge_passes_on_whatever_comes() -> None:
     case = fire(workflow, begin(workflow), "do-d")
     assert {"d", "h"} == set(case.states)
     assert "completed" == fire(workflow, case, "do-d").status
+
+
+def test_a_choice_that_falls_back_on_one_of_its_ways_is_joined() -> None:
+    """Where no rule holds and it leads into one of the ways, that way is counted as if it had been chosen."""
+    flows = multi_choice(a, *WAYS, otherwise=b, counted_for=e)
+    workflow = Workflow("w", *flows, *WORK, *acyclic_merge(f, g, h, into=e))
+    case = fire(workflow, begin(workflow), "do-b")
+    assert ("e", "completed") == (case.state, case.status)

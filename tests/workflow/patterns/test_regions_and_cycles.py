@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuit_breaker import Engine, Workflow, connect, flow, states
-from circuit_breaker.workflow import dump_workflow, load_workflow
-from circuit_breaker.workflow.patterns import cancel_activity, explicit_termination, interleaved, recursion
-from tests.workflow.running import begin, fire, names, rest
+from circuit_breaker import Engine, Workflow, connect, field, flow, states
+from circuit_breaker.workflow import choosing, dump_workflow, firing, load_workflow
+from circuit_breaker.workflow.explain import explain
+from circuit_breaker.workflow.patterns import (
+    cancel_activity,
+    critical_section,
+    explicit_termination,
+    interleaved,
+    recursion,
+)
+from tests.workflow.running import START, begin, fire, names, rest
 
 a, b, c, d, e, f, g, h = states("a", "b", "c", "d", "e", "f", "g", "h")
 TASKS = {"b": (b, f), "c": (c, g), "d": (d, h)}
@@ -124,3 +132,58 @@ def test_recursion_is_written_and_read() -> None:
     assert calling().version == workflow.version
     case = fire(workflow, fire(workflow, begin(workflow), "call"), "end")
     assert "done" == rest(workflow, case).state
+
+
+def fails(token: Any) -> None:
+    raise ValueError("no")
+
+
+@pytest.mark.parametrize(
+    "out", [flow(b >> d).policy(rules=field("ok") == 1).otherwise(e), flow(b >> d).on_failure(e).action(fails)]
+)
+async def test_a_refusal_or_failure_that_leads_to_the_end_ends_everything(out: Any) -> None:
+    """What comes to the end by ``.otherwise`` or ``.on_failure`` withdraws every other token too."""
+    flows = (
+        flow(a >> (b, c)).transition("split"),
+        out.transition("try").manual(),
+        flow(c >> d).transition("other").manual(),
+    )
+    workflow = Workflow("w", *explicit_termination(flows, e), initial="a")
+    async with Engine(workflow, storage=connect("memory://")) as engine:
+        case = await engine.run(await engine.start("w"))
+        case = await engine.run(await engine.fire(case, "try"))
+    assert ("e", "completed") == (case.state, case.status)
+
+
+async def test_actions_that_lead_into_a_critical_section_do_not_overlap() -> None:
+    """Also with an action on the way into it, a section is entered by one branch at a time."""
+    inside: list[str] = []
+
+    async def enter(token: Any) -> None:
+        inside.append(token.state)
+        await asyncio.sleep(0.01)
+        assert 1 == len(inside)
+
+    leave = [
+        flow(one >> other).transition(f"leave-{one}").action(lambda _: inside.clear())
+        for one, other in ((d, f), (e, g))
+    ]
+    enters = [each.action(enter) for each in critical_section((b, d), (c, e))]
+    workflow = Workflow("w", flow(a >> (b, c)).transition("split"), *enters, *leave, initial="a")
+    async with Engine(workflow, storage=connect("memory://")) as engine:
+        case = await engine.run(await engine.start("w"))
+    assert ("f + g", "completed") == (case.state, case.status)
+
+
+async def test_explain_names_the_action_that_has_claimed_a_section() -> None:
+    """What waits for a section that an action is about to enter is told so, and that the action has to end."""
+    flows = [each.manual() for each in critical_section((b, d), (c, e))]
+    workflow = Workflow("w", flow(a >> (b, c)).transition("split"), flows[0].action(fails), flows[1], initial="a")
+    case = begin(workflow)
+    choice, _ = firing.select(workflow, case, "b-enters", at=START)
+    case = choosing.apply(workflow, case, firing.begin(case, choice, at=START, worker="here"))
+    told = explain(workflow, case)["c-enters"]
+    assert not told.enabled
+    assert "the action of 'b-enters' is in progress, and brings a token where none may be" in told.missing
+    assert ["action"] == [need.kind for need in told.suggestion.needs]
+    assert told.suggestion.certain

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from circuit_breaker import State, Workflow, field, flow, states
+from circuit_breaker import Workflow, field, flow, states
 from circuit_breaker.workflow.verification import Property, always_followed_by, at_most, mutually_exclusive, never
 
 __all__ = ["GALLERY", "Broken"]
@@ -117,10 +117,6 @@ def trap() -> Workflow:
         flow(a >> c).transition("park").manual(),
         final=b,
     )
-
-
-def stuck() -> Workflow:
-    return Workflow("stuck", flow(a >> (b, c)).transition("split"), flow(b >> d).transition("go").unless(c), final=[c, d])
 
 
 def mutual_wait() -> Workflow:
@@ -254,7 +250,9 @@ GALLERY: Mapping[str, Broken] = {
     "a refused result that leads nowhere": Broken("refused", "write", ("write",), refused),
     "a state that nothing leaves": Broken("trap", "c", ("park",), trap),
     "branches that wait for each other": Broken("stuck", "b", ("split",), mutual_wait, mended=False),
-    "a circle without a way to the end": Broken("livelock", "answer → ask_again", ("ask", "answer", "ask_again"), livelock),
+    "a circle without a way to the end": Broken(
+        "livelock", "answer → ask_again", ("ask", "answer", "ask_again"), livelock
+    ),
     "a circle that never rests": Broken("endless", "check → again", ("check", "again"), endless, data={"score": 7}),
     "nothing ends": Broken("never-ends", "open → close", ("open", "close"), never_ends, mended=False),
     "tokens pile up": Broken("unbounded", "b", ("order",), unbounded, mended=False),

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import attrs
 
 from circuit_breaker import State, Workflow, flow
-from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.errors import WorkflowInvalid
 from circuit_breaker.workflow import Case, choosing, firing
+from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.patterns.basics import LAST
 from circuit_breaker.workflow.state import Bundle, Path
 
@@ -102,8 +102,8 @@ def reaching(goals, after) -> set:
 
 
 def random_workflow(seed: int) -> Workflow | None:
-    """A small workflow with splits, joins, choices, circles, arcs that read, forbid and withdraw; None if it is none."""
-    chance = random.Random(seed)
+    """A small workflow with splits, joins, choices, circles, arcs that read, forbid and withdraw."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
     places = [State(name) for name in "abcdef"[: chance.randint(3, 6)]]
     flows: list[Flow] = []
     reached = places[:1]

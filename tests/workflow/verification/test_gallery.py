@@ -6,7 +6,9 @@ import pytest
 
 from circuit_breaker import Engine, connect
 from circuit_breaker.testing import ManualClock
+from circuit_breaker.workflow.pages import page
 from circuit_breaker.workflow.verification import KINDS
+from circuit_breaker.workflow.verification.sections import sections
 from tests.workflow.verification.gallery import GALLERY
 
 
@@ -51,7 +53,9 @@ def test_every_kind_is_in_the_gallery():
     assert set(KINDS) == {broken.code for broken in GALLERY.values()}
 
 
-STUCK = [name for name, broken in GALLERY.items() if broken.code in {"starved-join", "left-behind", "gap", "trap", "stuck"}]
+STUCK = [
+    name for name, broken in GALLERY.items() if broken.code in {"starved-join", "left-behind", "gap", "trap", "stuck"}
+]
 
 
 @pytest.mark.parametrize("name", STUCK)
@@ -76,6 +80,16 @@ def test_a_finding_is_a_document():
     assert ["score"] == document["counterexample"]["transitions"]
     assert {"score": 8} == document["counterexample"]["steps"][0]["data"]
     assert document["mend"]["verified"]
+
+
+def test_what_was_proved_goes_on_a_page():
+    """The page of a workflow has a section with the verdict, and one for each way, with its picture."""
+    workflow = GALLERY["a circle that never rests"].made()
+    made = page(workflow, "markdown", more=sections(workflow, workflow.verify()))
+
+    assert "endless is not sound" in made
+    assert "endless: check → again" in made
+    assert 2 == made.count("```mermaid")
 
 
 def test_the_way_can_be_drawn():

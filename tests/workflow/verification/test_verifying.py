@@ -13,12 +13,12 @@ from circuit_breaker.errors import DefinitionError
 from circuit_breaker.net.structure import Arc, Net, NetTransition
 from circuit_breaker.workflow.patterns.catalogue import PATTERNS
 from circuit_breaker.workflow.verification import (
-    abstraction,
     always_followed_by,
     at_most,
     mutually_exclusive,
     never,
     property_from,
+    unfolding,
     verify_net,
 )
 
@@ -265,13 +265,17 @@ def test_properties():
     assert [("split", "again"), split, split, ("split", "join"), ("split", "join")] == paths
 
 
-@pytest.mark.parametrize("text", ["never(a, d)", "always_followed_by(a, d)", "mutually_exclusive(a, d)", "at_most(2, a)"])
+@pytest.mark.parametrize(
+    "text", ["never(a, d)", "always_followed_by(a, d)", "mutually_exclusive(a, d)", "at_most(2, a)"]
+)
 def test_a_property_reads_as_it_is_written(text):
     """The words of a property are read back."""
     assert text == str(property_from(text))
 
 
-@pytest.mark.parametrize("text", ["never", "never()", "at_most(a, 1)", "sometimes(a)", "always_followed_by(a)", "never(a"])
+@pytest.mark.parametrize(
+    "text", ["never", "never()", "at_most(a, 1)", "sometimes(a)", "always_followed_by(a)", "never(a"]
+)
 def test_what_says_no_property_is_refused(text):
     """With how to write one."""
     with pytest.raises(DefinitionError, match="says no property"):
@@ -290,7 +294,7 @@ def test_properties_speak_of_what_there_is():
 
 def test_too_many_sorts_of_data_are_not_told_apart(monkeypatch):
     """Where data would be too many, rules may say anything, and that is said."""
-    monkeypatch.setattr(abstraction, "MOST_WAYS", 0)
+    monkeypatch.setattr(unfolding, "MOST_WAYS", 0)
     found = reviewed(cel("data.score >= 8"), SCORE < 8).verify()
 
     assert any("may say anything" in text for text in found.assumptions)

@@ -56,7 +56,7 @@ def _composition(
         known["conversation"] = _conversation(before)
     if asked.get("colleagues"):
         known["colleagues"] = dict(asked["colleagues"])
-    if "failure" in token.metadata:
+    if token.metadata.get("failure"):
         known["failure"] = thaw(token.metadata["failure"])
     return known
 

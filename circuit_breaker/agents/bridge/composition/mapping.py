@@ -61,7 +61,7 @@ def map_reduce(
         if wrong
     ]
     checked("map_reduce", (maps, reduces), *faults)
-    begin, end, gathered = State(f"{maps.name}/waiting"), State(f"{maps.name}/ready"), State("all items")
+    begin, end, gathered = State(f"{maps.name}/waiting"), State(f"{maps.name}/ready"), State(f"{maps.name}/all")
     batch = Batch(begin, end, into=gathered, most=most, results=maps.name, value=f"results.{maps.name}")
     flows = (
         *batch.for_each(ASKED, over, item=item),

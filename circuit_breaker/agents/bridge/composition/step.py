@@ -14,6 +14,7 @@ from circuit_breaker.agents.bridge.errand import Errand
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.engine.actions import ActionContext
+from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.token import Token
 
 __all__ = ["PartStep"]
@@ -60,15 +61,15 @@ class PartStep(AskingStep):
             inside = (one for one in before if name in place_of(one.context).get("inside", {}))
             Budget.from_document(document).check(name, inside, now)
 
-    async def outcome(self, ended: AgentExecution, token: Token) -> dict[str, Any]:
-        """What is kept under the name of the part.
+    async def outcome(self, ended: AgentExecution, token: Token) -> Change:
+        """What is kept under the name of the part; a failure before it is over with that.
 
         Raises:
             ActionError: The agent failed, and the composition needs it.
         """
         if ended.status != "completed" and self.asked.get("required", True):
             raise failed(ended)
-        kept = {
+        kept: dict[str, Any] = {
             "status": "completed" if ended.status == "completed" else "failed",
             "agent": ended.agent_id,
             "execution_id": ended.id,
@@ -83,4 +84,7 @@ class PartStep(AskingStep):
             kept["error"] = dict(ended.error)
         if counter := self.asked.get("numbered"):
             kept["number"] = token.metadata.get(counter, 0)
-        return kept | (await handed_to(self.agents, ended) if self.asked.get("hands_to") else {})
+        if self.asked.get("hands_to"):
+            kept |= await handed_to(self.agents, ended)
+        over = {"failure": None} if token.metadata.get("failure") else {}  # or two of them would not fit together
+        return Change(results={self.asked["name"]: kept}, metadata=over)

@@ -19,13 +19,10 @@ from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.patterns.basics import LAST, step
 from circuit_breaker.workflow.state import State
 
-__all__ = ["DONE", "ROUNDS", "hand_off", "supervisor", "supervisor_schema"]
+__all__ = ["DONE", "hand_off", "supervisor", "supervisor_schema"]
 
 DONE: Final = "done"
 """What a supervisor says instead of the name of a worker when nothing more is to be done."""
-
-ROUNDS: Final = "rounds"
-"""The key of the metadata that counts how often work was given or handed on."""
 
 
 def supervisor_schema(*workers: str) -> dict[str, Any]:
@@ -70,19 +67,20 @@ def supervisor(
     """
     leader, team = attrs.evolve(part_of(boss), shares=True), parts_of(workers)
     checked("supervisor", (leader, *team), *_member_faults("supervisor", (leader, *team), most_rounds), least=2)
+    rounds = _rounds(leader)
     decided, says = State(f"{leader.name}/decided"), field(f"results.{leader.name}.output.next")
     colleagues = {part.name: part.purpose for part in team}
     heard: Heard = tuple((part.name,) for part in team)
     flows: list[Flow] = [*woven(leader, ASKED, decided, heard, colleagues=colleagues)]
-    flows.append(step(decided, ANSWERED, name=DONE).guard(says == DONE).restarts(ROUNDS).priority(1))
+    flows.append(step(decided, ANSWERED, name=DONE).guard(says == DONE).restarts(rounds).priority(1))
     for part in team:
         working = State(f"{part.name}/working")
         named = step(decided, working, name=f"asks-{part.name}")
-        flows.append(named.guard(all_of(says == part.name, _left(most_rounds))).counts(ROUNDS))
+        flows.append(named.guard(all_of(says == part.name, _left(rounds, most_rounds))).counts(rounds))
         flows += woven(part, working, ASKED, ((leader.name,),))
-    unclear = step(decided, ASKED, name="asks-nobody").guard(_left(most_rounds))
-    flows.append(unclear.priority(LAST).counts(ROUNDS))
-    flows.append(step(decided, ANSWERED, name="no-rounds-left").priority(LAST - 1).restarts(ROUNDS))
+    unclear = step(decided, ASKED, name="asks-nobody").guard(_left(rounds, most_rounds))
+    flows.append(unclear.priority(LAST).counts(rounds))
+    flows.append(step(decided, ANSWERED, name="no-rounds-left").priority(LAST - 1).restarts(rounds))
     return made("supervisor", name, (leader, *team), tuple(flows), ((leader.name,),), budget=budget, rules=rules)
 
 
@@ -111,6 +109,7 @@ def hand_off(
     """
     team = tuple(attrs.evolve(part, shares=True) for part in parts_of(agents))
     checked("hand_off", team, *_member_faults("hand_off", team, most_rounds), least=2)
+    rounds = _rounds(team[0])
     flows: list[Flow] = []
     for number, part in enumerate(team):
         others = [other for other in team if other is not part]
@@ -123,15 +122,20 @@ def hand_off(
         for other in others:
             handed = step(said, State(f"{other.name}/turn") if other is not team[0] else ASKED)
             handed = attrs.evolve(handed, name=f"{part.name}-hands-to-{other.name}")
-            flows.append(handed.guard(all_of(to == other.name, _left(most_rounds))).counts(ROUNDS))
+            flows.append(handed.guard(all_of(to == other.name, _left(rounds, most_rounds))).counts(rounds))
         ends = step(said, ANSWERED, name=f"{part.name}-answers")
-        flows.append(ends.priority(LAST).restarts(ROUNDS))
+        flows.append(ends.priority(LAST).restarts(rounds))
     ends_with: Heard = tuple((part.name,) for part in team)
     return made("hand_off", name, team, tuple(flows), ends_with, budget=budget, rules=rules)
 
 
-def _left(most: int) -> Rule:
-    count = field(f"metadata.{ROUNDS}")
+def _rounds(first: Part) -> str:
+    """The key of the metadata that counts how often work was given or handed on."""
+    return f"{first.name}_rounds"
+
+
+def _left(key: str, most: int) -> Rule:
+    count = field(f"metadata.{key}")
     return any_of(count.missing(), count < most)
 
 

@@ -29,10 +29,11 @@ ANSWERED: Final = State("answered")
 
 def heard_after(part: Part, before: Heard) -> Heard:
     """Who is heard after the part, when these were before."""
-    own: Heard = ((part.name,),)
-    if part.workflow is not None:
-        own = tuple(tuple(names) for names in _told(part).get("ends", ())) or before
-    return one_of_them((own, before)) if part.optional else own
+    if part.workflow is None:
+        own: Heard = ((part.name,),)
+        return one_of_them((own, before)) if part.optional else own
+    ends = tuple(tuple(names) for names in _told(part).get("ends", ()))
+    return one_of_them((ends, before))  # perhaps nobody in it has spoken
 
 
 def spoken(part: Part, heard: Heard, **more: Any) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _leading(part: Part, failed: State | None) -> State | None:
 
 def _adapted(inner: Flow, heard: Heard, failed: State | None) -> Flow:
     """A flow of an inner composition, which hears what the outer one says."""
-    steps = tuple(_step(one, hears=[list(names) for names in heard]) for one in inner.steps)
+    steps = tuple(_hearing(one, heard) for one in inner.steps)
     loose = failed is not None and inner.failed_to is None and any(map(_is_ours, steps))
     return attrs.evolve(inner, steps=steps, failed_to=failed if loose else inner.failed_to)
 
@@ -114,9 +115,11 @@ def _is_ours(one: Step) -> bool:
     return isinstance(one, Execution) and one.executor == PART
 
 
-def _step(one: Step, *, hears: list[list[str]]) -> Step:
-    if not isinstance(one, Execution) or one.executor != PART or one.parameters["hears"]:
+def _hearing(one: Step, heard: Heard) -> Step:
+    """The step of an inner part, which hears these where nobody in there has spoken yet."""
+    if not isinstance(one, Execution) or not _is_ours(one):
         return one
+    hears = [*one.parameters["hears"], *(list(names) for names in heard)]
     return attrs.evolve(one, parameters={**one.parameters, "hears": hears})
 
 

@@ -1,0 +1,159 @@
+"""The recovery of executions: this process goes on with what others left behind, or what waited for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+import structlog
+
+from circuit_breaker.agents.account import Account
+from circuit_breaker.agents.chronicle import Chronicle
+from circuit_breaker.agents.definition import AgentDefinition
+from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.office import Office
+from circuit_breaker.agents.purse import purse_of
+from circuit_breaker.agents.roster import Post
+from circuit_breaker.agents.store import stream_of
+from circuit_breaker.agents.tail import Tail
+from circuit_breaker.agents.turns import Seat
+from circuit_breaker.errors import AgentNotFound, CircuitBreakerError, VersionConflict
+
+__all__ = ["Recovery"]
+
+_log = structlog.get_logger(__name__)
+Change = Callable[[AgentExecution], AgentExecution | None]
+
+
+@attrs.frozen(eq=False)
+class Recovery:
+    """Takes executions up.
+
+    Attributes:
+        office: Who carries them out.
+    """
+
+    office: Office
+
+    async def take_up(self, execution_id: str, change: Change, *, cancelled: str | None = None) -> bool:
+        """Whether this process goes on with an execution now.
+
+        Args:
+            execution_id: Which one.
+            change: The execution as it goes on; None where it shall not, as it stands.
+            cancelled: Why it is to end at once, if it is.
+        """
+        if execution_id in self.office.roster:
+            return False
+        tail = Tail(self.office.config.stream_buffer_size)
+        post = self.office.roster.enter(execution_id, tail)
+        post.cancelled = cancelled
+        try:
+            taken = await self._claimed(post, change)
+        except BaseException:
+            self.office.roster.leave(execution_id)
+            raise
+        if not taken:
+            self.office.roster.leave(execution_id)
+        return taken
+
+    async def _claimed(self, post: Post, change: Change) -> bool:
+        # The events are read before the record: whoever writes after that lets our first event fail.
+        documents = await self.office.storage.streams.read(stream_of(post.execution_id))
+        execution = change(await self.office.store.execution(post.execution_id))
+        if execution is None:
+            return False
+        definition = await self._definition(execution, lost=post.cancelled is not None)
+        steps = await self.office.store.steps(execution)
+        taken = Account.of_document(execution.before) + Account.of_steps(steps)
+        chronicle = self.office.chronicle(taken.entered(execution), post.tail)
+        chronicle.recall(documents, steps)
+        post.tail.length = len(documents)
+        chronicle.go_on("resumed", details=_decided(execution))
+        above = await self.office.purse_as_written(execution.parent_id) if execution.parent_id else None
+        seat = self.office.seat(execution, always=True)
+        try:
+            guard = self.office.guard(definition, chronicle.execution)
+            await chronicle.claim(self._again(chronicle, seat))
+            post.purse = await purse_of(self.office.store, definition, chronicle.execution, above)
+            self.office.employ(post, definition, chronicle, guard, seat)
+        except VersionConflict:
+            seat.leave()
+            return False
+        except BaseException:
+            seat.leave()
+            raise
+        return True
+
+    async def _definition(self, execution: AgentExecution, *, lost: bool) -> AgentDefinition:
+        """The definition of an execution; an empty one where it may be lost, because the execution only ends."""
+        try:
+            return await self.office.store.get(execution.agent_id, execution.agent_version)
+        except AgentNotFound:
+            if not lost:
+                raise
+            return AgentDefinition(id=execution.agent_id)
+
+    def _again(self, chronicle: Chronicle, seat: Seat) -> AgentExecution:
+        """The execution that goes on here, or waits for its turn to do so."""
+        execution = attrs.evolve(chronicle.execution, worker=self.office.storage.worker, idle=self._idle(chronicle))
+        if seat.taken:
+            return self.office.begun(execution)
+        return attrs.evolve(execution, status="pending", waiting_for="turn")
+
+    def _idle(self, chronicle: Chronicle) -> float:
+        """Seconds in which nobody worked on it, which do not count."""
+        before, execution = chronicle.last, chronicle.execution
+        if before is None or execution.started_at is None:
+            return execution.idle
+        return execution.idle + max(0.0, (self.office.clock.now() - before).total_seconds())
+
+    async def resume(self, execution_id: str) -> bool:
+        """Whether this process goes on with an execution now, which a process that is gone has left behind.
+
+        Raises:
+            AgentExecutionNotFound: There is none.
+        """
+        execution = await self.office.store.execution(execution_id)
+        elsewhere = execution.worker not in ("", self.office.storage.worker) and await self.office.storage.alive(
+            execution.worker
+        )
+        return not elsewhere and await self.take_up(execution_id, _unless_at_rest)
+
+    async def recover(self) -> list[str]:
+        """Takes up the executions of processes that are gone; gives their ids."""
+        found = []
+        lives: dict[str, bool] = {self.office.storage.worker: False}
+
+        def left_behind(execution: AgentExecution) -> AgentExecution | None:
+            over = execution.ended or execution.waiting_for == "approval"
+            return None if over or lives.get(execution.worker, True) else execution
+
+        async for execution in self.office.store.every(open="1"):
+            if execution.id in self.office.roster:
+                continue
+            if execution.worker not in lives:
+                lives[execution.worker] = await self.office.storage.alive(execution.worker)
+            if lives[execution.worker]:
+                continue
+            try:
+                if await self.take_up(execution.id, left_behind):
+                    found.append(execution.id)
+            except CircuitBreakerError as error:
+                _log.warning("an execution could not be taken up", execution=execution.id, error=str(error))
+        return found
+
+
+def _unless_at_rest(execution: AgentExecution) -> AgentExecution | None:
+    return None if execution.ended or execution.waiting_for == "approval" else execution
+
+
+def _decided(execution: AgentExecution) -> Mapping[str, Any] | None:
+    """What a person has decided, for those who follow."""
+    approval = execution.approval
+    if approval.get("decisions") is None:
+        return None
+    said = approval["decisions"]
+    approved = dict(said) if isinstance(said, Mapping) else said is not False
+    return {"digest": approval["digest"], "by": approval.get("by", ""), "approved": approved}

@@ -1,0 +1,150 @@
+"""Endings: how a transition can end, with what is then known of its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from circuit_breaker.workflow.merging import Last
+from circuit_breaker.workflow.timing import After
+from circuit_breaker.workflow.transition import Transition
+from circuit_breaker.workflow.verification.knowledge import EVERYTHING, Knowledge, persuadable
+from circuit_breaker.workflow.verification.model import Facts, Spot, Way
+
+__all__ = ["Ending", "Endings"]
+
+
+@attrs.frozen
+class Ending:
+    """One way in which a transition can end.
+
+    Attributes:
+        way: Which.
+        targets: The states that get tokens, each once for each token.
+        facts: What is known of them.
+        shows: What is known of the data that came with it.
+        assumes: What is assumed of the data as they were.
+        fresh: Whether data came with it.
+        stays: Whether the tokens stay where they are.
+    """
+
+    way: Way
+    targets: tuple[str, ...]
+    facts: Facts
+    shows: Facts = frozenset()
+    assumes: Facts = frozenset()
+    fresh: bool = False
+    stays: bool = False
+
+
+@attrs.frozen(eq=False)
+class Endings:
+    """The ways in which transitions can end.
+
+    Attributes:
+        knowledge: What can be known of tokens; None where rules may say anything.
+    """
+
+    knowledge: Knowledge | None
+
+    def of(self, transition: Transition, spots: list[Spot]) -> Iterator[Ending]:
+        """The ways in which one can end that takes tokens of these spots."""
+        facts = self._joined(transition, spots)
+        if (-1 - transition.index, True) in facts:
+            return
+        alone = sum(arc.weight for arc in transition.net.takes) == 1
+        yield from self._refusals(transition, facts, alone=alone)
+        if self._passes(transition, facts, alone=alone):
+            yield from self._outcomes(transition, facts, alone=alone)
+
+    def _joined(self, transition: Transition, spots: list[Spot]) -> Facts:
+        if self.knowledge is None or not spots:
+            return frozenset()
+        return spots[0].facts if len(spots) == 1 else self.knowledge.joined(transition, [spot.facts for spot in spots])
+
+    def _passes(self, transition: Transition, facts: Facts, *, alone: bool) -> bool:
+        if transition.gate is None or self.knowledge is None:
+            return True
+        number = self.knowledge.decisions.number(transition.gate)
+        if not alone or persuadable(transition) or number not in {rule for rule, _ in facts}:
+            known = frozenset() if persuadable(transition) else facts
+            return self.knowledge.decisions.possible(known | {(number, True)})
+        return (number, True) in facts
+
+    def _refusals(self, transition: Transition, facts: Facts, *, alone: bool) -> Iterator[Ending]:
+        """Where the rules that are judged beforehand lead when they say no."""
+        if transition.otherwise is None or transition.gate is None:
+            return
+        if self.knowledge is not None and alone and not persuadable(transition):
+            number = self.knowledge.decisions.number(transition.gate)
+            guard = None if transition.guard is None else self.knowledge.decisions.number(transition.guard)
+            if (number, False) not in facts or (guard is not None and (guard, True) not in facts):
+                return
+        elif self.knowledge is not None and not self.knowledge.refusable(transition):
+            return
+        after = self._kept(facts, transition, alone=alone)
+        yield Ending("otherwise", (transition.otherwise,), after, fresh=persuadable(transition))
+
+    def _outcomes(self, transition: Transition, facts: Facts, *, alone: bool) -> Iterator[Ending]:
+        """What comes of a transition that its rules let begin."""
+        shows = self._shown(transition)
+        after = self._after(facts, transition, shows, alone=alone)
+        brought = transition.waits and transition.delay is None
+        targets = tuple(arc.place for arc in transition.net.gives for _ in range(arc.weight))
+        for sort in self._split(targets, after):
+            assumed = frozenset() if transition.steps or brought else sort - after
+            yield Ending(
+                "fires", targets, sort, shows | (sort - after), assumed, fresh=bool(transition.steps) or brought
+            )
+        if transition.steps:
+            yield from self._bad_ends(transition, facts, alone=alone)
+
+    def _split(self, targets: tuple[str, ...], facts: Facts) -> list[Facts]:
+        return [facts] if self.knowledge is None else self.knowledge.shared(targets, facts)
+
+    def _shown(self, transition: Transition) -> Facts:
+        """What the data that come with a firing must be for it to succeed."""
+        if self.knowledge is None:
+            return frozenset()
+        rules = [transition.rules] if transition.steps and transition.rules is not None else []
+        if persuadable(transition) and transition.gate is not None:
+            rules.append(transition.gate)
+        return frozenset((self.knowledge.decisions.number(rule), True) for rule in rules)
+
+    def _bad_ends(self, transition: Transition, facts: Facts, *, alone: bool) -> Iterator[Ending]:
+        """What comes of an action that fails, or of which the result is refused."""
+        after = self._kept(facts, transition, alone=alone)
+        if transition.on_failure is not None:
+            yield Ending("failed", (transition.on_failure,), after)
+        if transition.rules is None:
+            return
+        said: Facts = frozenset()
+        if self.knowledge is not None:
+            said = frozenset({(self.knowledge.decisions.number(transition.rules), False)})
+            if not self.knowledge.decisions.possible(said):
+                return
+        if transition.otherwise is not None:
+            yield Ending("otherwise", (transition.otherwise,), after, shows=said, fresh=True)
+        elif alone and self.knowledge is not None and (transition.automatic or isinstance(transition.trigger, After)):
+            never = facts | {(-1 - transition.index, True)}
+            yield Ending("refused", transition.sources, never, shows=said, fresh=True, stays=True)
+
+    def _after(self, facts: Facts, transition: Transition, shows: Facts, *, alone: bool) -> Facts:
+        """What is known of the tokens that a firing makes."""
+        if self.knowledge is None:
+            return frozenset()
+        known = facts if alone else self.knowledge.kept(facts, _merging(transition))
+        return self.knowledge.after(known, transition, (number for number, _ in shows))
+
+    def _kept(self, facts: Facts, transition: Transition, *, alone: bool) -> Facts:
+        """What is known of a token that goes where a refusal or failure leads."""
+        if self.knowledge is None:
+            return frozenset()
+        changed = () if alone else _merging(transition)
+        return self.knowledge.kept(facts, (*changed, *self.knowledge.changed(transition, acted=False)))
+
+
+def _merging(transition: Transition) -> tuple[str, ...]:
+    """The paths at which joining tokens can change what they have in common."""
+    return EVERYTHING if transition.merge is not None and not isinstance(transition.merge, Last) else ()

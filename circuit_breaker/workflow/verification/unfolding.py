@@ -1,0 +1,122 @@
+"""Unfolding: every spot that a token can come to, and every way to go on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations_with_replacement, product
+from typing import Final
+
+from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.transition import Transition
+from circuit_breaker.workflow.verification.endings import Ending, Endings
+from circuit_breaker.workflow.verification.knowledge import Knowledge
+from circuit_breaker.workflow.verification.model import Facts, Spot
+
+__all__ = ["MOST_WAYS", "Taken", "Unfolding"]
+
+MOST_WAYS: Final = 20_000
+"""How many transitions the net may have; with more of them the data are not looked at."""
+
+Taken = tuple[tuple[Spot, int], ...]
+"""The spots of the tokens that a transition takes, each with how many."""
+
+
+class Unfolding:
+    """Finds every spot that a token can come to, and every way to go on from there.
+
+    Attributes:
+        workflow: The workflow.
+        knowledge: What can be known of its tokens; None where rules may say anything.
+        spots: For each state its spots, with the names of their places.
+        ways: How each transition can end, for all tokens that it can take.
+        limits: For some spots the automatic transition that takes every token of it.
+        overlaps: Pairs of transitions of which only the order decides, each with a spot where both could fire.
+        start: Where cases begin.
+    """
+
+    def __init__(self, workflow: Workflow, knowledge: Knowledge | None) -> None:
+        self.workflow, self.knowledge = workflow, knowledge
+        self.spots: dict[str, dict[Spot, str]] = {state.name: {} for state in workflow.states}
+        self.ways: dict[tuple[int, Taken], list[Ending]] = {}
+        self.limits: dict[Spot, Transition] = {}
+        self.overlaps: dict[tuple[str, str], Spot] = {}
+        self.todo: list[Spot] = []
+        self.size = 0
+        self._endings_of = Endings(knowledge)
+        self.start = self.entered(workflow.initial, frozenset())
+
+    def run(self) -> bool:
+        """Whether everything was found before there was too much of it."""
+        while self.todo:
+            spot = self.todo.pop()
+            if spot.open and self.knowledge is not None:
+                for facts in self.knowledge.decided(spot.state, spot.facts):
+                    self._add(Spot(spot.state, facts))
+                continue
+            self._limit(spot)
+            for transition in self.workflow.leaving[spot.state]:
+                for taken in self._taken(transition, spot):
+                    if (transition.index, taken) not in self.ways:
+                        self._go(transition, taken)
+            if self.size > MOST_WAYS:
+                return False
+        return True
+
+    def _go(self, transition: Transition, taken: Taken) -> None:
+        endings = self._endings(transition, [spot for spot, _ in taken])
+        self.ways[transition.index, taken] = endings
+        self.size += len(endings)
+        for ending in endings:
+            if not ending.stays:
+                for state in ending.targets:
+                    self.entered(state, ending.facts)
+            else:
+                self._add(Spot(ending.targets[0], ending.facts))
+
+    def _add(self, spot: Spot) -> Spot:
+        known = self.spots[spot.state]
+        if spot not in known:
+            known[spot] = spot.state if not known else f"{spot.state}#{len(known)}"
+            self.todo.append(spot)
+        return spot
+
+    def entered(self, state: str, facts: Facts) -> Spot:
+        """The spot of a token that enters a state."""
+        if self.knowledge is None:
+            return self._add(Spot(state))
+        useful = self.knowledge.useful(facts, state)
+        return self._add(Spot(state, useful, open=bool(self.knowledge.asked[state])))
+
+    def _taken(self, transition: Transition, spot: Spot) -> Iterator[Taken]:
+        """Every choice of spots for the tokens that a transition takes, this one among them."""
+        parts = []
+        for arc in transition.net.takes:
+            ready = [each for each in self.spots[arc.place] if not each.open]
+            parts.append(list(combinations_with_replacement(ready, arc.weight)))
+        for chosen in product(*parts):
+            counts: dict[Spot, int] = {}
+            for each in (each for part in chosen for each in part):
+                counts[each] = counts.get(each, 0) + 1
+            if spot in counts:
+                yield tuple(counts.items())
+
+    def _limit(self, spot: Spot) -> None:
+        """Notes the automatic transition that takes every token of a spot, so that no later one ever does."""
+        sure = [t for t in self.workflow.leaving[spot.state] if t.automatic and t.net.plain is not None]
+        able = [t for t in sure if any(not ending.stays for ending in self._endings(t, [spot]))]
+        if able:
+            self.limits[spot] = able[0]
+        for other in able[1:]:
+            if other.gate is not None and other.priority == able[0].priority:
+                self.overlaps.setdefault((able[0].id, other.id), spot)
+
+    def late(self, transition: Transition, spots: Iterable[Spot]) -> bool:
+        """Whether another transition has always come first."""
+        if not transition.automatic:
+            return False
+        firsts = [self.limits[spot] for spot in spots if spot in self.limits]
+        return any((-f.priority, f.index) < (-transition.priority, transition.index) for f in firsts)
+
+    def _endings(self, transition: Transition, spots: list[Spot]) -> list[Ending]:
+        """The ways in which a transition can end with tokens of these spots; none where another comes first."""
+        return [] if self.late(transition, spots) else list(self._endings_of.of(transition, spots))

@@ -1,0 +1,114 @@
+"""Unused: transitions that never fire, and states and ways that no case takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from circuit_breaker.rules.analysis.search import Demand
+from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, UNKNOWN
+from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.transition import Transition
+from circuit_breaker.workflow.verification.causes import listed
+from circuit_breaker.workflow.verification.counterexample import Telling
+from circuit_breaker.workflow.verification.findings import Finding
+from circuit_breaker.workflow.verification.model import Act, Model
+from circuit_breaker.workflow.verification.walks import Walks
+
+__all__ = ["dead_findings", "unused_findings"]
+
+
+def dead_findings(walks: Walks, telling: Telling, explained: set[str]) -> Iterator[Finding]:
+    """Transitions that never fire, those left out of which another finding tells why."""
+    workflow, model = telling.workflow, walks.model
+    alive = {act.label for act in _happening(walks)}
+    if workflow is None:
+        every = dict.fromkeys(act.label for act in model.acts)
+        yield from (Finding("dead-transition", f"'{name}' can never fire", name) for name in every if name not in alive)
+        return
+    entered = _entered(walks)
+    spared, _ = _spared(walks, telling, workflow, alive)
+    for name, transitions in workflow.by_name.items():
+        if any(t.id in alive or t.id in explained or t.id in spared for t in transitions):
+            continue
+        if any(state in entered for t in transitions for state in t.sources):
+            yield _dead_one(telling, model, transitions[0], name, entered)
+
+
+def _happening(walks: Walks) -> Iterator[Act]:
+    """Everything that begins, whether or not it succeeds."""
+    acts = (walks.model.acts[label] for label in walks.fired)
+    return (act for act in acts if act.way in ("fires", "refused"))
+
+
+def _spared(walks: Walks, telling: Telling, workflow: Workflow, alive: set[str]) -> tuple[set[str], set[str]]:
+    """Transitions that only fire where a rule cannot judge, what can follow them, and the states they lead to."""
+    entered = _entered(walks)
+    spared = {
+        t.id for t in workflow.transitions
+        if t.id not in alive and len(t.sources) == 1 and t.sources[0] in entered and _without_judgement(telling, t)
+    }  # fmt: skip
+    states: set[str] = set()
+    ahead = [workflow.by_id[name] for name in spared]
+    while ahead:
+        transition = ahead.pop()
+        for state in {arc.place for arc in transition.net.gives} - states:
+            states.add(state)
+            following = [t for t in workflow.leaving[state] if t.id not in alive and t.id not in spared]
+            spared.update(t.id for t in following)
+            ahead += following
+    return spared, states
+
+
+def _without_judgement(telling: Telling, transition: Transition) -> bool:
+    """Whether a transition can come to its turn where those before it cannot judge, or can only be asked."""
+    workflow = telling.workflow
+    if workflow is None or not transition.automatic:
+        return False
+    demands: list[Demand] = [] if transition.gate is None else [(transition.gate, TRUE)]
+    for other in workflow.leaving[transition.sources[0]]:
+        if other is transition:
+            return bool(demands) and telling.decisions.solved(demands) is not None
+        if other.automatic and other.net.plain is not None:
+            rule = other.gate if other.otherwise is None else other.guard
+            if rule is None:
+                return False
+            demands.append((rule, FALSE | UNKNOWN))
+    return False
+
+
+def _entered(walks: Walks) -> set[str]:
+    """The states that tokens come to."""
+    model = walks.model
+    places = {arc.place for label in walks.fired for arc in model.net.transitions[label].gives} | set(model.start)
+    return {model.spots[place].state for place in places}
+
+
+def _dead_one(telling: Telling, model: Model, transition: Transition, name: str, entered: set[str]) -> Finding:
+    gate = transition.gate
+    if gate is not None and not telling.decisions.possible({(telling.decisions.number(gate), True)}):
+        return Finding(
+            "contradictory", f"'{name}' can never fire: there are no data that pass its rules ({gate})", name
+        )
+    if transition.id in model.forestalled:
+        other = model.forestalled[transition.id]
+        return Finding("shadowed", f"'{name}' can never fire: '{other}' always comes first", name)
+    missing = [state for state in transition.sources if state not in entered]
+    why = f": no token ever comes to {listed(missing)}" if missing else ""
+    return Finding("dead-transition", f"'{name}' can never fire{why}", name)
+
+
+def unused_findings(walks: Walks, telling: Telling) -> Iterator[Finding]:
+    """States that no case comes to, and ways out that none takes."""
+    workflow, model = telling.workflow, walks.model
+    if workflow is None:
+        return
+    alive = {(model.acts[label].label, model.acts[label].way) for label in walks.fired}
+    for transition in workflow.transitions:
+        if transition.otherwise is not None and (transition.id, "otherwise") not in alive:
+            text = f"'{transition.name}' is never refused, so that .otherwise({transition.otherwise}) is never taken"
+            yield Finding("dead-way", text, f"{transition.id}/otherwise")
+    _, spared = _spared(walks, telling, workflow, {act.label for act in _happening(walks)})
+    entered = _entered(walks) | spared
+    for state in workflow.states:
+        if state.name not in entered:
+            yield Finding("never-entered", f"no case ever comes to '{state}'", state.name)

@@ -1,0 +1,101 @@
+"""Agents at work for the cases of a command."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+DESK = """
+import json
+
+from circuit_breaker import Workflow, field, flow, states
+from circuit_breaker.agents import AgentDefinition, AgentPrompts
+from circuit_breaker.agents.bridge import PlaceAgent, Staff
+from circuit_breaker.executors import ModelSettings
+from circuit_breaker.testing import ScriptedProvider
+
+new, sorted_, told, done = states("new", "sorted", "told", "done")
+desk = Workflow(
+    "desk",
+    flow(new >> sorted_).transition("sort").manual(),
+    flow(sorted_ >> told).transition("tell").agent("teller", output_mapping={"data.text": "text"}, required=False),
+    flow(told >> done).transition("end").manual(),
+)
+sorter = AgentDefinition(id="sorter", llm_config={"model": "m"}, prompts=AgentPrompts(user_template="Sort it."))
+teller = AgentDefinition(id="teller", llm_config={"model": "m"}, prompts=AgentPrompts(user_template="Tell it."))
+place = PlaceAgent(
+    workflow="desk", place="new", agent="sorter", output_mapping={"data.kind": "text"}, auto_transition="sort"
+)
+model = ScriptedProvider("news", "It is news.")
+staff = Staff(agents=[sorter, teller], places=[place], settings=ModelSettings(providers=[model]))
+"""
+
+ALONE = """circuit_breaker: 1
+name: alone
+states: [new, told]
+transitions:
+  - name: tell
+    from: new
+    to: told
+    manual: true
+    steps: [{agent: nobody}]
+"""
+
+
+@pytest.fixture
+def desk(here, monkeypatch):
+    """The name of a module with a workflow and its staff."""
+    monkeypatch.delitem(sys.modules, "desk", raising=False)
+    (here / "desk.py").write_text(DESK)
+    return "desk.py"
+
+
+def test_agents_work_while_a_case_runs(cb, desk):
+    """The agent of the place and that of the transition have done their work when the case rests."""
+    case = cb("run", desk, "--id", "c", "--json").document
+    [token] = case["tokens"]
+    assert (["told"], {"kind": "news", "text": "It is news."}) == (case["states"], token["data"])
+
+
+def test_a_person_goes_on_from_there(cb, desk):
+    """What to type next names the module that knows the agents."""
+    said = cb("run", desk, "--id", "c").out
+    assert "fire c end -w desk.py" in said
+    assert "done" in cb("fire", "c", "end", "-w", desk).out
+
+
+def test_firing_alone_has_its_agents(cb, desk):
+    """Without running on, the action of the transition that is fired is carried out all the same."""
+    cb("start", desk, "--id", "c")
+    assert "sorted" in cb("fire", "c", "sort", "--no-run", "-w", desk).out
+
+
+def test_work_takes_up_what_agents_left(cb, desk):
+    """A case that was only started is worked on by whoever works next."""
+    cb("start", desk, "--id", "c")
+    assert {"counts": {"waiting": 1}} == cb("work", "--until-idle", "-w", desk, "--json").document
+
+
+def test_looking_at_a_case_asks_nobody(cb, desk):
+    """Only commands that let cases go on have agents at work."""
+    cb("start", desk, "--id", "c")
+    cb("explain", "c", "-w", desk)
+    assert "new" in cb("explain", "c", "-w", desk, "--json").out
+
+
+def test_without_a_staff_the_environment_says_who_answers(cb, here, monkeypatch):
+    """An agent that nobody has registered is named, whoever could answer."""
+    monkeypatch.setenv("OLLAMA_BASE_URL", "http://127.0.0.1:9")
+    (here / "alone.yaml").write_text(ALONE)
+    cb("start", "alone.yaml", "--id", "c")
+    done = cb("fire", "c", "tell", "-w", "alone.yaml", "--json", code=3)
+    assert "there is no agent 'nobody'" in json.dumps(done.document)
+
+
+def test_what_the_agents_cannot_do_is_told_first(cb, desk, here):
+    """W5: a workflow that asks for an agent that there is not is refused before a case begins."""
+    (here / "desk.py").write_text(DESK.replace("agents=[sorter, teller]", "agents=[sorter]"))
+    done = cb("run", desk, "--id", "c", "--json", code=3)
+    assert "there is no agent 'teller'" in json.dumps(done.error)
