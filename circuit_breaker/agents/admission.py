@@ -80,7 +80,7 @@ class Wish:
         timeout = self.timeout
         if timeout is not None and (isinstance(timeout, bool) or not 0 < timeout < float("inf")):
             raise DataInvalid(f"timeout={timeout!r:.40} is no time", remedy="give seconds above 0, or None")
-        if faults := list(_override_faults(self.overrides or {})):
+        if self.overrides and (faults := list(_override_faults(self.overrides))):
             raise AgentInvalid("the overrides are not valid", faults=faults)
 
     def _depth(self, definition: AgentDefinition) -> int:

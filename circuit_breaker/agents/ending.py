@@ -67,8 +67,8 @@ class Ending:
             said = {
                 "final_response": whole(outcome.output),
                 "finish_reason": outcome.reason,
-                "model": outcome.state.model,
-                "provider": outcome.state.provider,
+                "model": whole(outcome.state.model),
+                "provider": whole(outcome.state.provider),
             }
         output = whole(self.output)
         return attrs.evolve(

@@ -20,6 +20,7 @@ from circuit_breaker.agents.ports import Guard, Memory, ToolsFor
 from circuit_breaker.agents.purse import Metered, Paying, Purse
 from circuit_breaker.agents.store import DAY, day_of
 from circuit_breaker.agents.telling import Teller
+from circuit_breaker.data import freeze_mapping
 from circuit_breaker.engine.ports import Clock
 from circuit_breaker.engine.streams import Gone, Put
 from circuit_breaker.errors import CircuitBreakerError, LLMError, StorageError, words_of
@@ -293,7 +294,8 @@ class Running:
             "digest": calls_digest(outcome.approvals),
             "state": outcome.state.to_document(),
         }
-        waiting = attrs.evolve(self.execution, status="pending", waiting_for="approval", approval=approval, worker="")
+        frozen = freeze_mapping(approval, where="approval")
+        waiting = attrs.evolve(self.execution, status="pending", waiting_for="approval", approval=frozen, worker="")
         await self.chronicle.write(execution=waiting)
 
     async def _end(self, ending: Ending) -> None:

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import attrs
 
-from circuit_breaker.agents.context import ExecutionContext
+from circuit_breaker.agents.context import MEMBERS, ExecutionContext
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.documents import agent_from_document
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.ports import AgentStorage
+from circuit_breaker.data import Data, freeze_mapping
 from circuit_breaker.engine.streams import Put
 from circuit_breaker.errors import AgentExecutionNotFound, AgentNotFound
 
@@ -31,6 +32,7 @@ CANCEL: Final = "agent_cancellation"
 _MEMBERS: Final = tuple(attrs.fields_dict(AgentExecution))
 _MOST_KNOWN: Final = 1000
 _MOMENTS: Final = ("created_at", "started_at", "ended_at")
+_OBJECTS: Final = ("usage", "error", "approval", "before")
 
 
 def stream_of(execution_id: str) -> str:
@@ -63,11 +65,14 @@ def day_of(moment: datetime) -> str:
     return moment.date().isoformat()
 
 
-def execution_document(execution: AgentExecution) -> dict[str, Any]:
+def execution_document(execution: AgentExecution) -> Data:
     """The execution as a JSON object."""
     document: dict[str, Any] = {name: getattr(execution, name) for name in _MEMBERS}
     moments = {name: moment.isoformat() for name in _MOMENTS if (moment := document[name]) is not None}
-    return document | moments | {"context": execution.context.to_document(), "dollars": f"{execution.dollars:f}"}
+    objects = {name: freeze_mapping(document[name], where=name) for name in _OBJECTS}
+    context = freeze_mapping({name: getattr(execution.context, name) for name in MEMBERS}, where="context")
+    # All that is in it is frozen and was judged before: nothing is judged again with each change of an execution.
+    return Data(document | moments | objects | {"context": context, "dollars": f"{execution.dollars:f}"})
 
 
 def execution_of(document: Mapping[str, Any]) -> AgentExecution:

@@ -5,6 +5,7 @@ A whole answer goes through the same assembly as a streamed one, as one large pi
 
 from __future__ import annotations
 
+import operator
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any, Final
 from circuit_breaker.errors import CircuitBreakerError, ResponseInvalid
 from circuit_breaker.llm.allowance import MOST_CHARACTERS, Allowance, size_of
 from circuit_breaker.llm.call_pieces import CallPieces, Growing
+from circuit_breaker.llm.encoding import only_text
 from circuit_breaker.llm.failures import Asked
 from circuit_breaker.llm.growing import GrowingAnswer, GrowingText, GrowingThought, Wording
 from circuit_breaker.llm.members import Members
@@ -77,9 +79,9 @@ class Assembly:
 
     def started(self, *, id: str = "", model: str = "", created: int = 0) -> None:  # noqa: A002 - the vendors' word
         """The answer begins; may be told again and again, and what was told first holds."""
-        self._id = self._id or id
-        self._model = self._model or model
-        self.created = self.created or created
+        self._id = self._id or str(id)
+        self._model = self._model or str(model)
+        self.created = self.created or int(created)
         if not self._started:
             self._start()
 
@@ -113,12 +115,12 @@ class Assembly:
         answer = self._answer(index)
         thought = answer.thought if redacted is None else None
         if thought is None:
-            thought = GrowingThought(redacted=redacted)
+            thought = GrowingThought(redacted=redacted and only_text(redacted))
             self._add(answer, thought)
         if redacted or signature:
             self.members.weigh([redacted, signature])
         if signature:
-            thought.signature.append(signature)
+            thought.signature.append(only_text(signature))
         if piece:
             self._allowance.take(len(piece))
             self._telling.said(thought, piece, index)
@@ -155,7 +157,7 @@ class Assembly:
             extra: What the vendor wants back with the call.
         """
         answer = self._answer(index)
-        growing, new = answer.calls.place(arguments, at=at, id=id, name=name)
+        growing, new = answer.calls.place(arguments, at=at, id=id and str(id), name=name)
         self._allowance.take(len(arguments) if isinstance(arguments, str) else _A_PART)
         if extra:
             self.members.weigh(extra)
@@ -176,8 +178,7 @@ class Assembly:
     def finish(self, reason: FinishReason, raw: str = "", *, index: int = 0) -> None:
         """Why the answer ended. An answer that ended and calls tools has ended for that."""
         answer = self._answer(index)
-        answer.raw_reason = raw
-        answer.reason = reason
+        answer.reason, answer.raw_reason = reason, raw
 
     def close(self) -> None:
         """The vendor says that it is over; an answer that never said why it ended has stopped."""
@@ -233,8 +234,6 @@ class Assembly:
         """What has come so far; it ended with an error."""
         return self._built("error")
 
-    # The rest is our own.
-
     def _start(self) -> None:
         self._started = True
         self._id = self._id or f"cb-{uuid.uuid4().hex}"
@@ -244,6 +243,7 @@ class Assembly:
     def _answer(self, index: int) -> GrowingAnswer:
         found = self._answers.get(index)
         if found is None:
+            index = operator.index(index)
             if not self._started:
                 self._start()
             self._allowance.take(_A_PART)

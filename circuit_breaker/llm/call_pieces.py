@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import attrs
 
-from circuit_breaker.llm.encoding import json_text, whole_object
+from circuit_breaker.llm.encoding import json_text, only_text, whole_object
 from circuit_breaker.llm.halves import Halves
 
 __all__ = ["CallPieces", "Growing"]
@@ -138,8 +138,9 @@ class CallPieces:
 
     def place(self, arguments: Any, *, at: int | None, id: str | None, name: str | None) -> tuple[Growing, bool]:  # noqa: A002
         """The call that the piece was added to, and whether it began with it."""
+        name = only_text(name or "")
         piece = "" if arguments is None else json_text(arguments)
-        found = self._home(piece, at, id or "", name or "")
+        found = self._home(piece, at, id or "", name)
         new = found is None
         if found is None:
             found = self._begin(at, id or "")

@@ -11,7 +11,7 @@ import msgspec
 
 from circuit_breaker.llm.halves import without_halves
 
-__all__ = ["decoded", "decoded_piece", "encoded", "json_text", "refuse_constant", "whole_object"]
+__all__ = ["decoded", "decoded_piece", "encoded", "json_text", "only_text", "refuse_constant", "whole_object"]
 
 _HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -120,3 +120,14 @@ def whole_object(text: str) -> bool:
         return isinstance(decoded(stripped), dict)
     except ValueError:
         return False
+
+
+def only_text(told: Any) -> str:
+    """What must be a text.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not isinstance(told, str):
+        raise TypeError(f"{told!r:.40} is no text")
+    return told

@@ -38,7 +38,10 @@ class Members:
             ResponseTooLong: There are too many, or they are too long.
         """
         for name, value in more.items():
-            before = weight_of(self.kept[name]) if name in self.kept else -len(name)
+            known = self.kept.get(name, self)
+            if known == value:  # most come again unchanged with every piece
+                continue
+            before = -len(name) if known is self else weight_of(known)
             self._allowance.take(max(0, weight_of(value) - before))
             self.kept[name] = value
 

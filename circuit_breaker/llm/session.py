@@ -241,7 +241,8 @@ class Answer:
                 piece = await self._response.content.readany()
         self._left -= len(piece)
         if self._left < 0:
-            raise self._asked.error(ResponseTooLong, f"its stream is longer than {self._most} bytes, and has no end")
+            what = f"its stream is longer than {self._most} bytes, and has no end"
+            raise self._asked.error(ResponseTooLong, what, remedy="if it has one, raise Connections(most_streamed=...)")
         return piece
 
     def _patience(self) -> float | None:

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any, Final
 
 import attrs
 
 __all__ = ["NO_USAGE", "Cost", "Usage"]
+
+_MOST: Final = 10**12
+"""Tokens that nobody takes in one call, nor in very many together."""
+
+
+def _counted(told: Any) -> int:
+    """A number of tokens as a server tells it. What cannot be one is 0, which gives no money back and takes none."""
+    if type(told) is int and 0 <= told <= _MOST:
+        return told
+    whole = isinstance(told, float) and 0 <= told <= _MOST and told.is_integer()
+    return int(told) if whole else 0
 
 
 @attrs.frozen(kw_only=True)
@@ -22,11 +34,11 @@ class Usage:
         estimated: Whether we counted, because the vendor did not say.
     """
 
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    cache_write_tokens: int = 0
-    reasoning_tokens: int = 0
+    input_tokens: int = attrs.field(default=0, converter=_counted)
+    output_tokens: int = attrs.field(default=0, converter=_counted)
+    cached_tokens: int = attrs.field(default=0, converter=_counted)
+    cache_write_tokens: int = attrs.field(default=0, converter=_counted)
+    reasoning_tokens: int = attrs.field(default=0, converter=_counted)
     estimated: bool = False
 
     @property

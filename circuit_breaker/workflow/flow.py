@@ -280,7 +280,11 @@ class Flow:
 
     @spelled
     def unless(self, *states: Any) -> Flow:
-        """Not while there is a token in one of these states (with a weight: that many tokens)."""
+        """Not while there is a token in one of these states (with a weight: that many tokens).
+
+        A transition that leads into one of them has it for itself as soon as its action begins: no other that asks for
+        the same goes ahead meanwhile.
+        """
         return attrs.evolve(self, inhibited=(*self.inhibited, *map(Bundle.of, states)))
 
     @spelled

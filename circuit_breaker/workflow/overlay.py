@@ -30,9 +30,10 @@ def place_of(state: str) -> str:
     return f"state {state}"
 
 
-def box_of(transition: str) -> str:
-    """The id of the node that stands for a transition, given by its id."""
-    return f"transition {transition}"
+def box_of(workflow: Workflow, transition: str) -> str:
+    """The id of the node that stands for a transition, given by its id; all ways of an OR-join have one."""
+    known = workflow.by_id.get(transition)
+    return f"transition {transition if known is None else known.net.group}"
 
 
 def overlay_of(
@@ -54,7 +55,7 @@ def overlay_of(
     events = tuple(history)
     overlay = Overlay() if case is None else _of_case(workflow, case)
     if events:
-        overlay = attrs.evolve(overlay, path=tuple(_fired(events)), notes=_told(events))
+        overlay = attrs.evolve(overlay, path=tuple(_fired(workflow, events)), notes=_told(workflow, events))
     if not path:
         return overlay
     walk = _Walk(workflow, {workflow.initial: 1} if case is None else Counter(token.state for token in case.marking))
@@ -66,7 +67,7 @@ def overlay_of(
 def _of_case(workflow: Workflow, case: Case) -> Overlay:
     marks = Counter(place_of(token.state) for token in case.marking)
     able = () if case.closed else (each for each in workflow.transitions if _enabled(workflow, case, each))
-    strong = (box_of(transition.id) for transition in able)
+    strong = (box_of(workflow, transition.id) for transition in able)
     return Overlay(marks, strong, title=f"{case.id} ({case.status})")
 
 
@@ -74,18 +75,18 @@ def _enabled(workflow: Workflow, case: Case, transition: Transition) -> bool:
     return any(admitted(workflow, choice) for choice in tried(workflow, case, transition))
 
 
-def _fired(events: Iterable[Event]) -> Iterator[Firing]:
+def _fired(workflow: Workflow, events: Iterable[Event]) -> Iterator[Firing]:
     """Everything that moved tokens by a transition, in its order."""
     for event in events:
         if isinstance(event, Moved) and (event.produced or isinstance(event, TransitionFired)):
-            yield Firing(box_of(event.transition), _places(event.consumed), _places(event.produced))
+            yield Firing(box_of(workflow, event.transition), _places(event.consumed), _places(event.produced))
 
 
 def _places(moves: Iterable[Moving]) -> Iterator[str]:
     return (place_of(state) for _, state in moves)
 
 
-def _told(events: Iterable[Event]) -> dict[str, str]:
+def _told(workflow: Workflow, events: Iterable[Event]) -> dict[str, str]:
     """For each node how often and when last something happened at it."""
     found: dict[str, dict[str, list[datetime]]] = {}
     for event in events:
@@ -93,7 +94,7 @@ def _told(events: Iterable[Event]) -> dict[str, str]:
             found.setdefault(place_of(state), {}).setdefault("entered", []).append(event.at)
         if isinstance(event, Moved):
             word = {"TransitionFired": "fired", "TransitionRefused": "refused"}.get(event.type, "failed")
-            found.setdefault(box_of(event.transition), {}).setdefault(word, []).append(event.at)
+            found.setdefault(box_of(workflow, event.transition), {}).setdefault(word, []).append(event.at)
     return {
         node: "\n".join(_counted(word, moments) for word, moments in words.items()) for node, words in found.items()
     }
@@ -128,7 +129,7 @@ class _Walk:
         places = self._moves.places
         node = next((id_ for id_ in (move.name, move.name.rpartition("/")[0]) if id_ in self._workflow.by_id), name)
         taken, given = ((place_of(places[at]) for at in arcs) for arcs in (move.take, move.give))
-        return Firing(box_of(node), taken, given)
+        return Firing(box_of(self._workflow, node), taken, given)
 
     def _choices(self, name: str) -> list[Move]:
         ids = [transition.id for transition in self._workflow.by_name.get(name, ())] or [name]

@@ -23,6 +23,7 @@ Form = Literal["mermaid", "dot", "plantuml", "svg", "terminal"]
 FORMS: Final[Mapping[str, Callable[[Drawing], str]]] = {
     "mermaid": mermaid, "dot": dot, "plantuml": plantuml, "svg": svg, "terminal": terminal,
 }  # fmt: skip
+AWAITED: Final = "awaited"
 MOST_RESETS: Final = 3
 """Of more states that a transition clears, the picture says how many, and draws no arcs."""
 
@@ -63,10 +64,17 @@ def picture(
         NotEnabled: A step of the path is not possible where it stands.
     """
     places = tuple(_place(workflow, state.name) for state in workflow.states)
-    boxes = tuple(Node(box_of(each.id), each.name, "transition", note=_note(each)) for each in workflow.transitions)
-    edges = tuple(edge for transition in workflow.transitions for edge in _edges(transition))
-    drawing = Drawing(workflow.name, (*places, *boxes), edges)
+    boxes = {box: Node(box, each.name, "transition", note=_note(each)) for box, each in _boxes(workflow)}
+    edges = dict.fromkeys(edge for box, each in _boxes(workflow) for edge in _edges(box, each))
+    taken = {(edge.source, edge.target) for edge in edges if edge.kind == "normal"}
+    shown = (edge for edge in edges if edge.label != AWAITED or (edge.source, edge.target) not in taken)
+    drawing = Drawing(workflow.name, (*places, *boxes.values()), shown)
     return overlaid(drawing, overlay_of(workflow, case, history=history, path=path))
+
+
+def _boxes(workflow: Workflow) -> Iterator[tuple[str, Transition]]:
+    """Every transition with the id of its box; the ways of an OR-join share one."""
+    return ((box_of(workflow, transition.id), transition) for transition in workflow.transitions)
 
 
 def _place(workflow: Workflow, name: str) -> Node:
@@ -76,7 +84,8 @@ def _place(workflow: Workflow, name: str) -> Node:
 def _note(transition: Transition) -> str:
     """What it waits for, and what must hold before and after."""
     judged = (("if ", transition.guard), ("needs ", transition.validations), ("then ", transition.rules))
-    parts = [_trigger(transition), *(f"{word}{rule}" for word, rule in judged if rule is not None)]
+    waits = "joins whatever is under way" if transition.net.join != transition.id and transition.net.join else ""
+    parts = [waits, _trigger(transition), *(f"{word}{rule}" for word, rule in judged if rule is not None)]
     if len(transition.net.resets) > MOST_RESETS:
         parts.append(f"clears {len(transition.net.resets)} states")
     return "\n".join(part for part in parts if part)
@@ -96,14 +105,14 @@ def _trigger(transition: Transition) -> str:
             return ""
 
 
-def _edges(transition: Transition) -> Iterator[Edge]:
-    box, net = box_of(transition.id), transition.net
+def _edges(box: str, transition: Transition) -> Iterator[Edge]:
+    net = transition.net
     yield from (Edge(place_of(arc.place), box, weight=arc.weight) for arc in net.takes)
     yield from (Edge(box, place_of(arc.place), weight=arc.weight) for arc in net.gives)
     yield from (Edge(place_of(arc.place), box, "read", weight=arc.weight) for arc in net.reads)
     yield from (Edge(place_of(arc.place), box, "inhibitor", weight=arc.weight) for arc in net.inhibitors)
     yield from (Edge(box, place_of(place), "reset") for place in net.resets if len(net.resets) <= MOST_RESETS)
-    yield from (Edge(place_of(place), box, "inhibitor", label="awaited") for place in net.awaits)
+    yield from (Edge(place_of(place), box, "inhibitor", label=AWAITED) for place in net.awaits)
     for label, state in (("otherwise", transition.otherwise), ("failed", transition.on_failure)):
         if state is not None:
             yield Edge(box, place_of(state), label=label)

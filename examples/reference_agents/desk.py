@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from models import calling, given, results
@@ -36,11 +37,12 @@ def content_classification(request: ChatCompletionRequest) -> str:
 
 
 def customer_order(request: ChatCompletionRequest) -> str:
-    """An answer that knows who asks."""
-    known = "cust_123" in request.messages[0].content
-    return (
-        f"I am sorry to hear that. {'I see your account cust_123. ' if known else ''}What is the number of the order?"
-    )
+    """An answer that knows who asks, and what was said before."""
+    *before, last = (message.content for message in request.messages if message.role == "user")
+    if not before:
+        return "I am sorry to hear that. What is the number of the order?"
+    who = "cust_123" if "cust_123" in request.messages[0].content else "dear customer"
+    return f"Thank you, {who}: order {re.findall('[0-9]+', last)[0]} leaves our house today."
 
 
 def document_analysis(request: ChatCompletionRequest) -> Any:

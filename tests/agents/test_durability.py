@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 
 import attrs
 import pytest
@@ -12,6 +12,7 @@ from circuit_breaker.agents import AgentLimits, AgentRetry
 from circuit_breaker.agents.config import AgentEngineConfig
 from circuit_breaker.agents.events import UsageUpdate, is_last
 from circuit_breaker.errors import ContentFiltered, RateLimitExceeded, ResponseTimeout, StorageFull
+from circuit_breaker.llm.stream import StreamEnded, StreamFailed
 from circuit_breaker.storage import connect
 from circuit_breaker.testing.model_turns import ModelTurn
 from tests.agents.work import (
@@ -141,3 +142,47 @@ async def test_what_was_taken_is_the_sum_of_all_answers_wherever_it_broke_off(mo
     assert crash.whole
     assert len(totals) == 1
     assert {len(dialogue.turns)} == {calls for _, calls in totals}
+
+
+class Billing:
+    """A model that notes what each of its answers takes, also of those that break off."""
+
+    name, kind = "scripted", "scripted"
+
+    def __init__(self, model) -> None:
+        self._model, self.billed = model, []
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        """Nothing is open."""
+
+    @asynccontextmanager
+    async def stream(self, request):
+        async with self._model.stream(request) as events:
+            yield self._noted(events)
+
+    async def _noted(self, events):
+        async for event in events:
+            if isinstance(event, StreamEnded | StreamFailed):
+                response = event.response if isinstance(event, StreamEnded) else event.partial
+                self.billed.append(response.usage.total_tokens)
+            yield event
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_what_was_taken_is_the_sum_of_all_calls(mode):
+    """P9: all calls of models are in the totals, those of attempts that failed or began again and of streams that
+    broke off included; the last usage event, the end and the record say the same.
+    """
+    ledger, model = Ledger(), Billing(script(always=Dialogue(*MODES[mode])))
+    async with at_work(definition(mode), model=model, tools=[ledger.tool], config=QUICK) as engine:
+        done = await engine.run("helper", {"q": "Enter a and b."})
+        last = (await events_of(engine, done.id))[-1]
+
+    assert sum(model.billed) == done.usage["total_tokens"] == last.usage["total_tokens"]
+    assert len(model.billed) == done.unpriced_calls

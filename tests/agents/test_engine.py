@@ -24,6 +24,7 @@ from circuit_breaker.errors import (
 )
 from circuit_breaker.llm.parts import ToolCall
 from circuit_breaker.llm.tools import tool
+from circuit_breaker.llm.tools.base import ChainableTool
 from circuit_breaker.llm.tools.context import ToolContext
 from circuit_breaker.llm.tools.toolset import Toolset
 from circuit_breaker.storage import connect
@@ -597,3 +598,47 @@ async def test_what_waits_for_its_turn_is_taken_up_in_turn():
             ids = [(await engine.start("helper", {"q": "?"})).id for _ in range(4)]
         async with at_work(storage=storage, model=script(always="Yes."), config=config) as engine:
             assert ["completed"] * 4 == [(await engine.wait(one)).status for one in ids]
+
+
+async def test_a_tool_that_hangs_or_lies_is_told_to_the_model():
+    """A tool that never ends is stopped after its time, one that gives what it does not promise is refused."""
+
+    @tool(timeout=0.02)
+    async def hang() -> str:
+        """Hangs."""
+        await asyncio.sleep(60)
+        return "never"
+
+    class Liar(ChainableTool):
+        async def execute(self, given, context):
+            return {"n": "none"}
+
+    lie, tools = Liar("lie", "Promises a number.", {"type": "object"}, SCHEMA), ("hang", "lie")
+    async with at_work(agent(tools=tools), model=script(*map(call, tools), "Well."), tools=[hang, lie]) as engine:
+        done = await engine.run("helper", {"q": "?"})
+        results = [one for one in await events_of(engine, done.id) if type(one).__name__ == "ToolResultEvent"]
+    assert ("completed", [True, True]) == (done.status, [one.is_error for one in results])
+    assert ["0.02 seconds" in results[0].result, "not as it says" in results[1].result] == [True, True]
+
+
+async def test_a_cancelled_tool_ends_with_its_execution():
+    """A tool that is at work when its execution is cancelled is cancelled too."""
+    ended = asyncio.Event()
+
+    @tool
+    async def long() -> str:
+        """Takes long."""
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+        return "late"
+
+    async with at_work(agent(tools=("long",)), model=script(call("long")), tools=[long]) as engine:
+        begun = await engine.start("helper", {"q": "?"})
+        async with engine.events.subscribe(begun.id) as following:
+            async for event in following:
+                if type(event).__name__ == "ToolCallEvent":
+                    break
+        assert await engine.cancel(begun.id)
+        assert ended.is_set()

@@ -165,6 +165,26 @@ def test_a_listener_to_several_runs_once():
     assert found_of(made(), "crewai").sound
 
 
+GRAPH = """
+from types import SimpleNamespace as Part
+
+builder = Part(
+    nodes={name: Part(ends=(), defer=False) for name in "SABC"}, edges={("__start__", "S"), ("C", "__end__")},
+    waiting_edges={(("A", "B"), "C")}, branches={"S": {"choice": Part(path=None, ends={"A": "A", "B": "B"})}},
+)
+graphs = Part(first=Part(builder=builder))
+"""
+
+
+def test_a_graph_is_verified_from_the_command_line(cb, here):
+    """It is found in a module by name, also deeper; a name that there is not is bad input."""
+    (here / "agents_of_mine.py").write_text(GRAPH)
+
+    assert "the join 'C' is lost" in cb("verify", "langgraph", "agents_of_mine.py:graphs.first", code=1).out
+    assert "has no 'graphs.second'" in cb("verify", "langgraph", "agents_of_mine.py:graphs.second", code=3).err
+    assert "names no graph" in cb("verify", "langgraph", "agents_of_mine.py", code=3).err
+
+
 def test_too_many_rounds_are_no_answer():
     """Within a limit it is not decided."""
     graph = ForeignGraph(

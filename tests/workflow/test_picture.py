@@ -6,6 +6,7 @@ import pytest
 
 from circuit_breaker import Workflow, field, flow, states
 from circuit_breaker.errors import NotEnabled, TransitionNotFound, WorkflowInvalid
+from circuit_breaker.workflow import patterns
 from circuit_breaker.workflow.picture import picture
 from tests.workflow.running import START, begin
 
@@ -181,3 +182,23 @@ def test_many_cleared_states_are_counted_and_not_drawn() -> None:
     drawing = picture(Workflow("w", *others, ends, initial=draft))
     assert not [edge for edge in drawing.edges if edge.kind == "reset"]
     assert "clears 4 states" == next(node.note for node in drawing.nodes if node.label == "stop")
+
+
+def test_all_ways_of_an_or_join_are_one_box():
+    """An OR-join is drawn once, however many sets of branches it may join, and a case shows which have ended."""
+    one, two, three, done = states("one", "two", "three", "done")
+    split = flow(one >> (two, three)).transition("split")
+    workflow = Workflow("w", split, *patterns.or_merge(two, three, into=done), initial="one")
+    drawing = picture(workflow, path=("split", "done-joins"))
+    assert ["split", "done-joins"] == [node.label for node in drawing.transitions]
+    assert [("1", ""), ("2", "joins whatever is under way")] == [
+        (node.badge, node.note) for node in drawing.transitions
+    ]
+    assert {"normal"} == {edge.kind for edge in drawing.edges}
+
+
+def test_what_a_transition_awaits_and_does_not_take_is_drawn():
+    """A state that is awaited without being joined is seen to hold the transition back."""
+    one, two, three = states("one", "two", "three")
+    flows = (flow(one >> two).transition("go"), flow(two >> three).transition("on").awaits(one))
+    assert ["awaited"] == [edge.label for edge in picture(Workflow("w", *flows)).edges if edge.kind == "inhibitor"]

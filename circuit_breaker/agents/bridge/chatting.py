@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
+import attrs
+
 from circuit_breaker.agents.bridge.case_toolset import case_tools
 from circuit_breaker.agents.bridge.machine import END, MESSAGE, machine_agents, machine_workflow
 from circuit_breaker.agents.bridge.surroundings import surroundings
@@ -182,6 +184,21 @@ def _failure(case: Case) -> str:
     return failures[-1] if failures else "it has not come to that"
 
 
+@attrs.frozen
+class _CaseTools:
+    """Gives one agent the transitions of the case that it talks about; the case then runs on until it rests."""
+
+    engine: Engine
+    agent: str
+
+    async def __call__(self, definition: AgentDefinition, execution: AgentExecution) -> Toolset:
+        """The tools of an execution; none where it is another's, or about no case."""
+        case = execution.get_context_value("workflow_context.resource_id")
+        if definition.id != self.agent or not case:
+            return Toolset()
+        return await case_tools(self.engine, case, by=f"agent:{self.agent}", run=True)
+
+
 class WorkflowAgent(_CaseAgent):
     """An agent that is bound to a workflow: it talks about one case, and can fire what somebody may fire in it.
 
@@ -194,14 +211,9 @@ class WorkflowAgent(_CaseAgent):
 
     async def _prepared(self, definition: AgentDefinition) -> None:
         self.engine.workflow(definition.workflow)
-
-        async def tools(asked: AgentDefinition, execution: AgentExecution) -> Toolset:
-            case = execution.get_context_value("workflow_context.resource_id")
-            if asked.id != definition.id or not case:
-                return Toolset()
-            return await case_tools(self.engine, case, by=f"agent:{asked.id}", run=True)
-
-        self.agents.office.tools_for.append(tools)
+        tools = _CaseTools(self.engine, definition.id)
+        if tools not in self.agents.office.tools_for:
+            self.agents.office.tools_for.append(tools)
 
     async def _workflow(self) -> str:
         return (await self.agents.definition(self.id)).workflow

@@ -50,12 +50,17 @@ class Doorway:
         self._reached: dict[str, int] = {}
         self._saved: dict[str, int] = {}
 
+    @property
+    def reached(self) -> int:
+        """The position up to which every event was dealt with here."""
+        return min(self._reached.values(), default=0)
+
     async def read_on(self) -> bool:
         """Deals with the next page of events; whether there may be more."""
         if not self._placed:
             return False
         await self._find_cursors()
-        page = await self._engine.storage.feed(min(self._reached.values()), limit=PAGE)
+        page = await self._engine.storage.feed(self.reached, limit=PAGE)
         dealing = [
             (placed, entry.event)
             for entry in page

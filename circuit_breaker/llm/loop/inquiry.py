@@ -50,12 +50,14 @@ class Inquiry:
         Raises:
             LLMError: It cannot be had.
         """
+        answered: list[ChatCompletionResponse] = []
 
         async def asked() -> Any:
-            return to_document(await self._repeated())
+            answered.append(await self._repeated())
+            return to_document(answered[0])
 
         document, kept = await self.around.kept(name, asked)
-        return from_document(document, ChatCompletionResponse), kept
+        return (answered[0] if answered else from_document(document, ChatCompletionResponse)), kept
 
     async def _repeated(self) -> ChatCompletionResponse:
         return await repeated(self._once, again=self._again, pause=self.retries.wait, tell=_nobody)

@@ -16,6 +16,7 @@ from circuit_breaker.llm.pricing import at_share
 from circuit_breaker.llm.providers.answers import finished, misshapen, read_into, refuse
 from circuit_breaker.llm.providers.base import HTTPProvider
 from circuit_breaker.llm.request import ChatCompletionRequest
+from circuit_breaker.llm.sse import LineDecoder, StreamTooLong
 from circuit_breaker.llm.structured import reading
 
 __all__ = ["Batched"]
@@ -52,15 +53,15 @@ class Batched(HTTPProvider):
         async with self._connections.exchange(call, asked, self._timeouts) as answer:
             if answer.status != 200:
                 raise refuse(await answer.body(), answer, asked, self.dialect(asked.model))
-            rest = b""
-            while piece := await answer.more():
-                *lines, rest = (rest + piece).split(b"\n")
-                for line in filter(bytes.strip, lines):
-                    yield _document(line, asked)
-                if len(rest) > MOST_LINE:
-                    raise asked.error(ResponseInvalid, f"a result is longer than {MOST_LINE:,} bytes")
-            if rest.strip():
-                yield _document(rest, asked)
+            lines = LineDecoder(MOST_LINE)
+            try:
+                while piece := await answer.more():
+                    for line in lines.feed(piece):
+                        yield _document(line.data, asked)
+                for line in lines.end():
+                    yield _document(line.data, asked)
+            except StreamTooLong as error:
+                raise asked.error(ResponseInvalid, f"a result cannot be read: {error}") from error
 
     async def _answer(self, request: ChatCompletionRequest, document: Any) -> BatchResult:
         """What an answer says, at the price of the batch."""
@@ -84,7 +85,7 @@ class Batched(HTTPProvider):
         """What an error says."""
         dialect = self.dialect(asked.model)
         with misshapen(asked):
-            fault = dialect.fault(document) or VendorFault(message=f"{document!r:.200}")
+            fault = dialect.fault(document) or VendorFault(message=repr(document))
         return BatchResult(answer=http_failure(asked, fault, status=status, headers=NO_HEADERS, kinds=dialect.kinds))
 
     def _undone(self, what: str, asked: Asked) -> BatchResult:

@@ -165,7 +165,9 @@ def _end(document: Any, assembly: Assembly) -> None:
         assembly.usage = usage_of(usage)
         assembly.members.count(_COUNTED, usage)
     if len(document) > 5:
-        assembly.members.keep({name: document[name] for name in document.keys() - _KNOWN if document[name] is not None})
+        more = {name: value for name, value in document.items() if value is not None and name not in _KNOWN}
+        if more:
+            assembly.members.keep(more)
 
 
 def _take_choice(choice: Any, message: Any, assembly: Assembly) -> None:

@@ -12,7 +12,7 @@ from circuit_breaker.rules.path import Path
 from circuit_breaker.workflow.flow import flow
 from circuit_breaker.workflow.merging import LAST as LAST_TOKEN
 from circuit_breaker.workflow.merging import Collect
-from circuit_breaker.workflow.patterns.basics import Flows, key_of, step, thread_merge, thread_split, triggered
+from circuit_breaker.workflow.patterns.basics import LAST, Flows, key_of, step, thread_merge, thread_split, triggered
 from circuit_breaker.workflow.state import Bundle, State
 
 __all__ = ["Batch", "instances"]
@@ -37,13 +37,19 @@ def _at_least_one(_: Batch, __: Any, value: int | None) -> None:
         raise WorkflowInvalid(f"most={value!r} is no whole number from 1", remedy="leave it out for no bound")
 
 
+def _unless_it_fits(source: State, otherwise: State | None) -> Flows:
+    if otherwise is None:
+        return ()
+    return (step(source, otherwise, name=f"{source}-otherwise-{otherwise}").priority(LAST),)
+
+
 @attrs.frozen
 class Batch:
     """Instances of a part of a workflow, of which data says how many there are (WCP-12, 14, 15, 26, 27, 34, 35, 36).
 
     Put together what is wanted: one of :meth:`for_each` and :meth:`scattered`, then :meth:`gathered`, then any of
     :meth:`more`, :meth:`completed` and :meth:`cancelled`. A token stays with the batch while instances run; into its
-    data goes what each of them brings.
+    data goes what each of them brings. One batch runs at a time: in a loop it begins again when no instance is left.
 
     Attributes:
         begin: Where each instance begins.
@@ -64,22 +70,25 @@ class Batch:
     results: str = attrs.field(default="results", kw_only=True)
     value: str = attrs.field(default="data", kw_only=True)
 
-    def for_each(self, source: State, items: str, *, item: str = "item") -> Flows:
+    def for_each(self, source: State, items: str, *, item: str = "item", otherwise: State | None = None) -> Flows:
         """One instance for each item of a list (WCP-14); it goes on with :meth:`gathered`.
 
         Args:
-            source: Where the batch begins. It waits there for data that has such a list, no longer than ``most``.
+            source: Where the batch begins.
             items: Where the list is, such as ``"data.orders"``.
             item: The key of the data under which an instance finds its item.
+            otherwise: Where it leads when there is no such list, or one longer than ``most``; without it, it waits at
+                the source for data that has one.
         """
-        return self._dealt(source, items, item, (self.begin, self._open), self._gathering)
+        flows = self._dealt(source, items, item, (self.begin, self._open), self._gathering)
+        return *flows, *_unless_it_fits(source, otherwise)
 
-    def scattered(self, source: State, items: str, *, item: str = "item") -> Flows:
+    def scattered(self, source: State, items: str, *, item: str = "item", otherwise: State | None = None) -> Flows:
         """One instance for each item of a list, for which nothing waits (WCP-12): it goes on at once.
 
         The arguments are those of :meth:`for_each`; where an instance ends is for its own states to say.
         """
-        return self._dealt(source, items, item, (self.begin,), self.into)
+        return *self._dealt(source, items, item, (self.begin,), self.into), *_unless_it_fits(source, otherwise)
 
     def gathered(self, *, enough: Any = None, cancelling: bool = False) -> Flows:
         """On when all instances have ended (WCP-14 and 15), or when those that have ended are enough.
@@ -133,7 +142,7 @@ class Batch:
         deals = flow(Bundle.of((*self._rooms, dealing)) >> (dealing, *targets)).transition(f"{self.into}-deals")
         deals = deals.guard(cel(f"metadata.{dealt} < {size}")).counts(dealt)
         deals = deals.deals(items, to=self.begin, item=item, by=dealt)
-        ends = step(dealing, after, name=f"{self.into}-has-dealt").guard(cel(f"metadata.{dealt} >= {size}"))
+        ends = step(dealing, after, name=f"{self.into}-has-dealt").priority(LAST)
         return (
             starts.restarts(dealt, self._arrived),
             deals.merge(LAST_TOKEN) if self._rooms else deals,

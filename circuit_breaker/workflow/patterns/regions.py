@@ -29,7 +29,7 @@ FIRST: Final = 1_000_000
 
 
 def critical_section(*sections: Sequence[State]) -> Flows:
-    """Only one branch at a time is inside of a section (WCP-39).
+    """Only one branch at a time is inside of a section, or in an action that leads there (WCP-39).
 
     Args:
         *sections: For each the state before it, and the states inside of it. The flows into the first state inside are

@@ -103,11 +103,18 @@ class _Writing:
         )
         act = Act(
             transition.id, ending.way, transition, automatic=transition.automatic,
-            assumes=ending.assumes, shows=ending.shows, fresh=ending.fresh,
+            assumes=ending.assumes, shows=ending.shows, fresh=ending.fresh, sure=self._sure(transition),
         )  # fmt: skip
         choices = [[Arc(place, arc.weight) for place in self._all(arc.place)] for arc in net.reads]
         for reads in product(*choices):
             self._add(attrs.evolve(base, reads=reads), act)
+
+    def _sure(self, transition: Transition) -> bool:
+        """Whether it fires at once, and nothing that is not known could keep it from that."""
+        if not transition.automatic or transition.steps or transition.together or transition.correlate is not None:
+            return False
+        decided = self.found.knowledge is not None and sum(arc.weight for arc in transition.net.takes) == 1
+        return transition.gate is None or decided
 
     def _all(self, state: str) -> list[str]:
         return list(self.found.spots[state].values())

@@ -80,17 +80,16 @@ class Decisions:
 
     def witness(self, facts: Iterable[tuple[int, bool]]) -> Witness | Undecided | None:
         """Data of which all the facts are true; None where there are none."""
-        known = sorted({(number, holds) for number, holds in facts if number >= 0})
-        return self._solved([(number, TRUE if holds else FALSE) for number, holds in known])
+        return self._solved(_demands(facts))
 
     def solved(self, demands: Iterable[Demand]) -> Witness | Undecided | None:
         """A token that answers these demands."""
         return self._solved([(self.number(rule), mask) for rule, mask in demands])
 
-    def _solved(self, demands: Sequence[tuple[int, int]]) -> Witness | Undecided | None:
+    def _solved(self, demands: Sequence[tuple[int, int]], among: Iterable[int] = ()) -> Witness | Undecided | None:
         key = frozenset((self._texts[number], mask) for number, mask in demands)
         if key not in self._answers.found:
-            numbers = tuple(dict.fromkeys(number for number, _ in demands))
+            numbers = tuple(sorted({*among, *(number for number, _ in demands)}))
             space = self._spaces.get(numbers)
             if space is None:
                 rules = [self.rules[number] for number in numbers]
@@ -104,11 +103,18 @@ class Decisions:
 
     def sorts(self, numbers: Iterable[int], known: Facts) -> list[Facts]:
         """Every way in which the rules can answer, beside what is known; where all can judge."""
+        numbers = tuple(numbers)
+        among = {*numbers, *(number for number, _ in known if number >= 0)}  # one space serves all questions
         sorts = [known]
         for number in numbers:
             wider = [facts | {(number, holds)} for facts in sorts for holds in _both(number, facts)]
-            sorts = [facts for facts in wider if self.possible(facts)]
+            sorts = [facts for facts in wider if self._solved(_demands(facts), among) is not None]
         return sorts or [known]
+
+
+def _demands(facts: Iterable[tuple[int, bool]]) -> list[tuple[int, int]]:
+    known = sorted({(number, holds) for number, holds in facts if number >= 0})
+    return [(number, TRUE if holds else FALSE) for number, holds in known]
 
 
 def _asks(rule: Rule) -> bool:

@@ -51,14 +51,14 @@ class Endings:
     def of(self, transition: Transition, spots: list[Spot]) -> Iterator[Ending]:
         """The ways in which one can end that takes tokens of these spots."""
         facts = self._joined(transition, spots)
-        if (-1 - transition.index, True) in facts:
+        if facts is None or (-1 - transition.index, True) in facts:
             return
         alone = sum(arc.weight for arc in transition.net.takes) == 1
         yield from self._refusals(transition, facts, alone=alone)
         if self._passes(transition, facts, alone=alone):
             yield from self._outcomes(transition, facts, alone=alone)
 
-    def _joined(self, transition: Transition, spots: list[Spot]) -> Facts:
+    def _joined(self, transition: Transition, spots: list[Spot]) -> Facts | None:
         if self.knowledge is None or not spots:
             return frozenset()
         return spots[0].facts if len(spots) == 1 else self.knowledge.joined(transition, [spot.facts for spot in spots])

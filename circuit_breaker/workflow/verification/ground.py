@@ -155,14 +155,13 @@ def first_only(model: Model) -> Callable[[list[Edge]], list[Edge]]:
     """What is followed of that which can happen: one assumption after the other, and of what is instant the first."""
     acts, net = model.acts, model.net
     order = [_order(act) for act in acts]
-    instant = [act.automatic and not (act.transition and act.transition.steps) for act in acts]
 
     def chosen(edges: list[Edge]) -> list[Edge]:
         silent = [edge for edge in edges if acts[edge[1]].silent]
         if silent:
             place = net.transitions[silent[0][1]].takes
             return [edge for edge in silent if net.transitions[edge[1]].takes == place]
-        first = min((order[label] for _, label in edges if instant[label]), default=None)
+        first = min((order[label] for _, label in edges if acts[label].sure), default=None)
         if first is None:
             return edges
         return [edge for edge in edges if not acts[edge[1]].automatic or order[edge[1]] <= first]

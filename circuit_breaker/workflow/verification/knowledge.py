@@ -45,6 +45,10 @@ class Knowledge:
         domains: dict[str, Domain] = {} if workflow.schema is None else _domains_of(workflow.schema)
         self.decisions = Decisions(domains, known)
         self._counters: dict[tuple[str, int], int] = {}
+        self._lasting: dict[int, bool] = {}
+        merged = any(t.merge is not None and not isinstance(t.merge, Last) for t in workflow.transitions)
+        changing = {path for t in workflow.transitions for path in self.changed(t)}
+        self._changing = EVERYTHING if merged else (*sorted(changing), "metadata.failure")
         self.asked = {state: tuple(dict.fromkeys(self._asked(state))) for state in workflow.leaving}
         self.valid = {state: tuple(dict.fromkeys(self._valid(state))) for state in workflow.leaving}
         self._ahead = self._reading({t.index for t in workflow.transitions})
@@ -135,11 +139,21 @@ class Knowledge:
             known = self._counters[key, number] = self.decisions.number(field(f"metadata.{key}") == number)
         return known, True
 
-    def joined(self, transition: Transition, known: Sequence[Facts]) -> Facts:
-        """What is known of several tokens made one."""
+    def joined(self, transition: Transition, known: Sequence[Facts]) -> Facts | None:
+        """What is known of several tokens made one; None where there can be no such tokens in one case."""
+        lasting = frozenset(fact for facts in known for fact in facts if self._fixed(fact[0]))
+        if not self.decisions.possible(lasting):
+            return None
         if isinstance(transition.merge, Last):
-            return known[-1]
-        return frozenset.intersection(*known)
+            return known[-1] | lasting
+        return frozenset.intersection(*known) | lasting
+
+    def _fixed(self, number: int) -> bool:
+        """Whether a rule says the same of every token of a case, at any time: nothing changes what it reads."""
+        found = self._lasting.get(number)
+        if found is None:
+            found = self._lasting[number] = number >= 0 and self._stays((number, True), self._changing)
+        return found
 
     def _stays(self, fact: Fact, gone: tuple[str, ...]) -> bool:
         paths = self.decisions.paths(fact[0])
@@ -157,9 +171,24 @@ class Knowledge:
         )  # fmt: skip
 
     def decided(self, state: str, facts: Facts) -> list[Facts]:
-        """Every way in which the rules of a state can answer, for data that are valid there."""
-        valid = facts | {(number, True) for number in self.valid[state]}
-        return self.decisions.sorts(self.asked[state], valid if self.decisions.possible(valid) else facts)
+        """Every way in which the rules of a state can answer; data that only a validation holds up are left out."""
+        sorts = self.decisions.sorts(self.asked[state], facts)
+        valid = frozenset((number, True) for number in self.valid[state])
+        if not valid:
+            return sorts
+        kept = [each if self._leads_on(state, each) else each | valid for each in sorts]
+        return [each for each in kept if self.decisions.possible(each)] or sorts
+
+    def _leads_on(self, state: str, facts: Facts) -> bool:
+        """Whether a token of which so much is known can leave a state."""
+        for transition in self.workflow.leaving[state]:
+            if transition.gate is None or persuadable(transition):
+                return True
+            guard = None if transition.guard is None else self.decisions.number(transition.guard)
+            refused = transition.otherwise is not None and (guard is None or (guard, True) in facts)
+            if refused or (self.decisions.number(transition.gate), True) in facts:
+                return True
+        return False
 
     def refusable(self, transition: Transition) -> bool:
         """Whether the policy of a transition can say no where its guard does not."""

@@ -51,6 +51,7 @@ class Act:
         assumes: What is assumed of the data of the token that it takes.
         shows: What is known of the data that come with it.
         fresh: Whether other data come with it.
+        sure: Whether it happens at once where its tokens are, so that nothing comes before it that is later in order.
     """
 
     label: str
@@ -60,6 +61,7 @@ class Act:
     assumes: Facts = frozenset()
     shows: Facts = frozenset()
     fresh: bool = False
+    sure: bool = False
 
     @property
     def silent(self) -> bool:

@@ -85,16 +85,14 @@ def _filled(cause: Cause, example: Counterexample) -> str:
 
 
 def _restless(walks: Walks, telling: Telling) -> Iterator[Finding]:
-    """The nearest circle of what happens by itself."""
-    circles: set[frozenset[str]] = set()
-    for node in walks.restless[:MOST_TRIED]:
+    """The nearest circle of what happens by itself, if possible one that is confirmed."""
+    found = [_circle(walks, telling, node, automatic=True) for node in walks.restless[:1]]
+    for node in walks.restless[1:MOST_TRIED]:
+        if found[0].certain:
+            break
         finding = _circle(walks, telling, node, automatic=True)
-        names = frozenset(finding.about.split(" → "))
-        if names not in circles:
-            circles.add(names)
-            yield finding
-        if len(circles) == 1:
-            return
+        found = [finding] if finding.certain else found
+    yield from found
 
 
 def _circle(walks: Walks, telling: Telling, node: int, *, automatic: bool) -> Finding:

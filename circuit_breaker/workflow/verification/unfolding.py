@@ -102,7 +102,8 @@ class Unfolding:
 
     def _limit(self, spot: Spot) -> None:
         """Notes the automatic transition that takes every token of a spot, so that no later one ever does."""
-        sure = [t for t in self.workflow.leaving[spot.state] if t.automatic and t.net.plain is not None]
+        plain = (t for t in self.workflow.leaving[spot.state] if t.automatic and t.net.plain is not None)
+        sure = [t for t in plain if t.gate is None or self.knowledge is not None]
         able = [t for t in sure if any(not ending.stays for ending in self._endings(t, [spot]))]
         if able:
             self.limits[spot] = able[0]

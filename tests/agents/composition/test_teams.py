@@ -10,7 +10,7 @@ from tests.agents.composition.crew import agent, at_work, boss, hands, says
 
 
 async def test_a_supervisor_names_who_works_next_until_it_is_done():
-    """R2: the structured answer of the boss decides; it is told who there is, and all that was said."""
+    """L8, R2: the structured answer of the boss decides; it is told who there is, and all that was said."""
     orders = [
         says(next="writer", task="write", answer=""),
         says(next="critic", task="check", answer=""),

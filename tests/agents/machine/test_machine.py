@@ -315,3 +315,14 @@ async def test_a_workflow_agent_answers_the_same_message_once():
 
     assert answers[0].execution_id == answers[1].execution_id
     assert len(model.requests) == 1
+
+
+async def test_several_conversations_of_a_workflow_agent_are_several_cases():
+    """L5: an agent is deployed as often as somebody wants to talk to it; each case has the tools once."""
+    async with at_work("One.", "Two.", "No case.", workflows=[ORDER]) as (engine, agents, model):
+        for text in ("One.", "Two."):
+            clerk = await WorkflowAgent.deploy(engine, agents, CLERK)
+            assert text == (await clerk.chat("Hi")).message
+        await agents.run("clerk", {"message": "Hi"})
+
+    assert [3, 3, 0] == [len(request.tools or ()) for request in model.requests]

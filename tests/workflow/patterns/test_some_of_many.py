@@ -202,3 +202,13 @@ def test_a_thread_merge_merges_as_it_is_told() -> None:
     workflow = Workflow("w", *thread_split(a, b, count=2), WORK[0], *merges)
     case = fire(workflow, fire(workflow, begin(workflow), "b", n=1), "b", n=2)
     assert {"n": [1, 2]} == case.data
+
+
+@pytest.mark.parametrize(("items", "state"), [([1, 2], "d"), ([1, 2, 3], "e"), ([], "d"), (None, "e")])
+def test_a_list_that_does_not_fit_into_a_batch_leads_elsewhere(items: Any, state: str) -> None:
+    """More items than there may be, or no list at all, lead where ``otherwise`` says; any other list is worked off."""
+    batch = Batch(b, c, into=d, most=2)
+    flows = (*batch.for_each(a, "data.items", otherwise=e), *batch.gathered())
+    workflow = Workflow("w", *flows, flow(b >> c).transition("work"), initial="a")
+    case = begin(workflow, **({} if items is None else {"items": items}))
+    assert (state, "completed") == (case.state, case.status)

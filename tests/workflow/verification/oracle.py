@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 import attrs
 
-from circuit_breaker import State, Workflow, flow
+from circuit_breaker import State, Workflow, field, flow
 from circuit_breaker.errors import WorkflowInvalid
 from circuit_breaker.workflow import Case, choosing, firing
 from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.patterns.basics import LAST
 from circuit_breaker.workflow.state import Bundle, Path
 
-__all__ = ["Truth", "random_workflow", "truth"]
+__all__ = ["Truth", "guarded_workflow", "outcome", "random_workflow", "truth"]
 
 AT = datetime(2024, 5, 1, tzinfo=UTC)
 MOST = 400
@@ -129,3 +129,49 @@ def one_flow(chance: random.Random, places: list[State], reached: list[State], n
         if others and chance.random() < 0.08:
             made = getattr(made, step)(chance.choice(others))
     return made
+
+
+def guarded_workflow(seed: int) -> Workflow | None:
+    """A small workflow in which everything happens by itself, and rules on one score decide; None if it is none."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    places = [State(name) for name in "abcdef"[: chance.randint(3, 6)]]
+    flows: list[Flow] = []
+    reached = places[:1]
+    for number in range(chance.randint(2, 7)):
+        flows.append(guarded_flow(chance, places, reached, number))
+        reached += [state for state in flows[-1].path.targets.states if state not in reached]
+    try:
+        return Workflow(f"guarded{seed}", *flows, initial="a")
+    except WorkflowInvalid:
+        return None
+
+
+def guarded_flow(chance: random.Random, places: list[State], reached: list[State], number: int) -> Flow:
+    sources = tuple(chance.sample(reached, min(len(reached), chance.choice((1, 1, 1, 1, 2)))))
+    targets = tuple(chance.sample(places, chance.choice((1, 1, 1, 2))))
+    made = flow(Path((Bundle.of(sources),), Bundle.of(targets))).transition(f"t{number}")
+    rule = chance.choice((field("score") >= chance.randint(1, 9), field("score") < chance.randint(1, 9), None))
+    if rule is None or len(sources) > 1:
+        return made
+    if chance.random() < 0.3:
+        return made.policy(rules=rule).otherwise(chance.choice(places))
+    return made.guard(rule)
+
+
+def outcome(workflow: Workflow, score: float) -> tuple[str, frozenset[str]]:
+    """What becomes of a case with that score, and what fired: ``many`` where there are too many tokens to go on."""
+    case = workflow.start("c", at=AT, data={"score": score})
+    seen, fired = set(), set()
+    while (choice := choosing.next_automatic(workflow, case)) is not None:
+        if spot(case) in seen:
+            return "endless", frozenset(fired)
+        if len(case.marking) > MOST_TOKENS:
+            return "many", frozenset(fired)
+        seen.add(spot(case))
+        if choosing.admitted(workflow, choice):
+            event = firing.fired(case, choice, at=AT)
+            fired.add(choice.transition.name)
+        else:
+            event = firing.refusal(workflow, case, choice, at=AT)
+        case = choosing.apply(workflow, case, event)
+    return case.status, frozenset(fired)

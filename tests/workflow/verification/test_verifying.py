@@ -94,6 +94,8 @@ def test_validations_are_an_assumption():
     checked = Workflow("checked", flow(a >> b).transition("go").policy(validations=field("title").exists()))
 
     assert checked.verify().sound
+    repaired = Workflow("repaired", *checked.flows, flow(a >> c).transition("add").guard(~field("title").exists()))
+    assert () == codes(repaired)
 
 
 def test_what_was_decided_stays_decided():

@@ -24,8 +24,8 @@ def _dollars(given: Any) -> Decimal | None:
 class Budget:
     """What a composition may take; None where there is no limit. Beyond it no further execution is begun.
 
-    An execution that has begun keeps to the limits of its own agent, so more than the budget is taken at the most by
-    what was under way when it was used up.
+    An execution that has begun keeps to the limits of its own agent, and branches that begin at the same moment are
+    judged alike. So more than the budget is taken at the most by what was under way when it was used up.
 
     Attributes:
         dollars: US dollars, as a number or as text.

@@ -13,7 +13,7 @@ from circuit_breaker.workflow.state import states
 
 __all__ = ["PATTERNS"]
 
-order, line, checked, done, dropped = states("order", "line", "checked", "done", "dropped")
+order, line, checked, done, dropped, returned = states("order", "line", "checked", "done", "dropped", "returned")
 BATCH: Final = Batch(line, checked, into=done, most=4, value="data.price")
 
 
@@ -23,11 +23,11 @@ def _ordering(name: str, *parts: Flows) -> Workflow:
 
 
 def _each(name: str, *parts: Flows) -> Workflow:
-    return _ordering(name, BATCH.for_each(order, "data.lines", item="line"), *parts)
+    return _ordering(name, BATCH.for_each(order, "data.lines", item="line", otherwise=returned), *parts)
 
 
 def _scattered() -> Workflow:
-    return _ordering("instances_apart", BATCH.scattered(order, "data.lines", item="line"))
+    return _ordering("instances_apart", BATCH.scattered(order, "data.lines", item="line", otherwise=returned))
 
 
 def _designed() -> Workflow:

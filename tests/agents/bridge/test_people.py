@@ -1,0 +1,55 @@
+"""Agents whose tools a person approves, at work for a workflow."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from circuit_breaker.llm import ToolCall, tool
+from tests.agents.bridge.office import Office, keeping, office, reviewer, reviewing, said
+from tests.agents.bridge.test_place_agents import classifier, intake, placed, says
+
+CALL = ToolCall(id="1", name="look_up", arguments='{"word": "net"}')
+
+
+@tool
+def look_up(word: str) -> dict[str, Any]:
+    """Looks a word up."""
+    return {"word": word}
+
+
+async def waiting(at: Office) -> Any:
+    """The execution, once it waits for a person."""
+    async with asyncio.timeout(5):
+        while True:
+            for execution in await at.executions():
+                if execution.waiting_for == "approval":
+                    return execution
+            await asyncio.sleep(0.01)
+
+
+async def test_a_transition_waits_until_a_person_has_approved():
+    """The firing goes on when the call that waits is approved, with the same execution."""
+    careful = reviewer(tools=("look_up",), approve=("look_up",))
+    async with office(reviewing(), says=[CALL, said()], agents=[careful], tools=[look_up]) as at:
+        case = await at.case()
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(at.engine.run(case))
+            execution = await waiting(at)
+            await at.agents.approve(execution.id, execution.approval["digest"], by="ann")
+        assert ("reviewed", 1) == (run.result().state, len(await at.executions()))
+
+
+async def test_a_place_that_waits_for_a_person_keeps_nobody_waiting():
+    """settle() returns while an agent waits for an approval; after it the outputs are written."""
+    careful = classifier(tools=("look_up",), approve=("look_up",))
+    async with office(intake(), says=[CALL, says("news")], agents=[careful], tools=[look_up]) as at:
+        async with keeping(at, placed()) as places:
+            case = await at.case()
+            async with asyncio.timeout(5):
+                await places.settle()
+            execution = await waiting(at)
+            await at.agents.approve(execution.id, execution.approval["digest"], by="ann")
+            await at.agents.wait(execution.id)
+            await places.settle()
+        assert "news" == (await at.engine.get(case)).data["category"]
