@@ -20,7 +20,7 @@ def look_up(word: str) -> dict[str, Any]:
 
 async def waiting(at: Office) -> Any:
     """The execution, once it waits for a person."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             for execution in await at.executions():
                 if execution.waiting_for == "approval":
@@ -46,7 +46,7 @@ async def test_a_place_that_waits_for_a_person_keeps_nobody_waiting():
     async with office(intake(), says=[CALL, says("news")], agents=[careful], tools=[look_up]) as at:
         async with keeping(at, placed()) as places:
             case = await at.case()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await places.settle()
             execution = await waiting(at)
             await at.agents.approve(execution.id, execution.approval["digest"], by="ann")

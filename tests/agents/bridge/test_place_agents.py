@@ -141,7 +141,7 @@ async def test_the_result_is_discarded_when_the_token_has_left():
 
 async def asked(at: Office) -> None:
     """Returns once the model is asked."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not at.model.requests:  # noqa: ASYNC110 - the model tells nobody
             await asyncio.sleep(0.005)
 

@@ -178,7 +178,7 @@ async def test_the_timeout_of_the_transition_stops_the_execution():
 
 async def running(at: Office) -> Any:
     """The execution, once the model is asked."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not at.model.requests:  # noqa: ASYNC110 - the model tells nobody
             await asyncio.sleep(0.005)
     [execution] = await at.executions()
