@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -50,7 +51,7 @@ class Round:
         """Whether the model repeats itself although it was told."""
         return "stopped" in self._judgements
 
-    @property
+    @cached_property
     def waiting(self) -> tuple[ToolCall, ...]:
         """Calls that need the approval of a person."""
         made = [call for call, found in zip(self.calls, self._judgements, strict=True) if found == "made"]
@@ -62,11 +63,11 @@ class Round:
         said = self._said
         return tuple(call for call in self.waiting if call_digest(call) not in said)
 
-    @property
+    @cached_property
     def _said(self) -> Mapping[str, bool]:
         return said_of(self.decisions, self.waiting)
 
-    @property
+    @cached_property
     def _judgements(self) -> Sequence[str]:
         return [judged(self.state.calls, call, self.repeats) for call in self.calls]
 
