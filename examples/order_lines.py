@@ -12,7 +12,7 @@ from typing import Any
 from circuit_breaker import Engine, Token, Workflow, connect, flow, states
 from circuit_breaker.workflow.patterns import Batch
 
-ordered, line, priced, confirmed = states("ordered", "line", "priced", "confirmed")
+ordered, line, priced, confirmed, refused = states("ordered", "line", "priced", "confirmed", "refused")
 lines = Batch(line, priced, into=confirmed, most=20, results="prices", value="data.price")
 
 
@@ -23,7 +23,7 @@ async def price(token: Token) -> dict[str, Any]:
 
 order_lines = Workflow(
     "order_lines",
-    *lines.for_each(ordered, "data.lines", item="line"),
+    *lines.for_each(ordered, "data.lines", item="line", otherwise=refused),
     flow(line >> priced).transition("price").action(price).manual(),
     *lines.gathered(),
     *lines.more("add"),

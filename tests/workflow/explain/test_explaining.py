@@ -288,3 +288,13 @@ def test_other_changes_that_are_as_small_are_told_as_well():
     """Where several changes would do, the others follow the first."""
     w = Workflow("w", flow(a >> b).transition("go").guard((field("x") == 1) | field("metadata.ok").is_true()).manual())
     assert "    or with metadata.ok = True (set by an action)" in list(told(w, begin(w), "go").lines())
+
+
+def test_a_value_that_cannot_be_given_names_the_tokens_that_lack_it():
+    """Where tokens have to agree before they are joined, nothing is to be given, and the tokens are named."""
+    join = flow((b, c) >> d).transition("join").correlate(field("order")).manual()
+    w = Workflow("w", flow(a >> (b, c)).transition("split"), join)
+    suggestion = told(w, begin(w), "join").suggestion
+    assert (True, {}) == (suggestion.certain, suggestion.give)
+    assert all(" on c." in text for text in suggestion.text.split(" and data."))
+    assert "give" not in suggestion.to_document()
