@@ -295,14 +295,16 @@ async def test_a_program_that_starts_may_be_cancelled(start, monkeypatch):
     begin = loop.subprocess_exec
 
     async def begin_and_cancel(*arguments, **options):
-        asyncio.current_task().cancel()
+        starting.cancel()
         return await begin(*arguments, **options)
 
     monkeypatch.setattr(loop, "subprocess_exec", begin_and_cancel)
     async with asyncio.TaskGroup() as group:
-        error, _ = await took(group.create_task(start("/bin/sleep", "60")))
+        starting = group.create_task(start("/bin/sleep", "60"))
+        error, seconds = await took(starting)
 
     assert isinstance(error, asyncio.CancelledError)
+    assert seconds < 30
     await asyncio.sleep(0.1)
 
 

@@ -11,7 +11,7 @@ import signal
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -155,23 +155,24 @@ class _Conversation(asyncio.SubprocessProtocol):
         namespace = Namespace(wanted=program.contained)
         loop, conversation = asyncio.get_running_loop(), cls(outputs, namespace)
         with _standard_input(program.stdin) as stdin:
+            starting = loop.subprocess_exec(
+                lambda: conversation,
+                *launcher(program.resources, conversation._namespace.words),
+                *program.command,
+                stdin=stdin,
+                cwd=program.working_dir or program.home,
+                env=program.variables(conversation._mark),
+                start_new_session=True,
+            )
             try:
-                await loop.subprocess_exec(
-                    lambda: conversation,
-                    *launcher(program.resources, conversation._namespace.words),
-                    *program.command,
-                    stdin=stdin,
-                    cwd=program.working_dir or program.home,
-                    env=program.variables(conversation._mark),
-                    start_new_session=True,
-                )
-            except (OSError, ValueError) as error:
-                namespace.close()
-                raise _not_started(program, error) from error
+                error = await _started(starting, conversation._mark)
             except BaseException:
                 kill_stragglers(conversation._mark)
                 namespace.close()
                 raise
+            if error is not None:
+                namespace.close()
+                raise _not_started(program, error) from error
         return conversation
 
     @property
@@ -247,6 +248,25 @@ class _Conversation(asyncio.SubprocessProtocol):
 
     def _signal(self, number: signal.Signals) -> None:
         kill_group(self._transport.get_pid(), number)
+
+
+async def _started(starting: Coroutine[Any, Any, Any], mark: str) -> OSError | ValueError | None:
+    """Why it was not started, if it was not; cancelled, it ends what has begun."""
+
+    async def error() -> OSError | ValueError | None:
+        try:
+            await starting
+        except (OSError, ValueError) as found:
+            return found
+        return None
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(error())
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            kill_stragglers(mark)  # a start that is cancelled waits for the end of output, which they keep open
+            raise
 
 
 def _narrow(pipe: asyncio.BaseTransport | None) -> None:

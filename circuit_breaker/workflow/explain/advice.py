@@ -31,6 +31,8 @@ __all__ = ["advise"]
 
 MOST_CHOICES: Final = 16
 """How many ways of taking tokens are looked at."""
+MOST_TRIED: Final = 4000
+"""How many ways of taking tokens are gone through in all, for one transition."""
 LONGEST: Final = 160
 
 
@@ -93,23 +95,35 @@ class _Search:
         transition: The transition.
         unknown: Why the first way of taking tokens leads to no plan, in words.
         minimal: Whether nothing was left out that could need fewer changes.
+        left: How many more ways of taking tokens may be gone through.
     """
 
     transition: Transition
     unknown: str = ""
     minimal: bool = True
+    left: int = MOST_TRIED
 
     def plans(self, plan: Plan) -> Iterator[Plan]:
         """Plans that may do, each with the changes of data, then of time, role and whatever else is in the way."""
-        choices = list(islice(plan.situation.choices(self.transition), MOST_CHOICES + 1))
+        choices = list(islice(self._choices(plan.situation), MOST_CHOICES + 1))
         self.minimal = self.minimal and len(choices) <= MOST_CHOICES
         for choice in choices[:MOST_CHOICES]:
             if choice.used or not self.transition.signal:
                 yield from self._persuaded(plan, choice)
         if self.transition.signal:
             unsent = _without_signals(plan.situation, self.transition.signal)
-            for choice in islice(unsent.choices(self.transition), MOST_CHOICES):
+            for choice in islice(self._choices(unsent), MOST_CHOICES):
                 yield from self._signalled(plan, choice)
+
+    def _choices(self, situation: Situation) -> Iterator[choosing.Choice]:
+        """The ways of taking tokens, as long as not too many were gone through."""
+        for choice in situation.choices(self.transition):
+            if self.left <= 0:
+                self.minimal = False
+                self._note("there are too many ways of taking tokens to try them all")
+                return
+            self.left -= 1
+            yield choice
 
     def _persuaded(self, plan: Plan, choice: choosing.Choice) -> Iterator[Plan]:
         """The plan with data that the rules accept."""
@@ -126,7 +140,7 @@ class _Search:
         found = False
         for after in settled(plan, choice):
             unsent = after.situation if choice.used else _without_signals(after.situation, self.transition.signal)
-            again = next((each for each in unsent.choices(self.transition) if _ids(each) == _ids(choice)), None)
+            again = next((each for each in self._choices(unsent) if _ids(each) == _ids(choice)), None)
             if again is not None:
                 found = True
                 yield from go_on(after, again)
@@ -176,7 +190,7 @@ class _Search:
 
     def _timely(self, plan: Plan, choice: choosing.Choice) -> Iterator[Plan]:
         """The plan with everything beside tokens, signals and data that keeps these tokens from being taken."""
-        found = [each for each in plan.situation.choices(self.transition) if _ids(each) == _ids(choice)]
+        found = [each for each in self._choices(plan.situation) if _ids(each) == _ids(choice)]
         for again in found[-1:] if self.transition.signal and not choice.used else found[:MOST_CHOICES]:
             yield plan.plus(*_role(plan, self.transition), *_time(plan, again), *_block(plan, again))
 
