@@ -45,9 +45,15 @@ async def repeated(
         if error is not None and state.next_action is not None:
             await tell(error, state.attempt_number, state.next_action.sleep)
 
+    try:
+        return await attempt(1)  # what succeeds at once needs none of what follows, which takes longer than a firing
+    except Exception as error:  # noqa: BLE001 - it is raised again as the end of the first trial
+        first = error
     trials = tenacity.AsyncRetrying(retry=goes_on, wait=waits, before_sleep=tells, sleep=asyncio.sleep, reraise=True)
     async for trial in trials:
         with trial:
+            if trial.retry_state.attempt_number == 1:
+                raise first
             return await attempt(trial.retry_state.attempt_number)
     raise AssertionError("tenacity made no attempt")
 

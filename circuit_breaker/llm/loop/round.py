@@ -73,11 +73,13 @@ class Round:
 
     async def records(self) -> list[CallRecord]:
         """What the calls gave, in their order; at most so many run at once as the limits of the context say."""
+        if len(self.calls) == 1:
+            return [await self._record(0, self.calls[0], self._judgements[0])]
         turns = asyncio.Semaphore(self.context.limits.at_once)
 
         async def in_turn(at: int, call: ToolCall, judgement: str) -> CallRecord:
             async with turns:
-                return self._told(call) if judgement == "told" else await self._made(at, call)
+                return await self._record(at, call, judgement)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -87,6 +89,9 @@ class Round:
             # Tools do not fail here: their results say so. It is whoever keeps results that has failed.
             raise errors.exceptions[0] from errors
         return [task.result() for task in tasks]
+
+    async def _record(self, at: int, call: ToolCall, judgement: str) -> CallRecord:
+        return self._told(call) if judgement == "told" else await self._made(at, call)
 
     def _told(self, call: ToolCall) -> CallRecord:
         self.around.tell(RepetitionTold(iteration=self.state.iteration, call=call))
