@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from circuit_breaker.errors import DefinitionError, Fault
 
-__all__ = ["HIDDEN", "is_keyish", "key_faults", "keyless", "text_faults", "without_keys"]
+__all__ = ["HIDDEN", "is_keyish", "key_faults", "keyless", "text_faults", "unkeyed", "without_keys"]
 
 HIDDEN: Final = "***"
 _NAME: Final = re.compile(r"(api[-_]?key|secret|token|password|passwd|authorization|credential)s?$", re.IGNORECASE)
@@ -79,6 +79,22 @@ def _cleaned(value: Any, path: tuple[str | int, ...], found: list[tuple[tuple[st
 def _names_a_key(path: tuple[str | int, ...]) -> bool:
     """Whether a name below this path is anybody's choice, and no name of an input or of a field of a schema."""
     return not path or path[0] in _FREE
+
+
+def unkeyed(text: str, *documents: Any) -> str:
+    """The text without what looks like a key, and without the texts that have the name of one in the documents."""
+    for document in documents:
+        for secret in sorted(_secrets(document), key=len, reverse=True):
+            text = text.replace(secret, HIDDEN)
+    return _VALUE.sub(HIDDEN, text)
+
+
+def _secrets(value: Any, keyish: bool = False) -> set[str]:
+    if isinstance(value, Mapping):
+        return set().union(*(_secrets(inner, keyish or is_keyish(str(name))) for name, inner in value.items()))
+    if isinstance(value, (list, tuple)):
+        return set().union(*(_secrets(inner, keyish) for inner in value))
+    return {value} if keyish and isinstance(value, str) and len(value) > 3 else set()
 
 
 def without_keys(error: DefinitionError) -> DefinitionError:

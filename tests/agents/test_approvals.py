@@ -174,3 +174,13 @@ async def test_the_time_of_a_person_does_not_count():
         await engine.approve(waiting.id, waiting.approval["digest"])
         done = await engine.wait(waiting.id)
     assert ("completed", 8 * 3600.0) == (done.status, done.idle)
+
+
+async def test_an_approval_may_follow_the_question_at_once():
+    """A yes that comes as soon as the waiting record can be read is taken, though the task that wrote it still ends."""
+    async with at_work(CAREFUL, model=script(*TURNS), tools=[Ledger().tool]) as engine:
+        begun = await engine.start("helper", {"q": "?"})
+        while (waiting := await engine.execution(begun.id)).waiting_for != "approval":  # noqa: ASYNC110 - at once
+            await asyncio.sleep(0)
+        await engine.approve(waiting.id, waiting.approval["digest"])
+        assert "completed" == (await engine.wait(waiting.id)).status

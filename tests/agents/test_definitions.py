@@ -87,3 +87,30 @@ def test_the_parts_of_a_definition_are_texts():
     faults = list(AgentDefinition(id="a", name=3, llm_provider=None, tags=["x", ""]).faults())
 
     assert ["tags", "name", "llm_provider"] == [fault.place for fault in faults]
+
+
+def test_a_context_has_five_members():
+    """P3: a context is tenant, execution, and what is known of user, workflow and all else; it reads as written."""
+    document = {
+        "tenant_id": "acme",
+        "execution_id": "e1",
+        "user_context": {"user_id": "ann", "session_id": "s", "preferences": {"language": "de"}},
+        "workflow_context": {"resource_id": "r", "state_id": "s", "transition_id": "t"},
+        "custom_context": {"x": [1, {"y": 2}]},
+    }
+    context = ExecutionContext.from_document(document)
+    assert document == context.to_document()
+    assert "de" == context.get("user_context.preferences.language")
+    with pytest.raises(DataInvalid, match=r"context\.resource_id"):
+        ExecutionContext.from_document({"resource_id": "r"})
+
+
+@given(
+    st.sampled_from(["user_context", "workflow_context", "custom_context"]), st.text("abc", min_size=1), st.booleans()
+)
+def test_what_is_set_in_a_context_is_got(part, name, value):
+    """P2: a value that is set at a path is got there, in a new context; the old one stays as it was."""
+    before = ExecutionContext(custom_context={"kept": 1})
+    after = before.set(f"{part}.deep.{name}", value)
+    assert (value, None) == (after.get(f"{part}.deep.{name}"), before.get(f"{part}.deep.{name}"))
+    assert 1 == after.get("custom_context.kept")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 
 import attrs
@@ -30,6 +31,7 @@ from circuit_breaker.llm.tools.toolset import Toolset
 from circuit_breaker.storage import connect
 from circuit_breaker.testing.clock import ManualClock
 from circuit_breaker.testing.model_turns import ModelTurn
+from circuit_breaker.testing.models import ScriptedProvider
 from circuit_breaker.testing.script import HANG
 from tests.agents.work import Breaking, Dialogue, Ledger, agent, at_work, call, events_of, live, rest, script, told
 
@@ -106,8 +108,11 @@ async def test_what_cannot_begin_is_refused_whole():
         assert ["input.q", "input.Q"] == [fault.place for fault in wrong.value.faults]
         with pytest.raises(AgentInvalid, match="temprature"):
             await engine.start("helper", {"q": "?"}, overrides={"temprature": 1})
-        with pytest.raises(DataInvalid, match="timeout"):
-            await engine.start("helper", {"q": "?"}, timeout=-1)
+        for no_time in (-1, "soon"):
+            with pytest.raises(DataInvalid, match="timeout"):
+                await engine.start("helper", {"q": "?"}, timeout=no_time)
+        with pytest.raises(DataInvalid, match="no mapping"):
+            await engine.start("helper", {"q": "?"}, overrides="gpt-4o")
         with pytest.raises(DataInvalid, match=r"context\.user"):
             await engine.start("helper", {"q": "?"}, context={"user": {}})
         assert [] == await engine.executions()
@@ -642,3 +647,44 @@ async def test_a_cancelled_tool_ends_with_its_execution():
                     break
         assert await engine.cancel(begun.id)
         assert ended.is_set()
+
+
+async def test_definitions_are_kept_found_listed_and_removed():
+    """P6: store, get, list and remove, which says whether there was one."""
+    async with at_work(agent("one", tags=("a",)), agent("two"), model=script()) as engine:
+        assert "one" == (await engine.definition("one")).id
+        assert ["one", "two"] == [each.id for each in await engine.definitions()]
+        assert ["one"] == [each.id for each in await engine.definitions(tag="a")]
+        assert (True, False) == (await engine.remove("one"), await engine.remove("one"))
+        assert ["two"] == [each.id for each in await engine.definitions()]
+
+
+async def test_an_execution_goes_to_the_provider_of_its_agent():
+    """P10: each execution is carried out by its own agent, with the provider that this one names."""
+    left, right = (ScriptedProvider(f"I am {name}.", name=name) for name in ("left", "right"))
+    definitions = [agent(name, llm_provider=name) for name in ("left", "right")]
+    async with connect("memory://") as storage, AgentEngine(storage, providers=[left, right]) as engine:
+        for definition in definitions:
+            await engine.register(definition)
+        done = await asyncio.gather(*(engine.run(name, {"q": "?"}) for name in ("right", "left")))
+    assert ["I am right.", "I am left."] == [one.final_response for one in done]
+
+
+async def test_a_context_that_names_a_workflow_needs_none():
+    """P4: the engine takes a context as it is given, and asks no workflow and no rules about it."""
+    around = {"workflow_context": {"resource_id": "r", "state_id": "nowhere"}, "custom_context": {"n": 1}}
+    async with at_work(agent(), model=script("Yes.")) as engine:
+        done = await engine.run("helper", {"q": "?"}, context=around)
+    assert ("completed", "nowhere", 1) == (
+        done.status,
+        done.get_context_value("workflow_context.state_id"),
+        done.get_context_value("custom_context.n"),
+    )
+    assert not {"engine", "rules", "workflows"} & set(inspect.signature(AgentEngine).parameters)
+
+
+async def test_whose_an_execution_is_stands_in_its_context():
+    """M9: one definition works for several tenants; each execution says for which, and is found by it."""
+    async with at_work(agent(), model=script(always="Yes.")) as engine:
+        done = [await engine.run("helper", {"q": "?"}, context={"tenant_id": name}) for name in ("acme", "other")]
+        assert [done[0]] == await engine.executions(context={"tenant_id": "acme"})

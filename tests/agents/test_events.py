@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuit_breaker.agents.config import AgentEngineConfig
-from circuit_breaker.agents.events import decode
+from circuit_breaker.agents.events import ErrorEvent, ExecutionComplete, ExecutionStart, decode
 from circuit_breaker.errors import AgentError, AgentExecutionNotFound, DataInvalid
 from circuit_breaker.llm.tools import tool
 from circuit_breaker.storage import connect
@@ -270,3 +270,23 @@ def test_what_is_no_event_is_refused():
     for wrong in (b"{}", b"[]", b'{"type": "other"}', b"\xff", b'{"type": "content_chunk", "sequence": "one"}'):
         with pytest.raises(DataInvalid, match="no event"):
             decode(wrong)
+
+
+async def test_a_follower_reads_values_and_stops_at_the_end():
+    """I11: a follower gets each event as a value of its kind, and its loop ends after the last, whichever that is."""
+    async with at_work(agent(), model=script("Yes.", TimeoutError("gone"))) as engine:
+        for last in (ExecutionComplete, ErrorEvent):
+            begun = await engine.start("helper", {"q": "?"})
+            async with engine.events.subscribe(begun.id) as events:
+                told = [event async for event in events]
+            assert [ExecutionStart, last] == [type(told[0]), type(told[-1])]
+
+
+async def test_the_same_names_are_used_for_every_end():
+    """I3, I4: of the lists of names one is used: content_chunk and not chunk, execution_complete, error."""
+    async with at_work(agent(), model=script("Yes.", TimeoutError("gone"))) as engine:
+        good, bad = [await engine.run("helper", {"q": "?"}) for _ in range(2)]
+        names = [[json.loads(one)["type"] for one in await engine.events.read(done.id)] for done in (good, bad)]
+    assert ("execution_start", "execution_complete") == (names[0][0], names[0][-1])
+    assert "content_chunk" in names[0]
+    assert ("execution_start", "error") == (names[1][0], names[1][-1])

@@ -16,7 +16,7 @@ from circuit_breaker.agents.bridge.surroundings import surroundings
 from circuit_breaker.agents.bridge.visits import Visit, Visits, VisitStatus
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
-from circuit_breaker.engine.actions import resolved
+from circuit_breaker.engine.actions import ONCE, resolved
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import (
     CaseClosed,
@@ -101,7 +101,7 @@ class Attendance:
         now, due, schedule = self.engine.clock.now(), visit.due or visit.entered, self.placed.schedule
         missed = schedule.is_missed(due, now)
         _, passed = schedule.following(due, now)
-        visit = attrs.evolve(visit, missed=visit.missed + (passed or int(missed and schedule.missed == "skip")))
+        visit = attrs.evolve(visit, missed=visit.missed + passed + int(missed and schedule.missed == "skip"))
         if missed and schedule.missed == "skip":
             await self._over(visit, "skipped", f"its time was {due.isoformat()}, when nothing was running")
             return
@@ -172,7 +172,7 @@ class Attendance:
             ),
             overrides=placed.llm_config,
             timeout=placed.limit,
-            retry=placed.policy,
+            retry=placed.policy if token is not None and token.sequence == visit.sequence else ONCE,
         )
 
     async def _run_on(self, case_id: str) -> None:

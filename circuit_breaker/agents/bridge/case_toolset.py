@@ -8,8 +8,12 @@ from typing import Any, Final
 
 import attrs
 
+from circuit_breaker.agents.bridge.outputs import plain
+from circuit_breaker.agents.bridge.permission import permit
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.keys import unkeyed
+from circuit_breaker.data import thaw
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import CircuitBreakerError, StorageError, TransitionNotFound, nearest, words_of
 from circuit_breaker.llm.tools.base import Tool
@@ -24,6 +28,7 @@ from circuit_breaker.workflow.transition import Transition
 __all__ = ["CaseTools", "ExplainTool", "TransitionTool", "case_tools"]
 
 FIRING: Final = "agent-firing"
+EXPLAIN: Final = "explain"
 _ENDS: Final = (TransitionFired, TransitionRefused, ActionFailed)
 _ODD: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -65,7 +70,11 @@ async def case_tools(
             remedy=nearest(unknown[0], firable),
         )
     names = [name for name in firable if only is None or name in only]
-    tools = [TransitionTool(engine, now.id, name, workflow=workflow, by=by, roles=held, run=run) for name in names]
+    called = _tool_names(workflow)
+    tools = [
+        TransitionTool(engine, now.id, name, workflow=workflow, by=by, roles=held, run=run, called=called[name])
+        for name in names
+    ]
     return Toolset(*tools, ExplainTool(engine, now.id, roles=held))
 
 
@@ -95,10 +104,15 @@ class CaseTools:
     roles: Collection[str] = ()
 
     async def __call__(self, definition: AgentDefinition, execution: AgentExecution) -> Toolset:
-        """The tools of an execution; none where it works for no case."""
+        """The tools of an execution; none where it works for no case.
+
+        Raises:
+            AgentForbidden: The workflow of the case may not use the agent.
+        """
         case = execution.get_context_value("workflow_context.resource_id")
         if not case or (self.agents is not None and definition.id not in self.agents):
             return Toolset()
+        permit(definition, self.engine.workflow(await self.engine.get(case)))
         return await case_tools(self.engine, case, only=self.only, by=f"agent:{definition.id}", roles=self.roles)
 
 
@@ -115,6 +129,7 @@ class TransitionTool(Tool):
         by: str,
         roles: frozenset[str],
         run: bool,
+        called: str,
     ) -> None:
         self._engine = engine
         self._case = case
@@ -123,7 +138,7 @@ class TransitionTool(Tool):
         self._roles = roles
         self._run = run
         ways = workflow.by_name[transition]
-        super().__init__(_tool_name(transition), _description(transition, ways), _schema(ways))
+        super().__init__(called, _description(transition, ways), _schema(ways))
 
     async def execute(self, context: ToolContext, **arguments: Any) -> dict[str, Any]:
         """Whether it has fired, where the case is now, and why not if it has not."""
@@ -163,8 +178,8 @@ class TransitionTool(Tool):
         return {
             "fired": False,
             **_where(case),
-            "error": words_of(error),
-            "why": "\n".join(reason.lines()),
+            "error": _shown(words_of(error), case),
+            "why": _shown("\n".join(reason.lines()), case),
             "possible": list(self._engine.explain(case, roles=self._roles).enabled),
         }
 
@@ -177,26 +192,38 @@ class ExplainTool(Tool):
         self._case = case
         self._roles = roles
         super().__init__(
-            "explain",
+            EXPLAIN,
             "What can happen to the case now, and what cannot, why, and what it would take. Ask before you give up.",
             {"transition": {"type": "string", "description": "Only this transition; all unless given", "default": ""}},
         )
 
     async def execute(self, transition: str = "") -> dict[str, Any]:
         """The explanation in words."""
-        explanation = self._engine.explain(await self._engine.get(self._case), roles=self._roles)
+        case = await self._engine.get(self._case)
+        explanation = self._engine.explain(case, roles=self._roles)
         names = [reason.transition for reason in explanation.reasons]
         if transition and transition not in names:
             return {"error": f"there is no transition '{transition:.60}'", "known": names}
-        return {"explanation": str(explanation.only([transition] if transition else []))}
+        return {"explanation": _shown(str(explanation.only([transition] if transition else [])), case)}
+
+
+def _shown(text: str, case: Case) -> str:
+    """What a model may read of it: values that rules saw are told, keys are not."""
+    return unkeyed(text, *(part for token in case.marking for part in (plain(token.data), thaw(token.metadata))))
 
 
 def _where(case: Case) -> dict[str, Any]:
     return {"state": case.state, "status": case.status}
 
 
-def _tool_name(transition: str) -> str:
-    return _ODD.sub("_", transition)[:64]
+def _tool_names(workflow: Workflow) -> dict[str, str]:
+    """For each transition the name of its tool, the same whichever of them are given."""
+    found: dict[str, str] = {}
+    for name in workflow.by_name:
+        plain = _ODD.sub("_", name)[:60]
+        ways = (plain, *(f"{plain}_{number}" for number in range(2, len(workflow.by_name) + 3)))
+        found[name] = next(each for each in ways if each not in {EXPLAIN, *found.values()})
+    return found
 
 
 def _description(name: str, ways: Iterable[Transition]) -> str:

@@ -9,6 +9,7 @@ import attrs
 
 from circuit_breaker.agents.bridge.case_toolset import case_tools
 from circuit_breaker.agents.bridge.machine import END, MESSAGE, machine_agents, machine_workflow
+from circuit_breaker.agents.bridge.permission import permit
 from circuit_breaker.agents.bridge.surroundings import surroundings
 from circuit_breaker.agents.chat import ChatRequest, ChatResponse
 from circuit_breaker.agents.definition import AgentDefinition
@@ -17,7 +18,7 @@ from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.data import thaw
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ids import new_id
-from circuit_breaker.errors import AgentError, CaseExists, ConversationNotFound, InvalidAgentType
+from circuit_breaker.errors import AgentError, AgentForbidden, CaseExists, ConversationNotFound, InvalidAgentType
 from circuit_breaker.llm.tools.toolset import Toolset
 from circuit_breaker.workflow import Case
 
@@ -196,6 +197,13 @@ class _CaseTools:
         case = execution.get_context_value("workflow_context.resource_id")
         if definition.id != self.agent or not case:
             return Toolset()
+        workflow = self.engine.workflow(await self.engine.get(case))
+        permit(definition, workflow)
+        if workflow.name != definition.workflow:
+            raise AgentForbidden(
+                f"agent '{definition.id}' is bound to workflow '{definition.workflow}', not to '{workflow.name}'",
+                remedy="ask it about a case of its workflow",
+            )
         return await case_tools(self.engine, case, by=f"agent:{self.agent}", run=True)
 
 
@@ -210,7 +218,7 @@ class WorkflowAgent(_CaseAgent):
     kind = "workflow"
 
     async def _prepared(self, definition: AgentDefinition) -> None:
-        self.engine.workflow(definition.workflow)
+        permit(definition, self.engine.workflow(definition.workflow))
         tools = _CaseTools(self.engine, definition.id)
         if tools not in self.agents.office.tools_for:
             self.agents.office.tools_for.append(tools)

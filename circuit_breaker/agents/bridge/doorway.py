@@ -125,6 +125,8 @@ class Doorway:
             case = await self._engine.get(visit.case)
             if standing(case, visit.token, visit.place, visit.entered) is not None:
                 await self.visits.wait(attrs.evolve(visit, status="due", due=event.at))
+            else:
+                await self.visits.end(attrs.evolve(visit, status="left", reason=f"the token had left '{visit.place}'"))
 
     async def save(self, *, always: bool = False) -> None:
         """Writes down how far the events were read, now and then."""

@@ -14,7 +14,7 @@ from circuit_breaker.rules.verdict import MISSING
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.token import Token
 
-__all__ = ["FAILURES", "answer_document", "change_of", "failure_of"]
+__all__ = ["FAILURES", "answer_document", "change_of", "failure_of", "plain"]
 
 unstructure = deferred("circuit_breaker.wire", "unstructure")
 
@@ -50,7 +50,7 @@ def change_of(
     Raises:
         OutcomeInvalid: The output has no such field, or a path leads through something that has no fields.
     """
-    roots: dict[str, Any] = {"data": _plain(token.data), "metadata": thaw(token.metadata)}
+    roots: dict[str, Any] = {"data": plain(token.data), "metadata": thaw(token.metadata)}
     changed: dict[str, dict[str, Any]] = {"data": {}, "metadata": {}}
     if mapping is None and keep is None:
         changed["data"] = _whole(execution)
@@ -121,6 +121,7 @@ def _set(path: Path, root: Any, value: Any, execution: AgentExecution) -> Any:
         ) from error
 
 
-def _plain(data: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = thaw(data) if isinstance(data, Mapping) else unstructure(data)
-    return plain
+def plain(data: Any) -> dict[str, Any]:
+    """The data of a token as JSON, whatever its type."""
+    found: dict[str, Any] = thaw(data) if isinstance(data, Mapping) else unstructure(data)
+    return found

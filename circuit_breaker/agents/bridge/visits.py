@@ -7,7 +7,7 @@ often and by whomever the event is seen. What is due stands in records whose ids
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Container
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, Self, get_args
 
 import attrs
@@ -21,6 +21,7 @@ __all__ = ["Visit", "VisitStatus", "Visits"]
 VISIT: Final = "place-visit"
 DUE: Final = "place-due"
 PAGE: Final = 100
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 VisitStatus = Literal["due", "unmet", "running", "completed", "discarded", "failed", "left", "skipped"]
 STATUSES: Final[tuple[VisitStatus, ...]] = get_args(VisitStatus)
@@ -101,10 +102,12 @@ class Visits:
 
     async def begin(self, visit: Visit) -> bool:
         """Whether the visit begins now, which was not known before."""
-        if await self._journal.records.get(VISIT, visit.id) is not None:
+        known = await self.get(visit.id)
+        if known is not None and (known.status != "due" or known.runs):
             return False
-        await self._line_up(visit)  # first: without its visit a moment is nothing, and is removed
-        return await self.put(visit) is not None
+        begun = known is None and await self.put(visit) is not None
+        await self._line_up(known or visit)  # a moment without its visit would be removed; a crash may lie between
+        return begun
 
     async def put(self, visit: Visit) -> Visit | None:
         """The visit as it is kept now; None where somebody else has changed it."""
@@ -132,9 +135,11 @@ class Visits:
     async def wait(self, visit: Visit) -> Visit | None:
         """The visit, which is looked at again when it is due; None where somebody else has changed it."""
         before = await self.get(visit.id)
-        await self._line_up(visit)
         kept = await self.put(visit)
-        if before is not None and before.due != visit.due:
+        if kept is None:
+            return None
+        await self._line_up(kept)
+        if before is not None and before.due is not None and _due_id(before) != _due_id(kept):
             await self.done_with(before)
         return kept
 
@@ -163,16 +168,28 @@ class Visits:
             for record in page:
                 if record.document["visit"] in but and record.id <= limit:
                     continue
-                visit = await self.get(record.document["visit"])
-                if visit is None or visit.ended or (visit.due is not None and _due_id(visit) != record.id):
-                    if record.id <= limit:
-                        await self._journal.records.delete(DUE, record.id)
-                    continue
-                if record.id > limit and visit.due is not None:
-                    yield visit.due
-                    return
-                yield visit
+                visit = await self._expected(record)
+                if record.id > limit:
+                    if visit is not None:
+                        yield _moment(record.id)
+                        return
+                elif visit is None:
+                    await self._journal.records.delete(DUE, record.id)
+                else:
+                    yield visit
             after = page[-1].id
+
+    async def _expected(self, record: Record) -> Visit | None:
+        """The visit that is due at that moment; None where it has ended, or its moment is another one."""
+        visit = await self.get(record.document["visit"])
+        if visit is None or visit.ended:
+            return None
+        if visit.due is None:  # a crash came before the moment was taken out: it is looked at once more
+            return attrs.evolve(visit, due=_moment(record.id))
+        if _due_id(visit) == record.id:
+            return visit
+        await self._line_up(visit)  # a crash may have come before the new moment stood there
+        return None
 
     async def listed(
         self,
@@ -198,7 +215,11 @@ class Visits:
 
 
 def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+def _moment(due_id: str) -> datetime:
+    return EPOCH + timedelta(milliseconds=int(due_id[:15]))
 
 
 def _due_id(visit: Visit) -> str:

@@ -121,7 +121,7 @@ class WorkflowAgentBridge:
             output_mapping: As for :meth:`Flow.agent`.
             transition: The name of the transition that fires then, or a function that gives it for the execution.
             token: The id of the token, where the case has several.
-            key: With the same key the same execution is found again, and changes the token once.
+            key: With the same key the same execution is found again, and changes and moves the token once.
             **asking: ``timeout``, ``retry`` and ``llm_config``, as for :meth:`Flow.agent`.
 
         Raises:
@@ -142,21 +142,25 @@ class WorkflowAgentBridge:
         ended = await errand.run(self.agents, f"bridge:{now.id}:{key or new_id()}")
         if ended.status != "completed":
             raise AgentError(f"agent '{agent}' {ended.status}: {ended.error.get('message', '')} ('{ended.id}')")
-        after = await self._written(ended, now, seen, output_mapping)
+        after, written = await self._written(ended, now, seen, output_mapping)
         chosen = transition if isinstance(transition, str) else transition(ended)
-        if chosen:
-            after = await self.engine.fire(after, chosen, by=f"agent:{agent}")
+        if chosen and any(token.id == seen.id and token.sequence == written for token in after.marking):
+            after = await self.engine.fire(after, chosen, by=f"agent:{agent}", token=seen.id)
         return AgentWork(ended, after)
 
     async def _written(
         self, ended: AgentExecution, now: Case, seen: Token, output_mapping: Mapping[str, str] | None
-    ) -> Case:
+    ) -> tuple[Case, int]:
+        """The case with the outputs, and the number of the event by which they were written, now or before."""
         for event in await self.engine.storage.events(now.id):
             if isinstance(event, TokenChanged) and event.key == ended.id:
-                return await self.engine.get(now)
+                return await self.engine.get(now), event.sequence
         change = self.context_to_resource(ended, now, output_mapping, token=seen.id)
-        by = f"agent:{ended.agent_id}"
-        return await self.engine.change_token(now, seen.id, change, by=by, expect=seen.sequence, key=ended.id)
+        given = ended.get_context_value("workflow_context.history_count", now.sequence)  # the execution may be older
+        after = await self.engine.change_token(
+            now, seen.id, change, by=f"agent:{ended.agent_id}", expect=min(seen.sequence, given), key=ended.id
+        )
+        return after, after.find(seen.id).sequence
 
 
 def _token(case: Case, token: str) -> Token:

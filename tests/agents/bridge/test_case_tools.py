@@ -10,6 +10,7 @@ import pytest
 from circuit_breaker import Workflow, field, flow, states
 from circuit_breaker.agents import AgentDefinition, AgentPrompts
 from circuit_breaker.agents.bridge import CaseTools, case_tools
+from circuit_breaker.agents.keys import unkeyed
 from circuit_breaker.errors import TransitionNotFound
 from circuit_breaker.llm import ToolCall
 from circuit_breaker.llm.tools.context import ToolContext
@@ -145,3 +146,47 @@ async def test_the_tools_of_an_execution_are_those_of_its_case():
         assert ("approve", "send_back", "explain") == (await CaseTools(at.engine)(clerk, ended)).names
         assert () == (await CaseTools(at.engine)(clerk, without)).names
         assert () == (await CaseTools(at.engine, agents=["other"])(clerk, ended)).names
+
+
+async def test_each_transition_has_a_tool_of_its_own():
+    """Names that would be the same, or that of explain, get a number, the same whichever tools are given."""
+    alike = Workflow(
+        "order",
+        flow(draft >> approved).transition("pay out").manual(),
+        flow(approved >> paid).transition("pay_out").manual(),
+        flow(paid >> closed).transition("explain").manual(),
+    )
+    async with office(alike) as at:
+        case = await at.engine.start("order")
+        assert ("pay_out", "pay_out_2", "explain_2", "explain") == (await case_tools(at.engine, case)).names
+        assert ("pay_out_2", "explain") == (await case_tools(at.engine, case, only=["pay_out"])).names
+
+
+async def test_tools_are_for_agents_that_the_workflow_may_use():
+    """W5: an agent that does not allow the workflow gets no tool of its cases, whoever asks it and how."""
+    clerk = AgentDefinition(
+        id="clerk", llm_config={"model": "m"}, prompts=AgentPrompts(user_template="Go on."), allowed_workflows=()
+    )
+    async with office(order(), agents=[clerk]) as at:
+        at.agents.office.tools_for.append(CaseTools(at.engine))
+        case = await at.engine.start("order")
+        done = await at.agents.run("clerk", {}, context={"workflow_context": {"resource_id": case.id}})
+    assert ("failed", "agent_forbidden", 0) == (done.status, done.error["code"], len(at.model.requests))
+
+
+async def test_keys_of_a_case_are_not_told():
+    """What a rule saw is told, but for keys, by their name or by their look; neither by explain nor by a refusal."""
+    guard = field("password") == "x"
+    guarded = Workflow("order", flow(draft >> approved).transition("approve").guard(guard).manual())
+    async with office(guarded) as at:
+        case = await at.engine.start("order", data={"password": "hunter2"})
+        tools = await case_tools(at.engine, case)
+        told = json.dumps([await called(tools, "explain"), await called(tools, "approve")])
+    assert "hunter2" not in told
+    assert "saw '***'" in told
+
+
+def test_what_looks_like_a_key_is_hidden():
+    """A key is hidden wherever it stands; a short text is not, or every word would be."""
+    document = {"note": "sk-abcdefghijklmnopqrst", "auth": {"tokens_": "a"}, "secrets": ["first", "abc"], "n": "first"}
+    assert "*** and *** and abc" == unkeyed("sk-abcdefghijklmnopqrst and first and abc", document)

@@ -7,12 +7,14 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 from circuit_breaker import Workflow, field, flow, states
 from circuit_breaker.agents import AgentDefinition, AgentPrompts
 from circuit_breaker.agents.bridge import PlaceAgent, PlaceAgents, Schedule, dump_places, load_places
-from circuit_breaker.agents.bridge.visits import Visits
+from circuit_breaker.agents.bridge.attendance import Attendance
+from circuit_breaker.agents.bridge.visits import Visit, Visits
 from circuit_breaker.errors import AgentInvalid, DataInvalid, DocumentInvalid
 from circuit_breaker.testing import ManualClock, ModelTurn
 from circuit_breaker.workflow.change import Change
@@ -554,3 +556,50 @@ async def test_a_change_while_it_is_judged_is_not_missed():
         await at.case(status="known")
         await places.settle()
         assert "completed" == (await only_visit(places)).status
+
+
+async def test_nothing_is_asked_again_for_a_token_that_was_changed():
+    """ZB12: an agent that failed is not asked again when the token is not what it was given any more."""
+    async with at_intake(always="no JSON") as at:
+        case, visits = await at.case(), Visits(at.engine.storage)
+        where = {"case": case.id, "token": case.token.id, "place": "pending", "event": 1, "entered": case.token.entered}
+        visit = Visit(id="v", place_agent="p", **where, status="running", runs=1, sequence=1)
+        asked = await at.agents.run("content-classifier", {"content": "A text."}, key=f"{visit.key}.1")
+        await at.engine.change_token(case, case.token.id, Change(data={"content": "Another."}), by="ann")
+        kept = await visits.put(attrs.evolve(visit, execution=asked.id))
+        assert kept is not None
+        await Attendance(placed(retry=3), at.engine, at.agents, visits).attend(kept)
+        assert (1, "failed") == (len(await at.executions()), (await visits.listed())[0].status)
+
+
+async def test_a_visit_whose_conditions_never_held_ends_when_the_token_comes_back():
+    """O4: what waited for a change of a token that has left is over; the new visit is judged by itself."""
+    back = Workflow(
+        "intake",
+        flow(pending >> sorted_).transition("sort").manual(),
+        flow(sorted_ >> pending).transition("back").manual(),
+    )
+    condition = placed(trigger_conditions=[field("ready").exists()])
+    async with office(back, agents=[classifier()]) as at, keeping(at, condition) as places:
+        case = await at.case()
+        await places.settle()
+        for name in ("sort", "back"):
+            case = await at.engine.fire(case, name)
+        await places.settle()
+        await at.engine.change_token(case, case.token.id, Change(data={"n": 1}), by="ann")
+        await places.settle()
+        visits = sorted(await places.visits.listed(), key=lambda visit: visit.event)
+        assert ["left", "unmet"] == [visit.status for visit in visits]
+
+
+async def test_all_times_that_were_skipped_are_counted():
+    """With missed="skip" and an interval each time that nobody kept counts, the first of them too."""
+    clock, times = ManualClock(), Schedule(initial_delay=10, interval=60, missed="skip")
+    async with at_intake(clock=clock) as at:
+        async with keeping(at, placed(schedule=times)) as places:
+            await at.case()
+            await places.settle()
+        await clock.advance(150)  # times were at 10, 70 and 130
+        async with keeping(at, placed(schedule=times)) as places:
+            visit = await ticking(at, places, clock, 0)
+    assert (3, 0) == (visit.missed, visit.runs)

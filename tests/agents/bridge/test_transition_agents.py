@@ -9,6 +9,7 @@ import pytest
 
 from circuit_breaker import Workflow, field, flow, template
 from circuit_breaker.agents.bridge.outputs import FAILURES
+from circuit_breaker.agents.events import decode
 from circuit_breaker.engine.bus import Progress
 from circuit_breaker.errors import (
     ActionError,
@@ -277,3 +278,16 @@ def test_outputs_must_be_names():
     with pytest.raises(WorkflowInvalid, match="no mapping of names"):
         flow(submitted >> reviewed).agent("a", output_mapping=[1])
     assert OUTPUTS == reviewing().flows[0].steps[0].parameters["outputs"]
+
+
+async def test_from_the_definition_to_every_follower():
+    """P13: a stored definition, a transition that runs it, a provider that streams, and all who follow get the same."""
+    async with office(reviewing(), says=[said()]) as at:
+        await at.run()
+        [execution] = await at.executions()
+        heard = []
+        for _ in range(2):
+            async with at.agents.events.subscribe(execution.id) as events:
+                heard.append([event async for event in events])
+        assert heard[0] == heard[1] == [decode(one) for one in await at.agents.events.read(execution.id)]
+    assert (execution.id, "completed") == (heard[0][-1].execution_id, execution.status)

@@ -8,10 +8,10 @@ import pytest
 
 from circuit_breaker import Workflow, flow
 from circuit_breaker.agents.bridge import Staff, WorkflowAgentBridge, check_workflow
-from circuit_breaker.errors import AgentError, AgentForbidden, AgentInvalid, TokenNotFound
+from circuit_breaker.errors import AgentError, AgentForbidden, AgentInvalid, TokenNotFound, VersionConflict
 from circuit_breaker.executors import ModelSettings
 from circuit_breaker.workflow.change import Change
-from circuit_breaker.workflow.events import TokenChanged
+from circuit_breaker.workflow.events import TokenChanged, TransitionFired
 from tests.agents.bridge.office import (
     INPUTS,
     OUTPUTS,
@@ -161,3 +161,41 @@ def test_neither_side_knows_the_other():
     }
     assert both
     assert all(name.startswith("circuit_breaker.agents.bridge.") for name in both)
+
+
+async def test_the_same_key_moves_the_case_once():
+    """Q1: asked again under the same key, the transition does not fire a second time, where it could."""
+    loop = Workflow("w", flow(submitted >> submitted).transition("again").manual())
+    asked = {"input_mapping": INPUTS, "output_mapping": OUTPUTS, "transition": "again", "key": "k"}
+    async with office(loop, says=[said()]) as at:
+        case = await at.case()
+        for _ in range(2):
+            await bridge(at).execute_workflow_agent(case, "content-reviewer", **asked)
+        fired = [event for event in await at.engine.history(case) if isinstance(event, TransitionFired)]
+    assert 1 == len(fired)
+
+
+async def test_an_older_answer_is_not_written_to_a_token_that_was_changed():
+    """Q1: an answer that a crash kept from being written is refused when the token is another by now."""
+    async with office(by_hand(), says=[said()]) as at:
+        case = await at.case()
+        around = bridge(at).resource_to_context(case)
+        inputs = {"document_content": "A text.", "document_type": "blog"}
+        await at.agents.run("content-reviewer", inputs, context=around, key=f"bridge:{case.id}:k.1")
+        changed = await at.engine.change_token(case, case.token.id, Change(data={"content": "Another."}), by="ann")
+        with pytest.raises(VersionConflict):
+            await bridge(at).execute_workflow_agent(
+                case, "content-reviewer", input_mapping=INPUTS, output_mapping=OUTPUTS, key="k"
+            )
+        assert changed == await at.engine.get(case)
+
+
+def test_places_and_their_conditions_belong_to_the_bridge():
+    """ZA30 ZA31: what carries agents out knows neither places nor rules about tokens; both are of the bridge."""
+    house = read(Path(__file__).parents[3] / ROOT)
+    own = [m for m in house.values() if m.floor == "agents" and ".bridge" not in m.name]
+    targets = {i.target for m in own for i in m.imports}
+    assert own
+    assert not any(target.startswith("circuit_breaker.agents.bridge") for target in targets)
+    engine = {i.target for m in own if m.name.endswith((".engine", ".running", ".office")) for i in m.imports}
+    assert not any(target.startswith("circuit_breaker.rules") for target in engine)

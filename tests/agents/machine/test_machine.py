@@ -13,7 +13,14 @@ from circuit_breaker.agents.bridge import StateMachineAgent, WorkflowAgent, agen
 from circuit_breaker.agents.bridge.machine import machine_agents
 from circuit_breaker.agents.chat import ChatRequest
 from circuit_breaker.agents.engine import AgentEngine
-from circuit_breaker.errors import AgentError, AgentInvalid, CaseClosed, ContentFiltered, InvalidAgentType
+from circuit_breaker.errors import (
+    AgentError,
+    AgentForbidden,
+    AgentInvalid,
+    CaseClosed,
+    ContentFiltered,
+    InvalidAgentType,
+)
 from circuit_breaker.llm.tools import tool
 from circuit_breaker.testing import HANG, ModelTurn, ScriptedProvider
 
@@ -326,3 +333,24 @@ async def test_several_conversations_of_a_workflow_agent_are_several_cases():
         await agents.run("clerk", {"message": "Hi"})
 
     assert [3, 3, 0] == [len(request.tools or ()) for request in model.requests]
+
+
+async def test_a_workflow_agent_moves_cases_of_its_workflow_only():
+    """L5 W5: asked about a case of another workflow, it gets no tools, and no model is called."""
+    here, there = states("here", "there")
+    other = Workflow("other", flow(here >> there).transition("go").manual())
+    async with at_work("It is done.", workflows=[ORDER, other]) as (engine, agents, model):
+        await WorkflowAgent.deploy(engine, agents, CLERK)
+        case = await engine.start("other")
+        context = {"workflow_context": {"resource_id": case.id}}
+        done = await agents.run("clerk", {"message": "Go"}, context=context)
+
+    assert ("failed", "agent_forbidden", []) == (done.status, done.error["code"], model.requests)
+
+
+async def test_a_workflow_agent_that_its_workflow_does_not_list_is_refused():
+    """W5: what the workflow may not use is refused when the agent is deployed."""
+    listing = Workflow("order", *ORDER.flows, metadata={"agents": ["another"]})
+    async with at_work(workflows=[listing]) as (engine, agents, _):
+        with pytest.raises(AgentForbidden, match="does not list it"):
+            await WorkflowAgent.deploy(engine, agents, CLERK)
