@@ -112,15 +112,23 @@ def _example() -> str:
 
 
 def _help() -> str:
-    names = ["", *program.list_commands(click.Context(program))]
-    return "\n".join(_help_of(name) for name in names)
+    return "\n".join(_help_of(words) for words in _commands(program))
 
 
-def _help_of(name: str) -> str:
-    words = [name, "--help"] if name else ["--help"]
+def _commands(command: click.Command, *words: str) -> Iterator[tuple[str, ...]]:
+    """The words of a command and of all commands below it."""
+    yield words
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from _commands(command.get_command(context, name), *words, name)
+
+
+def _help_of(words: tuple[str, ...]) -> str:
     runner = CliRunner(env={"COLUMNS": "100", "NO_COLOR": "1", "CIRCUIT_BREAKER_STORAGE": None})
-    text = runner.invoke(program, words, prog_name="circuit-breaker", catch_exceptions=False, terminal_width=100).output
-    return f"## {name or 'circuit-breaker'}\n\n```text\n{text.rstrip()}\n```\n"
+    asked = [*words, "--help"]
+    text = runner.invoke(program, asked, prog_name="circuit-breaker", catch_exceptions=False, terminal_width=100).output
+    return f"## {' '.join(words) or 'circuit-breaker'}\n\n```text\n{text.rstrip()}\n```\n"
 
 
 def _events() -> str:

@@ -36,4 +36,5 @@ async def main() -> None:
         print(f"{case.state} at {case.token.metadata['approved_at']}")
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

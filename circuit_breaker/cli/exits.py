@@ -50,7 +50,7 @@ EXIT_CODES = {
     ExitCode.REFUSED: "refused, or not sound, or the case failed, is stuck or in doubt",
     ExitCode.USAGE: "the command is wrong, or what was asked is not decided",
     ExitCode.INVALID: "a definition is wrong, or its module cannot be imported",
-    ExitCode.NOT_FOUND: "no such case, workflow, transition, function, agent, execution or conversation",
+    ExitCode.NOT_FOUND: "what was named is not there: a case, a workflow, a transition, an agent",
     ExitCode.STORAGE: "the journal cannot be read or written",
     ExitCode.EXTRA: "an optional dependency is missing",
     ExitCode.INTERNAL: "a fault of this program (see --debug)",

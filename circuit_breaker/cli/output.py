@@ -17,10 +17,12 @@ from circuit_breaker.cli.remedies import in_commands, remedy_of
 from circuit_breaker.cli.visible import Line, SafeConsole, json_text, visible
 from circuit_breaker.errors import CircuitBreakerError, DefinitionError, Fault, ParameterInvalid
 
-__all__ = ["Output"]
+__all__ = ["WIDE", "Output"]
 
 PIPED = 160
 """The width, in characters, of what is printed into a file or a pipe, unless COLUMNS says another."""
+WIDE = 110
+"""Columns of a terminal from which on a list has room for more than what is needed to go on with it."""
 
 
 def _console() -> Console:

@@ -12,6 +12,7 @@ import click
 
 from circuit_breaker.executors.models.settings import KEYS
 from circuit_breaker.lazy import deferred
+from circuit_breaker.llm.encoding import encoded
 from circuit_breaker.llm.parts import ToolCall
 from circuit_breaker.llm.profile import CAPABILITIES, ModelProfile, Price
 from circuit_breaker.llm.provider import Provider
@@ -20,6 +21,7 @@ from circuit_breaker.llm.router import Access, Budget, LLMConfig, LLMRouter
 from circuit_breaker.llm.router.naming import kind_of
 from circuit_breaker.storage import budgets
 from circuit_breaker.testing.models import ScriptedProvider
+from circuit_breaker.testing.samples import sample
 
 __all__ = ["SCRIPTED", "VARIABLES", "is_anybody_there", "key_wanted", "router_of"]
 
@@ -97,13 +99,24 @@ def _script() -> ScriptedProvider:
 
 
 def _answer(request: ChatCompletionRequest) -> Any:
-    """What the script says: it has sums calculated, tells results, and repeats everything else."""
+    """What the script says: it has sums calculated, tells results, and repeats everything else.
+
+    Asked for a form, it gives a value that fits.
+    """
     last = request.messages[-1]
     if last.tool_results:
-        return f"The tool says: {last.tool_results[-1].content}"
+        return _formed(request, f"The tool says: {last.tool_results[-1].content}")
     said = last.content.strip()
     offered = {tool.name for tool in request.tools}
     if "calculator" in offered and (found := _SUM.search(said)):
         arguments = f'{{"expression": "{found[0].strip()}"}}'
         return ToolCall(id=f"call_{len(request.messages)}", name="calculator", arguments=arguments)
-    return f"I am a script and no model. You said: {said}"
+    return _formed(request, f"I am a script and no model. You said: {said}")
+
+
+def _formed(request: ChatCompletionRequest, text: str) -> str:
+    """The text, or a value in the form that is asked for."""
+    form = request.response_format
+    if form is None or form.kind == "text":
+        return text
+    return encoded({"text": text} if form.schema is None else sample(form.schema)).decode()

@@ -227,12 +227,30 @@ def test_executions_are_found_by_their_context(cb, agents):
     cb(*find, "--context", "order", code=2)
 
 
+def test_a_list_of_executions_fits_into_a_narrow_terminal(cb, agents, monkeypatch):
+    """Where there is little room, an execution is one line that begins with its whole id."""
+    cb("agents", "run", "helper", "-i", "message=hi")
+    (kept,) = cb("agents", "executions", "--json").records
+    monkeypatch.setenv("COLUMNS", "80")
+    _, line = cb("agents", "executions").out.splitlines()
+
+    assert [kept["id"], "helper", "completed"] == line.split()[:3]
+
+
 def test_a_key_makes_it_run_once(cb, agents):
     """ZB10: with the same key there is one execution, however often it is asked for."""
     outputs = [cb("agents", "run", "helper", "-i", "message=hi", "--key", "one").out for _ in range(2)]
 
     assert outputs[0] == outputs[1]
     assert 1 == len(cb("agents", "executions", "--json").records)
+
+
+def test_the_script_answers_in_the_form_that_is_asked_for(cb, agents):
+    """ZB11: without a key an agent with an output schema gives a value that fits it."""
+    schema = "{type: array, items: {type: integer}, minItems: 2}"
+    (agents / "lister.yaml").write_text(f"id: lister\noutput_schema: {schema}")
+
+    assert "[0,0]\n" == cb("agents", "run", "lister.yaml", "-i", "message=hi").out
 
 
 def test_who_answers_can_be_chosen(cb, agents, monkeypatch):
@@ -440,6 +458,8 @@ def test_a_killed_execution_goes_on(cb, here, slow):
         until(lambda: len(slow()) == 3)
         killed.kill()
     [execution] = cb("agents", "executions", "--json").records
+    assert execution["interrupted"]
+    assert "interrupted" in cb("agents", "executions").out
     (here / "quick").touch()
     done = cb("agents", "resume", execution["execution"], "--import", "slow.py")
 

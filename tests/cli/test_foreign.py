@@ -194,3 +194,25 @@ def test_too_many_rounds_are_no_answer():
 
     assert not Rounds(graph, limit=1).complete
     assert Rounds(graph).trapped() is None
+
+
+def test_what_only_conversations_use_is_no_step():
+    """Methods that every flow inherits belong to those that hold conversations, and are left out of others."""
+    built_in = method(start=True)
+    built_in.__conversational_only__ = True
+    steps = {"begin": method(start=True), "route_conversation": built_in}
+    quiet, talking = (type("Made", (), {"conversational": talks, **steps}) for talks in (False, True))
+
+    assert ("begin",) == crewai.crewai_graph(quiet, "g").steps
+    assert {"begin", "route_conversation"} == set(crewai.crewai_graph(talking, "g").steps)
+
+
+def test_what_is_not_looked_at_is_said():
+    """Graphs inside graphs, steps that are sent to, interrupts, and what steps do inside."""
+    graph = built(("S", "A"), ("A", "B"), ("C", END), routes={"B": ["C"]}, nodes="SABC")
+    graph.interrupt_before_nodes = ["A"]
+    graph.builder.nodes["A"].runnable = SimpleNamespace(builder=graph.builder)
+    said = " ".join(found_of(graph).assumptions)
+
+    for words in ("inside 'A' is not looked at", "(Send) counts once", "taken up again", "interrupt(), failures"):
+        assert words in said

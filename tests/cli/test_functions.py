@@ -84,6 +84,16 @@ def test_a_function_runs_and_its_logs_are_kept(fb):
     assert 1 == len(fb("executions", "--status", "success", "--json").records)
 
 
+def test_a_list_of_executions_fits_into_a_narrow_terminal(fb, monkeypatch):
+    """Where there is little room, an execution is one line that begins with its whole id."""
+    fb("register", "second.yaml", "first.yaml")
+    fb("run", "second", "--id", "i" * 36)
+    monkeypatch.setenv("COLUMNS", "80")
+    _, line = fb("executions").out.splitlines()
+
+    assert ["i" * 36, "second", "success", "call"] == line.split()
+
+
 def test_a_failure_is_told(fb):
     """F15: a failed execution prints why, and ends with another exit code."""
     fb("register", "second.yaml", "first.yaml")

@@ -64,6 +64,14 @@ def test_every_command_has_help_and_json(cb, path):
     assert "\\b" not in text
 
 
+@pytest.mark.parametrize("path", ["", *PATHS])
+def test_help_fits_into_a_narrow_terminal(cb, path, monkeypatch):
+    """No line of a help text is longer than a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    assert [] == [line for line in cb(*path.split(), "--help").out.splitlines() if len(line) > 80]
+
+
 def test_the_version_is_that_of_the_package():
     """``--version`` is answered without loading the engine."""
     out, _ = command("--version").communicate(timeout=30)

@@ -132,3 +132,21 @@ def test_two_targets_are_no_framework(cb):
     """A word before the target must be the name of a framework."""
     assert "langgraph" in cb("verify", "langraph", "work.py:sound", code=2).err
     assert "--property is for" in cb("verify", "langgraph", "work:x", "--property", "never(a)", code=2).err
+
+
+@pytest.mark.parametrize(
+    ("file", "shown"), [("way.svg", "<svg"), ("way.html", "Verification"), ("way.md", "starved-join")]
+)
+def test_the_way_is_drawn(cb, here, file, shown):
+    """--draw writes a picture of the way to the first finding, or a page with all of them."""
+    cb("verify", "work.py:lost", "--draw", file, code=1)
+
+    assert shown in (here / file).read_text()
+
+
+@pytest.mark.parametrize(
+    ("target", "file", "told"), [("work.py:lost", "way.xyz", "name end with"), ("net.pnml", "way.svg", "for workflows")]
+)
+def test_what_cannot_be_drawn_is_told(cb, target, file, told):
+    """A suffix that means nothing, and a net."""
+    assert told in cb("verify", target, "--draw", file, code=3).err

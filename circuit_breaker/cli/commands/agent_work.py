@@ -21,7 +21,7 @@ from circuit_breaker.cli.completing import agents as agent_ids
 from circuit_breaker.cli.completing import executions as execution_ids
 from circuit_breaker.cli.completing import files
 from circuit_breaker.cli.options import JsonObject, Seconds, by_option, import_option, output_options, storage_option
-from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.output import WIDE, Output
 from circuit_breaker.cli.providers import SCRIPTED
 from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.stopping import complete
@@ -29,7 +29,13 @@ from circuit_breaker.cli.visible import Line
 
 __all__ = ["WORK"]
 
-STYLES: Final = {"completed": "green", "failed": "red", "timed_out": "red", "cancelled": "yellow"}
+STYLES: Final = {
+    "completed": "green",
+    "failed": "red",
+    "timed_out": "red",
+    "cancelled": "yellow",
+    "interrupted": "yellow",
+}
 sources_option = click.option(
     "--agents",
     "sources",
@@ -89,7 +95,7 @@ def run(
     every event is printed as it is kept, one a line.
 
     \b
-    circuit-breaker agents run reviewer.yaml -i content=@draft.md -i language=German
+    circuit-breaker agents run reviewer.yaml -i text=@draft.md -i language=German
     """  # noqa: D301 - click reads the mark of a paragraph that is not to be wrapped
     if is_document(agent):
         sources, agent = (*sources, agent), _only(agent)
@@ -209,26 +215,32 @@ def chat(
 @output_options
 @with_session
 def executions(session: Session, *, agent: str, contexts: Sequence[str], **filters: Any) -> None:
-    """List executions, of one agent or of all, in the order of time. With --json one object a line."""
-    found = complete(_executions(Agency(session), agent, contexts, **filters))
+    """List executions, of one agent or of all, in the order of time. With --json one object a line.
+
+    One whose process has ended before it was over is interrupted; `agents resume` goes on with it.
+    """
+    found, left = complete(_executions(Agency(session), agent, contexts, **filters))
     output = session.output
     if output.json:
         for each in found:
-            output.record(_record(each))
+            output.record({**_record(each), "interrupted": each.id in left})
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("execution", "agent", "status", "seconds", "taken", "asked for (UTC)"):
-        table.add_column(title, overflow="fold")
+    titles = ("execution", "agent", "status", "taken", "seconds", "asked for (UTC)")
+    for title in titles if output.console.width >= WIDE else titles[:4]:
+        table.add_column(title, overflow="fold", no_wrap=title == "execution")
     for each in found:
-        status = f"{each.status}, waits for {each.waiting_for}" if each.waiting_for else each.status
-        table.add_row(
+        status = "interrupted" if each.id in left else each.status
+        waits = f", waits for {each.waiting_for}" if each.waiting_for and each.id not in left else ""
+        cells = (
             Line(each.id, style="bold"),
             Line(each.agent_id),
-            Line(status, style=STYLES.get(each.status, "")),
-            "" if each.seconds is None else f"{each.seconds:.3f}",
+            Line(f"{status}{waits}", style=STYLES.get(status, "")),
             _taken(each),
+            "" if each.seconds is None else f"{each.seconds:.3f}",
             each.created_at.strftime("%Y-%m-%d %H:%M:%S"),
         )
+        table.add_row(*cells[: len(table.columns)])
     output.say(table if found else "no executions")
 
 
@@ -251,12 +263,14 @@ async def _executions(
     conversation: str,
     limit: int,
     after: str,
-) -> list[AgentExecution]:
+) -> tuple[list[AgentExecution], set[str]]:
+    """The executions, and the ids of those whose process is gone."""
     keys = {f"context.{path}": value for path, value in _pairs(contexts).items()}
     keys |= {"conversation": conversation, "agent": agent, "status": status or ""}
     async with agency.archive() as archive:
         found = {name: value for name, value in keys.items() if value}
-        return await archive.store.executions(found, after=after, limit=limit)
+        executions = await archive.store.executions(found, after=after, limit=limit)
+        return executions, await archive.store.left(executions)
 
 
 @click.command(short_help="Show again what an execution did.")

@@ -15,12 +15,12 @@ VARIABLE = "_CIRCUIT_BREAKER_COMPLETE"
 SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
-HELP = """Print the script that makes SHELL complete the commands, options, files and cases of circuit-breaker.
+HELP = """Print the script that makes SHELL complete commands and options, files, and the ids of cases.
 
 \b
 bash:  eval "$(circuit-breaker completion bash)"    in ~/.bashrc
 zsh:   eval "$(circuit-breaker completion zsh)"     in ~/.zshrc
-fish:  circuit-breaker completion fish > ~/.config/fish/completions/circuit-breaker.fish
+fish:  circuit-breaker completion fish | source     in config.fish
 """
 
 

@@ -29,7 +29,7 @@ from circuit_breaker.workflow.pages import Form as PageForm
 from circuit_breaker.workflow.picture import Form as PictureForm
 from circuit_breaker.workflow.picture import picture
 
-__all__ = ["check", "draw", "export", "schema"]
+__all__ = ["check", "draw", "export", "schema", "write_to"]
 
 PICTURES: dict[str, PictureForm] = {
     "mermaid": "mermaid", "dot": "dot", "plantuml": "plantuml", "svg": "svg", "terminal": "terminal",
@@ -144,7 +144,7 @@ async def _case(session: Session, case_id: str, *, past: bool) -> tuple[Case, Se
 def _deliver(output: Output, text: str, file: Path | None, facts: dict[str, Any]) -> None:
     """Writes a text to a file if one is named, otherwise prints it."""
     if file is not None:
-        _write(file, text)
+        write_to(file, text)
         if output.json:
             output.document(facts | {"file": str(file)})
         else:
@@ -155,7 +155,12 @@ def _deliver(output: Output, text: str, file: Path | None, facts: dict[str, Any]
         output.text(text)
 
 
-def _write(file: Path, text: str) -> None:
+def write_to(file: Path, text: str) -> None:
+    """Writes a text to a file.
+
+    Raises:
+        click.UsageError: It cannot be written.
+    """
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -188,6 +193,6 @@ def export(session: Session, *, form: TextForm | None, file: Path | None) -> Non
 def schema(output: Output, *, document: Literal["definition", "explanation", "policy-diff"]) -> None:
     """Print the JSON Schema of definitions in YAML or JSON, for editors, or of another document.
 
-    These are what ``explain --json`` and ``diff-policy --json`` print.
+    An explanation is what `explain --json` prints, a policy-diff what `diff-policy --json` prints.
     """
     output.document(workflow_schema() if document == "definition" else told_schema(document))

@@ -64,7 +64,7 @@ def _record(name: str) -> dict[str, Any]:
         described = find(name).describe()["description"]
     except ExecutorInvalid as error:
         return {"name": name, "description": "", "error": "; ".join(fault.message for fault in error.faults)}
-    return {"name": name, "description": described.partition("\n")[0], "error": None}
+    return {"name": name, "description": described.partition("\n")[0].replace("``", "`"), "error": None}
 
 
 @executors.command("describe", short_help="Show the parameters of one.")
@@ -126,7 +126,7 @@ def execute(
     The engine of containers is that of DOCKER_HOST, or is found where they usually listen.
 
     \b
-    circuit-breaker execute subprocess --set programs=sort -p command='sort -r' -p stdin="$(ls)"
+    circuit-breaker execute subprocess --set programs=date -p command='date -u'
     circuit-breaker execute docker -p image=busybox -p command='echo hello'
     """  # noqa: D301 - click reads the mark of a paragraph that is not to be wrapped
     output.setting = "--set "

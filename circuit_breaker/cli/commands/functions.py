@@ -15,7 +15,7 @@ from circuit_breaker.cli.commands.executing import secrets_of, settings_of
 from circuit_breaker.cli.definitions import DOCUMENTS, module_of
 from circuit_breaker.cli.exits import ExitCode
 from circuit_breaker.cli.options import Seconds, import_option, output_options, storage_option
-from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.output import WIDE, Output
 from circuit_breaker.cli.remedies import in_commands
 from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.stopping import complete
@@ -161,7 +161,7 @@ def list_functions(session: Session) -> None:
 def _table(*titles: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in titles:
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title == "execution")
     return table
 
 
@@ -219,7 +219,8 @@ def run(
     What an operator decides, such as which programs may run, is given with --set; given several times, it is a list.
 
     \b
-    circuit-breaker functions run counter --set subprocess.programs=wc --input '"to be or not"'
+    circuit-breaker functions run counter \\
+        --set subprocess.programs=wc --input '"to be or not"'
     """  # noqa: D301 - click reads the mark of a paragraph that is not to be wrapped
     result, executor = complete(_run(session, function, _json(text), execution, **options))
     output = session.output
@@ -285,17 +286,19 @@ def executions(session: Session, *, function: str | None, statuses: Sequence[str
         for result in found:
             output.record(result.to_document())
         return
-    table = _table("execution", "function", "status", "seconds", "because", "asked for (UTC)")
+    titles = ("execution", "function", "status", "because", "seconds", "asked for (UTC)")
+    table = _table(*(titles if output.console.width >= WIDE else titles[:4]))
     for result in found:
         taken = "" if result.execution_time is None else f"{result.execution_time:.3f}"
-        table.add_row(
+        cells = (
             Line(result.id, style="bold"),
             Line(result.function_id),
             Line(str(result.status), style=STYLES.get(result.status, "")),
-            taken,
             Line(str(result.cause.get("kind", ""))),
+            taken,
             result.requested_at.strftime("%Y-%m-%d %H:%M:%S"),
         )
+        table.add_row(*cells[: len(table.columns)])
     output.say(table if found else "no executions")
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from circuit_breaker.cli.onward import quoted
 from circuit_breaker.cli.options import case_argument, output_options, storage_option
+from circuit_breaker.cli.output import WIDE
 from circuit_breaker.cli.records import summary_record
 from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.stopping import complete
@@ -24,9 +25,6 @@ from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.history import History
 
 __all__ = ["cases", "history", "show"]
-
-WIDE = 110
-"""Columns of a terminal from which on a list of cases has room for more than where they are."""
 
 
 @click.command(short_help="List the cases of a journal.")

@@ -29,13 +29,17 @@ HELP = """Find every marking that the place/transition net in FILE (PNML) can re
 
 \b
 With --json one object:
-  markings, edges   how many; null where there is no end to them, or none was found
-  deadlocks         how many markings have nothing enabled; deadlock_markings shows the way to the nearest
-  bounds            the most tokens of each place, null for one without a bound
+  markings, edges   how many; null where there is no end to them, or none
+                    was found
+  deadlocks         how many markings have nothing enabled
+  deadlock_markings the nearest of them, with the way there
+  bounds            the most tokens of each place, null if without a bound
   dead_transitions  those that can never fire
-  unbounded         the places without a bound; pumping says which steps fill them for ever
-  decided           whether these are certain; if not, not_decided says why, they are null, and found tells what is
-                    known so far
+  unbounded         the places without a bound
+  pumping           which steps fill them for ever
+  decided           whether this is certain; what is not is null
+  not_decided       why it is not certain
+  found             what is known so far, where it is not certain
 
 The exit code is 0 when it is decided, 2 when it is not within the limits, and 3 when FILE is wrong.
 """

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from circuit_breaker.cli import completing
+from circuit_breaker.cli.commands.defining import write_to
+from circuit_breaker.cli.commands.proof_pictures import drawing_of
 from circuit_breaker.cli.commands.statespace import read_net, until
 from circuit_breaker.cli.definitions import HOW, Registry, find_workflow, module_of
 from circuit_breaker.cli.exits import ExitCode
@@ -34,7 +37,6 @@ with a proposal how to mend it.
 
 With the name of a framework the graph is one of that framework, and is judged by the way in which that runs it.
 
-\b
 The exit code is 0 when it is sound, 1 when it is not, 2 when it is not decided, and 3 when TARGET is wrong.
 """
 
@@ -47,24 +49,31 @@ The exit code is 0 when it is sound, 1 when it is not, 2 when it is not decided,
 )  # fmt: skip
 @click.option("--limit", default=200_000, show_default=True, type=click.IntRange(1), help="The most markings to find.")
 @click.option("--time", "seconds", default=60.0, show_default=True, type=Seconds(0), help="The most seconds to look.")
+@click.option(
+    "--draw", "file", type=click.Path(dir_okay=False, writable=True, path_type=Path), metavar="FILE",
+    help="Draw the way to the first finding (.svg, .mmd, .dot, .puml), or write a page with all of them (.html, .md).",
+)  # fmt: skip
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF, for code hosts.")
 @click.option("--strict", is_flag=True, help="A warning counts like an error.")
 @import_option
 @output_options
 @click.pass_obj
-def verify(
-    output: Output, *, target: Sequence[str], properties: Sequence[str], limit: int, seconds: float, as_sarif: bool,
-    strict: bool, modules: Sequence[str],
+def verify(  # noqa: PLR0913 - one for each option
+    output: Output, *, target: Sequence[str], properties: Sequence[str], limit: int, seconds: float, file: Path | None,
+    as_sarif: bool, strict: bool, modules: Sequence[str],
 ) -> None:  # fmt: skip
     """Prints what is proved of a workflow."""
     asked = [property_from(text) for text in properties]
     reference = target[-1]
     try:
+        drawn = None if file is None else drawing_of(file, target, modules)
         alone = len(target) == 1
         found = _verified(reference, modules, asked, limit, until(seconds)) if alone else _foreign(target, asked)
     except WorkflowNotFound as error:  # to a script that verifies, what is not there is as wrong as what is broken
         output.fail(error)
         raise click.exceptions.Exit(ExitCode.INVALID) from error
+    if drawn is not None and file is not None:
+        write_to(file, drawn(found))
     if as_sarif:
         output.document(sarif(found, reference))
     elif output.json:

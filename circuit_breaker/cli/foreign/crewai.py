@@ -19,6 +19,8 @@ from circuit_breaker.errors import WorkflowInvalid
 __all__ = ["crewai_graph"]
 
 DEFINITION = "__flow_method_definition__"
+CONVERSING = "__conversational_only__"
+"""The mark on methods that every flow has, and that are steps of those alone that hold conversations."""
 
 
 @attrs.frozen
@@ -77,7 +79,8 @@ def _members(kind: type) -> Iterator[tuple[str, Any]]:
     found: dict[str, Any] = {}
     for base in reversed(kind.__mro__):
         found.update(vars(base))
-    yield from found.items()
+    converses = bool(getattr(kind, "conversational", False))
+    yield from ((name, value) for name, value in found.items() if converses or not getattr(value, CONVERSING, False))
 
 
 def _clauses(condition: Any) -> list[frozenset[str]]:

@@ -46,14 +46,23 @@ def langgraph_graph(graph: Any, name: str) -> ForeignGraph:
         name=name, framework=f"langgraph {release}",
         steps=(*steps, "__start__"), starts=frozenset({"__start__"}), triggers=triggers,
         choices={step: found for step, found in routes.items() if found}, joins=joins,
-        deferred=frozenset(s for s in steps if getattr(builder.nodes[s], "defer", False)), notes=tuple(_notes(release)),
+        deferred=frozenset(s for s in steps if getattr(builder.nodes[s], "defer", False)),
+        notes=tuple(_notes(release, graph, builder)),
     )  # fmt: skip
 
 
-def _notes(release: str) -> Iterator[str]:
+def _notes(release: str, graph: Any, builder: Any) -> Iterator[str]:
     if not release.startswith(KNOWN):
         yield f"langgraph {release} is newer than what is known here: 0.2 to 1.x"
     yield "a router leads to one of its ends, or to several where its annotation says a list; any of them can be"
+    if any(builder.branches.values()):
+        yield "a step that is sent to several times (Send) counts once"
+    for step, node in builder.nodes.items():
+        if hasattr(getattr(node, "runnable", None), "builder"):
+            yield f"the graph inside '{step}' is not looked at: verify it by itself"
+    if getattr(graph, "interrupt_before_nodes", ()) or getattr(graph, "interrupt_after_nodes", ()):
+        yield "what is interrupted is taken up again"
+    yield "what steps do inside is not looked at: interrupt(), failures, and a Command that no annotation declares"
 
 
 def _routes(builder: Any, step: str, steps: tuple[str, ...]) -> Iterator[tuple[frozenset[str], ...]]:
