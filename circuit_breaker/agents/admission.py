@@ -78,8 +78,11 @@ class Wish:
 
     def _check(self) -> None:
         timeout = self.timeout
-        if timeout is not None and (isinstance(timeout, bool) or not 0 < timeout < float("inf")):
+        number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+        if timeout is not None and not (number and 0 < timeout < float("inf")):
             raise DataInvalid(f"timeout={timeout!r:.40} is no time", remedy="give seconds above 0, or None")
+        if not isinstance(self.overrides or {}, Mapping):
+            raise DataInvalid(f"overrides={self.overrides!r:.40} is no mapping", remedy="give members of llm_config")
         if self.overrides and (faults := list(_override_faults(self.overrides))):
             raise AgentInvalid("the overrides are not valid", faults=faults)
 

@@ -203,8 +203,8 @@ class Chronicle:
             return self.steps[name]
         value = await call()
         document = {"name": name, "value": json.dumps(self.conceal(value))}
+        self.steps[name] = value  # first: if the work is stopped while it is written, the end forgets it too
         await self.write(Put(STEP, step_id(self.execution.id, self.execution.round, name), document))
-        self.steps[name] = value
         return value
 
     # Going on where somebody has stopped

@@ -114,6 +114,7 @@ class AgentEngine:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as opening:
+            self.office.roster.worker = self.storage.worker
             await opening.enter_async_context(self.office.roster)
             if self.config.recover:
                 await self.recover()
@@ -289,21 +290,27 @@ class AgentEngine:
         """
         await self.events.check(by, "cancel", await self.store.execution(execution_id))
         why = f"cancelled{f' by {by}' if by else ''}{f': {reason}' if reason else ''}"
-        asked = False
+        asked = stopped = False
         while not (execution := await self.store.execution(execution_id)).ended:
             if (post := self.office.roster.get(execution_id)) is not None:
-                post.cancel(why)
+                stopped |= post.cancel(why)
                 await post.tail.over()
-            elif execution.worker not in ("", self.storage.worker) and await self.storage.alive(execution.worker):
+            elif await self._is_elsewhere(execution):
                 keys = {"worker": execution.worker}
                 await self.storage.records.put(CANCEL, execution_id, {"reason": why}, keys=keys)
                 asked = True
                 await asyncio.sleep(self.config.poll)
             else:
-                await self.recovery.take_up(execution_id, _unless_ended, cancelled=why)
+                stopped |= await self.recovery.take_up(execution_id, _unless_ended, cancelled=why)
         if asked:
             await self.storage.records.delete(CANCEL, execution_id)
-        return execution.status == "cancelled" and execution.error.get("message") == why
+        return execution.status == "cancelled" and (stopped or asked or execution.error.get("message") == why)
+
+    async def _is_elsewhere(self, execution: AgentExecution) -> bool:
+        """Whether another process is at work on it, or another engine of this one."""
+        if execution.worker in ("", self.storage.worker):
+            return self.office.roster.is_beside(execution.id)
+        return await self.storage.alive(execution.worker)
 
     async def approve(self, execution_id: str, decision: Any, *, by: str = "") -> AgentExecution:
         """The execution, which goes on with what a person has said of the calls that waited for it.
@@ -324,6 +331,7 @@ class AgentEngine:
         if execution.waiting_for != "approval":
             raise AgentError(f"execution '{execution_id}' waits for nobody's approval")
         decisions = _decisions(execution, decision)
+        await self.recovery.put_down(execution_id)
 
         def decided(found: AgentExecution) -> AgentExecution | None:
             if found.waiting_for != "approval" or found.approval["digest"] != execution.approval["digest"]:

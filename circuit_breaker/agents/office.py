@@ -185,6 +185,8 @@ class Office:
             if running.reason() is None:
                 raise
             await running.cancel()
+        finally:
+            seat.leave()  # also where it was stopped before it sat down
 
     async def _in_conversation(self, running: Running, seat: Seat) -> Seat:
         """The place; while others have their turn in the conversation, it is theirs, and the time does not count."""

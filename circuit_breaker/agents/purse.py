@@ -75,12 +75,23 @@ async def purse_of(
     """The purse of an execution as far as is written: what it has taken itself, and those that it wanted."""
     purse = Purse(execution.id, definition.limits.tokens, definition.limits.dollars, above)
     if execution.events > 1:
-        async for child in store.every(parent=execution.id):
-            purse.spent += int(child.usage.get("total_tokens", 0))
-            purse.paid += child.dollars
+        async for below in _below(store, execution):
+            _note(purse, below)
+    _note(purse, execution)
+    return purse
+
+
+def _note(purse: Purse, execution: AgentExecution) -> None:
     purse.spent += int(execution.usage.get("total_tokens", 0))
     purse.paid += execution.dollars
-    return purse
+
+
+async def _below(store: AgentStore, execution: AgentExecution) -> AsyncIterator[AgentExecution]:
+    """All that the execution wanted, and what those wanted."""
+    async for child in store.every(parent=execution.id):
+        yield child
+        async for below in _below(store, child):
+            yield below
 
 
 @attrs.frozen

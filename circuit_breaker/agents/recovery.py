@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,7 +45,7 @@ class Recovery:
             change: The execution as it goes on; None where it shall not, as it stands.
             cancelled: Why it is to end at once, if it is.
         """
-        if execution_id in self.office.roster:
+        if self.office.roster.has(execution_id):
             return False
         tail = Tail(self.office.config.stream_buffer_size)
         post = self.office.roster.enter(execution_id, tail)
@@ -57,6 +58,13 @@ class Recovery:
         if not taken:
             self.office.roster.leave(execution_id)
         return taken
+
+    async def put_down(self, execution_id: str) -> None:
+        """Returns once the task that has written here that the execution waits for a person is over."""
+        while self.office.roster.has(execution_id):
+            if (await self.office.store.execution(execution_id)).waiting_for != "approval":
+                return  # somebody has decided
+            await asyncio.sleep(0.001)
 
     async def _claimed(self, post: Post, change: Change) -> bool:
         # The events are read before the record: whoever writes after that lets our first event fail.
@@ -131,7 +139,7 @@ class Recovery:
             return None if over or lives.get(execution.worker, True) else execution
 
         async for execution in self.office.store.every(open="1"):
-            if execution.id in self.office.roster:
+            if self.office.roster.has(execution.id):
                 continue
             if execution.worker not in lives:
                 lives[execution.worker] = await self.office.storage.alive(execution.worker)

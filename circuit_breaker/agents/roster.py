@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Final, Self
+from weakref import WeakSet
 
 import attrs
 
@@ -33,12 +34,14 @@ class Post:
     cancelled: str | None = None
     _task: asyncio.Task[Any] | None = None
 
-    def cancel(self, why: str) -> None:
-        """Ends the execution, once however often it is asked for."""
-        if self.cancelled is None:
-            self.cancelled = why
-            if self._task is not None:
-                self._task.cancel()
+    def cancel(self, why: str) -> bool:
+        """Whether the execution ends for this: once however often it is asked for."""
+        if self.cancelled is not None:
+            return False
+        self.cancelled = why
+        if self._task is not None:
+            self._task.cancel()
+        return True
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -51,9 +54,14 @@ class Post:
 
 
 class Roster:
-    """Who is at work; an async context manager, which stops everybody at its end."""
+    """Who is at work; an async context manager, which stops everybody at its end.
+
+    Attributes:
+        worker: The name of this process on the storage that it works for, known once that is open.
+    """
 
     def __init__(self) -> None:
+        self.worker = ""
         self._posts: dict[str, Post] = {}
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,6 +70,7 @@ class Roster:
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
         self._open = True
+        _OPEN.add(self)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -71,9 +80,18 @@ class Roster:
         await self._group.__aexit__(None, None, None)
         for execution_id in list(self._posts):
             self.leave(execution_id)
+        _OPEN.discard(self)
 
     def __contains__(self, execution_id: str) -> bool:
         return execution_id in self._posts
+
+    def has(self, execution_id: str) -> bool:
+        """Whether this engine carries out an execution, or another one of this process on the same storage."""
+        return execution_id in self or self.is_beside(execution_id)
+
+    def is_beside(self, execution_id: str) -> bool:
+        """Whether another engine of this process carries it out, on the same storage and so under the same name."""
+        return any(execution_id in one for one in list(_OPEN) if one is not self and one.worker == self.worker)
 
     def __iter__(self) -> Iterator[Post]:
         return iter(list(self._posts.values()))
@@ -105,3 +123,7 @@ class Roster:
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+_OPEN: Final[WeakSet[Roster]] = WeakSet()
+"""The rosters that are open in this process: two engines on one storage must not take each other for dead."""

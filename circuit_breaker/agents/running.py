@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -97,6 +97,7 @@ class Running:
     days: set[str] = attrs.field(factory=set)
     reason: Callable[[], str | None] = lambda: None
     _asked: int = 0
+    _task: asyncio.Task[Any] | None = None
 
     @property
     def execution(self) -> AgentExecution:
@@ -111,6 +112,7 @@ class Running:
             CancelledError: It was stopped and not cancelled: somebody will go on with it.
         """
         limit = asyncio.timeout(self._seconds_left())
+        self._task = asyncio.current_task()
         try:
             async with limit:
                 ending = await self._attempts()
@@ -196,7 +198,7 @@ class Running:
     async def _loop(self, attempt: Attempt) -> LoopOutcome:
         assignment = Assignment(definition=self.definition, settings=self.settings, overrides=self.execution.overrides)
         limits = self.guard.limits(self.settings.limited(self.definition.limits.for_loop()))
-        guard, around = self.guard, Surroundings(tell=self._teller(Teller(limits.iterations)), keep=self.chronicle.keep)
+        guard, around = self.guard, Surroundings(tell=self._teller(Teller(limits.iterations)), keep=self._keep)
         await guard.before(around)
         request = assignment.request(self.execution, await self._history(assignment), insert=guard.inserted)
         self._asked = len(request.messages) - 1
@@ -211,6 +213,12 @@ class Running:
             )
             outcome = await loop.run(attempt.state, decisions=attempt.decisions, around=around)
             return await guard.concluded(outcome, around, lambda state: loop.run(state, around=around))
+
+    async def _keep(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        """A step, unless the work was stopped and the call before it took no notice."""
+        if self._task is not None and self._task.cancelling():
+            raise asyncio.CancelledError
+        return await self.chronicle.keep(name, call)
 
     def _model(self, source: Any) -> Answering:
         return self.guard.model(answering(source, tenant=self.execution.context.tenant_id or self.settings.tenant))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -161,6 +161,12 @@ class AgentStore:
         """The executions with these keys, the oldest first, a page at a time."""
         records = await self.storage.records.find(EXECUTION, keys=keys, after=after, limit=limit)
         return [execution_of(record.document) for record in records]
+
+    async def left(self, executions: Iterable[AgentExecution]) -> set[str]:
+        """The ids of those of the executions whose process has ended before they were over."""
+        open_ = [one for one in executions if one.worker and not one.ended]
+        gone = {worker for worker in {one.worker for one in open_} if not await self.storage.alive(worker)}
+        return {one.id for one in open_ if one.worker in gone}
 
     async def every(self, **keys: str) -> AsyncIterator[AgentExecution]:
         """All executions with these keys."""

@@ -56,6 +56,8 @@ class Upkeep:
         for record in await office.storage.records.find(CANCEL, keys={"worker": office.storage.worker}):
             if (post := office.roster.get(record.id)) is not None:
                 post.cancel(str(record.document["reason"]))
+            elif office.roster.is_beside(record.id):
+                continue
             await office.storage.records.delete(CANCEL, record.id)
 
     async def clean_up(self) -> int:
