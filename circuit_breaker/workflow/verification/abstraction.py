@@ -8,7 +8,7 @@ order that is possible takes the token, as in the engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import attrs
@@ -155,5 +155,20 @@ def _assumptions(found: Unfolding) -> Iterator[str]:
         yield "the fields that rules read are there, and of the right kind"
     if any(t.steps and t.on_failure is None for t in transitions):
         yield "an action without .on_failure(...) succeeds in the end, or somebody sees to it"
-    if any(len(t.sources) > 1 for t in transitions):
-        yield "the data of tokens that join can be merged, and the rules of a join hold in the end"
+    if any(t.validations is not None and t.otherwise is None for t in transitions):
+        yield "data that do not pass a validation are put right by whoever sent them"
+    yield from _of_joins([t for t in transitions if sum(arc.weight for arc in t.net.takes) > 1])
+    if any(t.steps and t.automatic and {t.otherwise, t.on_failure} != {None} for t in transitions):
+        yield "a circle that a better answer leads out of is left one day"
+
+
+def _of_joins(joins: Sequence[Transition]) -> Iterator[str]:
+    """What is taken for granted of tokens that are taken together."""
+    if any(t.merge is None for t in joins):
+        yield "the data of tokens that join can be merged: no two branches set a key differently"
+    if any(t.gate is not None and (t.automatic or t.delay is not None) for t in joins):
+        yield "the rules of a join say yes to data that were not the same in all its branches"
+    if any(t.steps and t.rules is not None and t.otherwise is None for t in joins):
+        yield "what the action of a join answers is not refused by its rules"
+    if any(t.correlate is not None or t.together for t in joins):
+        yield "tokens that belong together, by .correlate(...) or .together(), find each other"

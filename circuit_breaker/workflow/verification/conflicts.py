@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from circuit_breaker.rules import Rule, all_of, any_of
 from circuit_breaker.rules.analysis import Witness
 from circuit_breaker.rules.analysis.search import Demand
-from circuit_breaker.rules.analysis.ternary import TRUE, UNKNOWN
+from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, UNKNOWN
 from circuit_breaker.rules.constant import plain
 from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.causes import listed
 from circuit_breaker.workflow.verification.counterexample import Expectation, Telling
 from circuit_breaker.workflow.verification.findings import Finding, Severity
@@ -19,12 +20,15 @@ __all__ = ["conflict_findings"]
 
 MOST_TOLD = 3
 """How many further states are told by name."""
+MOST_TRIED = 8
+"""How many ways to the same joins are tried until one is confirmed."""
 
 
 def conflict_findings(walks: Walks, telling: Telling) -> Iterator[Finding]:
     """What only the order decides, and what cannot be judged."""
     if telling.workflow is not None:
         yield from _by_order(walks, telling)
+        yield from _joins_apart(walks, telling, telling.workflow)
         yield from _not_judged(walks, telling, telling.workflow)
 
 
@@ -41,6 +45,41 @@ def _by_order(walks: Walks, telling: Telling) -> Iterator[Finding]:
         text = f"a case in '{spot.state}'{data} could go by '{first}' or by '{second}': only their order decides"
         if possible:
             yield Finding("decided-by-order", text, f"{first}, {second}", example, certain=example.confirmed)
+
+
+def _joins_apart(walks: Walks, telling: Telling, workflow: Workflow) -> Iterator[Finding]:
+    """Joins that are all that can happen, and data that none of them lets pass."""
+    ways: dict[tuple[str, ...], list[int]] = {}
+    for node in walks.nodes:
+        labels = dict.fromkeys(walks.model.acts[label].label for _, label in walks.edges(node))
+        names = tuple(name for name in labels if name)
+        if names and len(names) == len(labels) and all(_may_refuse_to_join(workflow.by_id[name]) for name in names):
+            ways.setdefault(names, []).append(node)
+    for names, nodes in ways.items():
+        yield from _apart(walks, telling, [workflow.by_id[name] for name in names], nodes[:MOST_TRIED])
+
+
+def _may_refuse_to_join(transition: Transition) -> bool:
+    alone = sum(arc.weight for arc in transition.net.takes) == 1
+    judged = transition.gate is not None and transition.otherwise is None
+    return judged and not alone and (transition.automatic or transition.delay is not None)
+
+
+def _apart(walks: Walks, telling: Telling, joins: Sequence[Transition], nodes: Sequence[int]) -> Iterator[Finding]:
+    """The finding of joins that leave data over; none where there are no such data on any of these ways."""
+    rules = [transition.gate for transition in joins if transition.gate is not None]
+    demands = ((any_of(*rules), FALSE),)
+    if telling.decisions.solved(demands) is None:
+        return
+    tried = [telling.told(walks.way(node), Expectation(stuck=True, demands=demands)) for node in nodes]
+    possible = sorted((example for example, can_be in tried if can_be), key=lambda example: not example.confirmed)
+    for example in possible[:1]:
+        known = next((step.data for step in reversed(example.steps) if step.data), example.data)
+        data = f" with {plain(known)}" if known else ""
+        names = [transition.name for transition in joins]
+        said = f"'{names[0]}' does not join them" if len(names) == 1 else f"none of {listed(names)} joins them"
+        text = f"tokens{data} get stuck in {listed(joins[0].sources)}: {said}"
+        yield Finding("gap", text, joins[0].id, example, certain=example.confirmed)
 
 
 def _not_judged(walks: Walks, telling: Telling, workflow: Workflow) -> Iterator[Finding]:

@@ -12,6 +12,8 @@ from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.flow import Flow, flow
 from circuit_breaker.workflow.state import Bundle, Path, State
 from circuit_breaker.workflow.timing import Automatic
+from circuit_breaker.workflow.transition import Transition
+from circuit_breaker.workflow.verification.causes import listed
 from circuit_breaker.workflow.verification.findings import Finding
 
 __all__ = ["Proposal", "proposals"]
@@ -58,8 +60,20 @@ def _name_of(workflow: Workflow, about: str) -> str:
     return workflow.by_id[about].name if about in workflow.by_id else about
 
 
+def _closing_join(workflow: Workflow, join: Transition) -> Iterator[Proposal]:
+    """A join for what no other one lets pass."""
+    name = _free(workflow, f"{join.name}-otherwise")
+    sources = Bundle(tuple((State(arc.place), arc.weight) for arc in join.net.takes))
+    targets = Bundle(tuple((State(arc.place), arc.weight) for arc in join.net.gives))
+    text = f"add a join of {listed(join.sources)} for all other data, after the others"
+    yield Proposal(text, _adding(workflow, flow(Path((sources,), targets)).transition(name).priority(LAST)))
+
+
 def _closing(workflow: Workflow, finding: Finding) -> Iterator[Proposal]:
     """A way for what no rule lets pass."""
+    if finding.about in workflow.by_id and finding.about not in workflow.leaving:
+        yield from _closing_join(workflow, workflow.by_id[finding.about])
+        return
     state = finding.about
     leaving = workflow.leaving[state]
     targets = [arc.place for t in reversed(leaving) for arc in t.net.gives if len(t.net.gives) == 1]

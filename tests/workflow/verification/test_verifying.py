@@ -340,3 +340,48 @@ def test_too_many_sorts_of_data_are_not_told_apart(monkeypatch):
     found = reviewed(cel("data.score >= 8"), SCORE < 8).verify()
 
     assert any("may say anything" in text for text in found.assumptions)
+
+
+def joined(*joins):
+    return Workflow("joined", flow(a >> (b, c)).transition("split"), *joins)
+
+
+@pytest.mark.parametrize("low", [SCORE < 8, SCORE <= 8])
+def test_joins_that_compete_may_leave_data_over(low):
+    """Data that no join lets pass get stuck before them; together with a proposal that was tried."""
+    found = joined(
+        flow((b, c) >> d).transition("high").guard(SCORE > 8), flow((b, c) >> e).transition("low").guard(low)
+    ).verify()
+
+    assert (("gap",) if low.text == "data.score < 8" else ()) == found.codes
+    assert all(f.counterexample.data == {"score": 8} and f.certain and f.mend.verified for f in found.findings)
+
+
+@pytest.mark.parametrize("waits", [lambda join: join, lambda join: join.after(5)])
+def test_a_join_that_refuses_gets_stuck(waits):
+    """Alone, with a time or without one; a person beside it could help."""
+    join = waits(flow((b, c) >> d).transition("high").guard(SCORE > 8))
+
+    assert ("gap",) == joined(join).verify().codes
+    assert joined(join, flow((b, c) >> e).transition("low").manual()).verify().sound
+
+
+def test_a_join_is_asked_what_was_known_before():
+    """A split that let only some data pass leaves no others for the join."""
+    before = flow(a >> (b, c)).transition("split").guard(SCORE > 8)
+    found = Workflow(
+        "known", before, flow(a >> e).transition("no").guard(SCORE <= 8),
+        flow((b, c) >> d).transition("join").guard(SCORE > 8),
+    ).verify()  # fmt: skip
+
+    assert found.sound
+
+
+def test_what_could_make_it_wrong_is_said():
+    """Merges, correlation, refused answers, validations and circles are among what is assumed."""
+    check = flow(a >> (b, c)).transition("split").policy(validations=field("x").exists())
+    join = flow((b, c) >> d).transition("join").correlate(field("key")).action(lambda token: {}).policy(rules=SCORE > 8)
+    assumed = " ".join(Workflow("assumed", check, join).verify().assumptions)
+
+    for words in ("validation", "merged", "belong together", "not refused", "on_failure"):
+        assert words in assumed
