@@ -157,7 +157,10 @@ def _assumptions(found: Unfolding) -> Iterator[str]:
         yield "an action without .on_failure(...) succeeds in the end, or somebody sees to it"
     if any(t.validations is not None and t.otherwise is None for t in transitions):
         yield "data that do not pass a validation are put right by whoever sent them"
-    yield from _of_joins([t for t in transitions if sum(arc.weight for arc in t.net.takes) > 1])
+    joins = [t for t in transitions if sum(arc.weight for arc in t.net.takes) > 1]
+    if any(t.gate is not None for t in joins) and found.workflow.schema is not None:
+        yield "no field that the rules of a join read is None"
+    yield from _of_joins(joins)
     if any(t.steps and t.automatic and {t.otherwise, t.on_failure} != {None} for t in transitions):
         yield "a circle that a better answer leads out of is left one day"
 

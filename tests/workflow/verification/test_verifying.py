@@ -385,3 +385,19 @@ def test_what_could_make_it_wrong_is_said():
 
     for words in ("validation", "merged", "belong together", "not refused", "on_failure"):
         assert words in assumed
+
+
+def test_that_no_field_of_a_join_is_none_is_told():
+    """With typed data too, the proof says that it takes for granted what the rules of a join read to be there."""
+
+    @attrs.frozen
+    class Order:
+        score: int | None = None
+
+    fork, join = flow(a >> (b, c)).transition("fork"), flow((b, c) >> d).transition("join").guard(SCORE >= 0)
+    other = flow((b, c) >> e).transition("other").guard(SCORE < 0)
+
+    assert (
+        "no field that the rules of a join read is None"
+        in Workflow("t", fork, join, other, data=Order).verify().assumptions
+    )
