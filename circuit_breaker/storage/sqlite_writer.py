@@ -181,9 +181,11 @@ class Writer:
             raise
 
     def _all_or_nothing(self, units: Sequence[Unit | StreamUnit]) -> Verdicts:
-        cases = [unit for unit in units if isinstance(unit, Unit)]
         streams = [unit for unit in units if isinstance(unit, StreamUnit)]
         with self._transaction():
+            if not streams:
+                return self._judge_and_write(units)  # type: ignore[arg-type]  # there are no others
+            cases = [unit for unit in units if isinstance(unit, Unit)]
             judged = {Unit: iter(self._judge_and_write(cases)), StreamUnit: iter(self.streams.write(streams))}
         return [next(judged[type(unit)]) for unit in units]
 
