@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import queue
 import sqlite3
+import tempfile
+from contextlib import closing
+from functools import partial
 
-from benchmarks.timing import per_second, report
+from benchmarks.timing import middle, per_second, report
 
 INSERT = "INSERT INTO event (case_id, version, body) VALUES (?, ?, ?)"
 Waiting = tuple[tuple[int, int, bytes], asyncio.Future[None]]
@@ -26,14 +29,13 @@ def connect(file: str) -> sqlite3.Connection:
 
 
 def commit(limit: int = 8000) -> float:
-    connection = connect("raw.db")
-
     def work() -> int:
         for version in range(limit):
             connection.execute(INSERT, ("a", version, BODY))
         return limit
 
-    return per_second(work)
+    with tempfile.TemporaryDirectory() as folder, closing(connect(f"{folder}/raw.db")) as connection:
+        return per_second(work)
 
 
 def group(limit: int = 500, cases: int = 100) -> float:
@@ -76,4 +78,4 @@ def release(batch: list[Waiting]) -> None:
 
 
 if __name__ == "__main__":
-    report("raw-sqlite", {"commit": ("commits/s", commit), "group": ("rows/s", group)})
+    report("raw-sqlite", {"commit": ("commits/s", partial(middle, commit)), "group": ("rows/s", group)})

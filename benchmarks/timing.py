@@ -10,7 +10,7 @@ import timeit
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-__all__ = ["Figure", "megabytes", "microseconds", "per_second", "report"]
+__all__ = ["Figure", "megabytes", "microseconds", "middle", "per_second", "report"]
 
 Figure = Callable[[], float]
 ROUNDS = 7
@@ -30,6 +30,11 @@ def per_second(work: Callable[[], int]) -> float:
     start = time.perf_counter()
     steps = work()
     return steps / (time.perf_counter() - start)
+
+
+def middle(figure: Figure) -> float:
+    """The median of seven rounds of a figure that swings, as all do that wait for a disk."""
+    return statistics.median(figure() for _ in range(ROUNDS))
 
 
 def megabytes(directory: Path) -> float:

@@ -153,14 +153,18 @@ class SqliteJournal:
             to_microseconds(due) if due is not None and not case.closed else None,
             here.loop.create_future(),
         )
-        self._enqueue(unit)
-        await unit.told
+        await self._written(unit)
 
-    def _enqueue(self, unit: Unit | StreamUnit) -> None:
-        """Lets the unit be written with all that come in the same turn of the loop."""
-        if not self._waiting:
-            self._opened().loop.call_soon(self._flush)
+    async def _written(self, unit: Unit | StreamUnit) -> None:
+        """Returns when the unit is on disk; the first of a turn of the loop writes for all that come in it."""
+        self._opened()
         self._waiting.append(unit)
+        if len(self._waiting) == 1:
+            try:
+                await asyncio.sleep(0)
+            finally:
+                self._flush()
+        await unit.told
 
     def _take(self) -> list[Unit | StreamUnit]:
         batch, self._waiting = self._waiting, []
@@ -180,9 +184,9 @@ class SqliteJournal:
         """Gives the batch to the writer thread."""
         self._jobs += 1
         written = here.loop.run_in_executor(here.writing, self._write_patiently, here.files.writer, batch)
-        written.add_done_callback(partial(self._written, here, batch))
+        written.add_done_callback(partial(self._batch_done, here, batch))
 
-    def _written(self, here: _Open, batch: list[Unit | StreamUnit], written: asyncio.Future[Verdicts | None]) -> None:
+    def _batch_done(self, here: _Open, batch: list[Unit | StreamUnit], written: asyncio.Future[Verdicts | None]) -> None:
         """Tells those who wait, and lets them append again before the next batch begins."""
         try:
             self._settle(here, batch, written.result)
@@ -214,6 +218,8 @@ class SqliteJournal:
             verdicts = write()
         except StorageError as error:
             verdicts = [copy.copy(error) for _ in batch]
+        except Exception as error:
+            here.loop.call_exception_handler({"message": f"the writer of {self} broke off", "exception": error})
         finally:
             if verdicts is None:
                 self._hand_over(here, batch)
@@ -286,7 +292,7 @@ class SqliteJournal:
     @property
     def streams(self) -> SqliteStreams:
         """The streams that are kept in the file beside the cases."""
-        return SqliteStreams(self._tenant, self._enqueue, self._dropped, self._read_rows, self._listed)
+        return SqliteStreams(self._tenant, self._written, self._dropped, self._read_rows, self._listed)
 
     async def _dropped(self, stream: str) -> bool:
         here = self._opened()

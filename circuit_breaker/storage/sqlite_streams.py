@@ -118,14 +118,14 @@ class SqliteStreams:
 
     Attributes:
         tenant: Whose streams these are.
-        write: Writes a unit together with all that wait.
+        write: Writes a unit together with all that wait, and returns when it is on disk.
         drop_one: Drops the stream of a name, on the thread of the writer.
         read_rows: Reads what is short.
         list_out: Reads what may be long, elsewhere.
     """
 
     tenant: str
-    write: Callable[[StreamUnit], None]
+    write: Callable[[StreamUnit], Awaitable[None]]
     drop_one: Callable[[str], Awaitable[bool]]
     read_rows: Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
     list_out: Callable[[Callable[[Reading], list[tuple[Any, ...]]]], Awaitable[list[tuple[Any, ...]]]]
@@ -136,8 +136,7 @@ class SqliteStreams:
         """Adds documents behind number ``after``; see the port. Cancelled, it is written as a whole or not at all."""
         check_append(stream, documents, after, put)
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.write(StreamUnit(stream, after, list(documents), drafts_of(put), told))
-        await told
+        await self.write(StreamUnit(stream, after, list(documents), drafts_of(put), told))
 
     async def read(self, stream: str, *, after: int = 0, limit: int | None = None) -> list[bytes]:
         """The documents whose number is above ``after``; see the port."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,10 +101,7 @@ class Writer:
         Raises:
             StorageError: Nothing was written.
         """
-        try:
-            return self._all_or_nothing(units) if self._begin(patience) else None
-        except sqlite3.Error as error:
-            raise translated(error, self._path) from error
+        return self._in_transaction(partial(self._judge, units), patience)
 
     def keep_definition(self, workflow: str, version: str, document: bytes, *, patience: float) -> None:
         """Keeps the text of a definition.
@@ -125,13 +122,10 @@ class Writer:
         Raises:
             StorageError: It was not written.
         """
-        try:
-            if not self._begin(patience):
-                raise self.locked(patience)
-            with self._transaction():
-                return work(self._connection)
-        except sqlite3.Error as error:
-            raise translated(error, self._path) from error
+        done = self._in_transaction(lambda: (work(self._connection),), patience)
+        if done is None:
+            raise self.locked(patience)
+        return done[0]
 
     def locked(self, patience: float) -> StorageLocked:
         """The error for a lock that another process did not give up."""
@@ -140,20 +134,22 @@ class Writer:
             remedy="end it, or raise ?busy_timeout=",
         )
 
-    def _begin(self, patience: float) -> bool:
-        """Whether the transaction has begun."""
-        deadline = time.monotonic() + patience
-        pause = 0.0005
-        while not self._has_turn():
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(pause)
-            pause = min(2 * pause, 0.02)
-        (seen,) = self._connection.execute("PRAGMA data_version").fetchone()
-        if seen != self._seen or len(self._known) + len(self.streams) > REMEMBERED:
-            self._forget()
-            self._seen = seen
-        return True
+    def _in_transaction(self, work: Callable[[], T], patience: float) -> T | None:
+        """What the work gives, all or nothing; None when it was not our turn until the end of our patience."""
+        try:
+            if not (self._has_turn() or self._gets_turn(patience)):
+                return None
+            try:
+                self._look_round()
+                done = work()
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._forget()
+                roll_back(self._connection)
+                raise
+        except sqlite3.Error as error:
+            raise translated(error, self._path) from error
+        return done
 
     def _has_turn(self) -> bool:
         try:
@@ -164,46 +160,49 @@ class Writer:
             raise
         return True
 
+    def _gets_turn(self, patience: float) -> bool:
+        deadline = time.monotonic() + patience
+        pause = 0.0005
+        while time.monotonic() < deadline:
+            time.sleep(pause)
+            if self._has_turn():
+                return True
+            pause = min(2 * pause, 0.02)
+        return False
+
+    def _look_round(self) -> None:
+        """Forgets all when others have written, or when it is too much."""
+        (seen,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if seen != self._seen or len(self._known) + len(self.streams) > REMEMBERED:
+            self._forget()
+            self._seen = seen
+
     def _forget(self) -> None:
         self._known.clear()
         self.streams.forget()
         self._last_number = self._last_position = None
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """Ends the transaction that has begun: all or nothing."""
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._forget()
-            roll_back(self._connection)
-            raise
-
-    def _all_or_nothing(self, units: Sequence[Unit | StreamUnit]) -> Verdicts:
+    def _judge(self, units: Sequence[Unit | StreamUnit]) -> Verdicts:
+        cases = [unit for unit in units if isinstance(unit, Unit)]
+        if len(cases) == len(units):
+            return self._judge_and_write(cases)
         streams = [unit for unit in units if isinstance(unit, StreamUnit)]
-        with self._transaction():
-            if not streams:
-                return self._judge_and_write(units)  # type: ignore[arg-type]  # there are no others
-            cases = [unit for unit in units if isinstance(unit, Unit)]
-            judged = {Unit: iter(self._judge_and_write(cases)), StreamUnit: iter(self.streams.write(streams))}
+        judged = {Unit: iter(self._judge_and_write(cases)), StreamUnit: iter(self.streams.write(streams))}
         return [next(judged[type(unit)]) for unit in units]
 
     def _judge_and_write(self, units: Sequence[Unit]) -> Verdicts:
-        if not units:
-            return ()
         verdicts: list[StorageError | None] = []
-        accepted: dict[_Standing, list[Unit]] = {}
+        accepted: list[tuple[_Standing, Unit]] = []
         for unit in units:
             standing = self._known.get(unit.case.id) or self._read(unit.case.id)
             if standing.sequence == unit.expected:
                 standing.sequence = unit.case.sequence
-                accepted.setdefault(standing, []).append(unit)
+                accepted.append((standing, unit))
                 verdicts.append(None)
             else:
                 verdicts.append(version_conflict(unit.case.id, unit.expected, standing.sequence))
         self._write_events(accepted)
-        self._write_cases(accepted)
+        self._write_cases(dict(accepted))
         return verdicts
 
     def _read(self, case_id: str) -> _Standing:
@@ -211,24 +210,24 @@ class Writer:
         self._known[case_id] = standing = _Standing(*row) if row is not None else _Standing()
         return standing
 
-    def _write_events(self, accepted: Mapping[_Standing, Sequence[Unit]]) -> None:
+    def _write_events(self, accepted: Sequence[tuple[_Standing, Unit]]) -> None:
         """One row for each event, at the end of the table, and a mark for every 64th of a case."""
         position = self._last_position
         if position is None:
             (position,) = self._connection.execute("SELECT coalesce(max(position), 0) FROM journal").fetchone()
         events: list[tuple[int, int, int, int, bytes]] = []
         marks: list[tuple[int, int, int]] = []
-        for standing, units in accepted.items():
+        for standing, unit in accepted:
             number = standing.number or self._new_number(standing)
-            for unit in units:
-                for sequence, document in enumerate(unit.documents, unit.expected + 1):
-                    position += 1
-                    events.append((position, number, sequence, standing.head, document))
-                    standing.head = position
-                    standing.grown += len(document)
-                    if not sequence % MARK_EVERY:
-                        marks.append((number, sequence, position))
-        self._execute_many({EVENT: events, MARK: marks})
+            for sequence, document in enumerate(unit.documents, unit.expected + 1):
+                position += 1
+                events.append((position, number, sequence, standing.head, document))
+                standing.head = position
+                standing.grown += len(document)
+                if not sequence % MARK_EVERY:
+                    marks.append((number, sequence, position))
+        self._execute_many(EVENT, events)
+        self._execute_many(MARK, marks)
         self._last_position = position
 
     def _new_number(self, standing: _Standing) -> int:
@@ -238,14 +237,13 @@ class Writer:
         standing.number = self._last_number
         return standing.number
 
-    def _write_cases(self, accepted: Mapping[_Standing, Sequence[Unit]]) -> None:
-        """One row for each case. An index is touched only where its columns changed."""
+    def _write_cases(self, newest: Mapping[_Standing, Unit]) -> None:
+        """One row for each case, as the newest unit has it. An index is touched only where its columns changed."""
         starts: list[tuple[Any, ...]] = []
         steps: list[tuple[Any, ...]] = []
         changes: list[tuple[Any, ...]] = []
         snapshots: list[tuple[int, int, bytes]] = []
-        for standing, units in accepted.items():
-            unit = units[-1]
+        for standing, unit in newest.items():
             case = unit.case
             if standing.sequence - standing.snapshot >= SNAPSHOT_EVERY and standing.grown > standing.snapshot_size:
                 snapshots.append(_snapshot(standing, case))
@@ -258,7 +256,10 @@ class Writer:
             else:
                 changes.append((*row, case.status, unit.due, standing.number))
             standing.status, standing.due = case.status, unit.due
-        self._execute_many({START: starts, STEP: steps, CHANGE: changes, SNAPSHOT: snapshots})
+        self._execute_many(START, starts)
+        self._execute_many(STEP, steps)
+        self._execute_many(CHANGE, changes)
+        self._execute_many(SNAPSHOT, snapshots)
 
     def _start(self, standing: _Standing, case: Case, due: int | None) -> tuple[Any, ...]:
         return (
@@ -277,10 +278,9 @@ class Writer:
             standing.grown,
         )
 
-    def _execute_many(self, work: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
-        for statement, rows in work.items():
-            if rows:
-                self._connection.executemany(statement, rows)
+    def _execute_many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            self._connection.executemany(statement, rows)
 
 
 def _snapshot(standing: _Standing, case: Case) -> tuple[int, int, bytes]:
