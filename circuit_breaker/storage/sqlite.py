@@ -184,9 +184,9 @@ class SqliteJournal:
         """Gives the batch to the writer thread."""
         self._jobs += 1
         written = here.loop.run_in_executor(here.writing, self._write_patiently, here.files.writer, batch)
-        written.add_done_callback(partial(self._batch_done, here, batch))
+        written.add_done_callback(partial(self._told_all, here, batch))
 
-    def _batch_done(self, here: _Open, batch: list[Unit | StreamUnit], written: asyncio.Future[Verdicts | None]) -> None:
+    def _told_all(self, here: _Open, batch: list[Unit | StreamUnit], written: asyncio.Future[Verdicts | None]) -> None:
         """Tells those who wait, and lets them append again before the next batch begins."""
         try:
             self._settle(here, batch, written.result)
@@ -218,7 +218,7 @@ class SqliteJournal:
             verdicts = write()
         except StorageError as error:
             verdicts = [copy.copy(error) for _ in batch]
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it is, all who wait are told
             here.loop.call_exception_handler({"message": f"the writer of {self} broke off", "exception": error})
         finally:
             if verdicts is None:
