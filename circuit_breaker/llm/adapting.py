@@ -126,10 +126,14 @@ def _with_abilities(request: ChatCompletionRequest, profile: ModelProfile, losse
 
 def _given(request: ChatCompletionRequest) -> dict[str, Any]:
     """The members that the request sets."""
-    values = {name: getattr(request, name) for name in MEMBERS}
+    found = {
+        name: value
+        for name in MEMBERS
+        if (value := getattr(request, name)) is not None and value not in _SILENT.get(name, ())
+    }
     if not request.tools:
-        values["parallel_tool_calls"] = None
-    return {name: value for name, value in values.items() if value is not None and value not in _SILENT.get(name, ())}
+        found.pop("parallel_tool_calls", None)
+    return found
 
 
 def _members(request: ChatCompletionRequest, profile: ModelProfile, losses: list[Loss]) -> dict[str, Any]:

@@ -37,9 +37,10 @@ class Key:
 
     async def value(self) -> str:
         """The key, without blanks around it; an empty text where there is none."""
-        secret = self._secret() if callable(self._secret) else self._secret
-        if inspect.isawaitable(secret):
-            secret = await secret
+        secret = self._secret
+        if callable(secret):
+            given = secret()
+            secret = await given if inspect.isawaitable(given) else given
         return (secret or "").strip()
 
 

@@ -14,6 +14,8 @@ __all__ = ["ROLES", "ChatMessage", "Role", "assistant", "system", "tool_result",
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: Final = get_args(Role)
 
+_KINDS: Final = (Text, Image, File, Thinking, ToolCall, ToolResult)
+
 
 def _parts(content: Any) -> tuple[Part, ...]:
     """The parts of a content: a text, a part, several parts, or nothing."""
@@ -21,8 +23,10 @@ def _parts(content: Any) -> tuple[Part, ...]:
         return ()
     if isinstance(content, str):
         return (Text(content),)
-    if isinstance(content, (Text, Image, File, Thinking, ToolCall, ToolResult)):
+    if isinstance(content, _KINDS):
         return (content,)
+    if isinstance(content, tuple) and all(isinstance(part, _KINDS) for part in content):
+        return content
     if isinstance(content, Iterable):
         return tuple(part for inner in content for part in _parts(inner))
     raise TypeError(f"the content of a message is a text or parts, not {content!r:.80}")

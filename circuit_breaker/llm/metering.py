@@ -28,7 +28,7 @@ class Meter:
         paid: Whether somebody pays by it, who decides whether what failed, but may cost, is asked for again.
         calls: How many calls may have to be paid.
         unknown: Of how many of them nobody knows what they took.
-        usage: What the others took.
+        usage: What the others took, where somebody pays.
     """
 
     persists: bool = True
@@ -53,7 +53,8 @@ class Meter:
     def took(self, usage: Usage) -> None:
         """Notes what the last call took."""
         self.unknown -= 1
-        self.usage += usage
+        if self.paid:
+            self.usage += usage
 
     def retries(self, wanted: Retries) -> Retries:
         """How often the provider may ask again by itself: never where whoever pays has set nothing aside for it."""

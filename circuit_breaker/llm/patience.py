@@ -11,7 +11,7 @@ import attrs
 from circuit_breaker.attempts import repeated
 from circuit_breaker.errors import LLMError
 
-__all__ = ["PATIENCE", "SECONDS", "Patience", "Retries", "Timeouts", "persisted"]
+__all__ = ["PATIENCE", "SECONDS", "Patience", "Retries", "Timeouts", "least", "persisted"]
 
 T = TypeVar("T")
 
@@ -31,6 +31,22 @@ class Timeouts:
     first_byte: float | None = 120.0
     idle: float | None = 60.0
     total: float | None = 600.0
+
+    @property
+    def beginning(self) -> float | None:
+        """Seconds until an answer has to have begun."""
+        return least(self.first_byte, self.total)
+
+    def deadline(self) -> float | None:
+        """When an answer has to have ended that is asked for now, by the clock of the event loop."""
+        return None if self.total is None else asyncio.get_running_loop().time() + self.total
+
+
+def least(one: float | None, other: float | None) -> float | None:
+    """The fewer seconds of two limits; None where there is neither."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 @attrs.frozen(kw_only=True)

@@ -59,6 +59,11 @@ class HistoryRules:
     extras: bool = False
     own_extras: frozenset[str] = frozenset()
 
+    @property
+    def leaves_plain(self) -> bool:
+        """Whether a conversation of nothing but texts is taken as it is."""
+        return self.blanks and not (self.system_first or self.alternating)
+
     def own(self, extra: Mapping[str, Any]) -> Mapping[str, Any]:
         """The members without those of other vendors."""
         foreign = (_OWNED - self.own_extras) & extra.keys()
@@ -103,6 +108,8 @@ def repaired(
         profile: What the model can see.
         losses: What is left out or changed is added to it.
     """
+    if rules.leaves_plain and all(_plain(message, rules) for message in messages):
+        return tuple(messages)
     told = Told()
     placed = [_sayable(one, rules, profile, told) for one in map(Placed, range(len(messages)), messages)]
     placed = sorted_by_role(placed, told)
@@ -116,6 +123,17 @@ def repaired(
     )
     losses.extend(told.losses())
     return tuple(one.message for one in placed)
+
+
+def _plain(message: ChatMessage, rules: HistoryRules) -> bool:
+    """Whether there is nothing but texts in it."""
+    return bool(
+        message.parts
+        and message.role != "tool"
+        and not message.extra
+        and (rules.names or message.name is None)
+        and all(isinstance(part, Text) and part.text and not part.extra for part in message.parts)
+    )
 
 
 def _sayable(one: Placed, rules: HistoryRules, profile: ModelProfile, told: Told) -> Placed:

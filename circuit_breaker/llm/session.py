@@ -13,13 +13,13 @@ from circuit_breaker import outgoing
 from circuit_breaker.errors import OutputTooLarge, RequestRefused, ResponseTooLong
 from circuit_breaker.llm.disturbances import telling
 from circuit_breaker.llm.failures import Asked
-from circuit_breaker.llm.patience import SECONDS, Timeouts
+from circuit_breaker.llm.patience import SECONDS, Timeouts, least
 from circuit_breaker.outgoing.perimeter import Perimeter
 
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ["Answer", "Call", "Connections", "Exchange"]
+__all__ = ["Answer", "Call", "Connections", "Exchange", "Whole"]
 
 MOST: Final = 64 * 1024 * 1024
 """Bytes of the longest answer that is not streamed."""
@@ -109,17 +109,41 @@ class Connections:
         )
 
     def exchange(self, call: Call, asked: Asked, timeouts: Timeouts | None = None) -> Exchange:
-        """The request and its answer, to be entered with ``async with``.
+        """The request and its answer, which comes piece by piece, to be entered with ``async with``.
 
         Raises:
             RuntimeError: The connections are not open.
         """
+        return Exchange(self._opening(call, asked), asked, timeouts or self.timeouts, self._most)
+
+    async def whole(self, call: Call, asked: Asked, timeouts: Timeouts | None = None) -> Whole:
+        """The answer to a request, all of it.
+
+        Raises:
+            RuntimeError: The connections are not open.
+            ConnectionFailed: Nobody is there, its certificate is wrong, or the connection broke.
+            ResponseTimeout: It took too long.
+            ResponseTooLong: It is too long.
+            ResponseInvalid: It is wrongly packed.
+        """
+        timeouts = timeouts or self.timeouts
+        opening, deadline = self._opening(call, asked), timeouts.deadline()
+        with telling(asked):
+            async with asyncio.timeout(timeouts.beginning) as limit, opening as response:
+                limit.reschedule(deadline)
+                return Whole(response.status, response.headers, await outgoing.read_body(response, MOST))
+
+    def _opening(self, call: Call, asked: Asked) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         if self._providers is None:
             raise RuntimeError(f"{asked}: it is not open; use 'async with provider:'")
-        request = outgoing.Request(
-            method=call.method, url=call.url, headers={"Accept-Encoding": "identity", **call.headers}, body=call.body
+        return self._providers.open(
+            outgoing.Request(
+                method=call.method,
+                url=call.url,
+                headers={"Accept-Encoding": "identity", **call.headers},
+                body=call.body,
+            )
         )
-        return Exchange(self._providers.open(request), asked, timeouts or self.timeouts, self._most)
 
     async def fetch(self, url: str, asked: Asked, *, most: int = MOST) -> tuple[bytes, str]:
         """What is at a public address, and its media type.
@@ -144,6 +168,21 @@ class Connections:
                 except OutputTooLarge as error:
                     what = f"images that are given by address have more than the {most} bytes that are left for them"
                     raise asked.error(RequestRefused, what, remedy="give fewer or smaller ones") from error
+
+
+@attrs.frozen
+class Whole:
+    """An answer that was read to its end.
+
+    Attributes:
+        status: As HTTP has it.
+        headers: By name, in any case of letters.
+        data: The body, unpacked.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
 
 
 class Exchange:
@@ -171,11 +210,9 @@ class Exchange:
             ConnectionFailed: Nobody is there, its certificate is wrong, or the connection broke.
             ResponseTimeout: It took too long.
         """
-        deadline = None
-        if self._timeouts.total is not None:
-            deadline = asyncio.get_running_loop().time() + self._timeouts.total
+        deadline = self._timeouts.deadline()
         with telling(self._asked):
-            async with asyncio.timeout(_least(self._timeouts.first_byte, self._timeouts.total)):
+            async with asyncio.timeout(self._timeouts.beginning):
                 response = await self._opening.__aenter__()
         return Answer(response, self._asked, idle=self._timeouts.idle, deadline=deadline, most=self._most)
 
@@ -248,8 +285,4 @@ class Answer:
     def _patience(self) -> float | None:
         """How many seconds the next piece may take."""
         left = None if self._deadline is None else max(0.0, self._deadline - self._time())
-        return _least(self._idle, left)
-
-
-def _least(*seconds: float | None) -> float | None:
-    return min((one for one in seconds if one is not None), default=None)
+        return least(self._idle, left)

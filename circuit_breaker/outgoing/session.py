@@ -7,7 +7,7 @@ import functools
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from ipaddress import ip_address
 from typing import Self
 
@@ -134,7 +134,7 @@ class Session:
         if self._session is None:
             raise RuntimeError("the session is not open; use 'async with Session(...)'")
         self._check_literal(request)
-        async with asyncio.timeout(self._first_byte):
+        async with nullcontext() if self._first_byte is None else asyncio.timeout(self._first_byte):
             return await self._session.request(
                 request.method,
                 request.url,
@@ -145,12 +145,18 @@ class Session:
 
     def _check_literal(self, request: Request) -> None:
         """An address in place of a name is never looked up, so it is checked here."""
-        host, port = request.url.raw_host or "", request.url.port or 0
-        try:
-            ip_address(host)
-        except ValueError:
-            return
-        self._perimeter.check(host, port, host)
+        host = request.url.raw_host or ""
+        if _is_address(host):
+            self._perimeter.check(host, request.url.port or 0, host)
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @functools.lru_cache(maxsize=8)

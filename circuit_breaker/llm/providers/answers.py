@@ -43,8 +43,13 @@ _TAGS: Final = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>", 
 class Headed(Protocol):
     """The head of an answer."""
 
-    status: int
-    headers: Mapping[str, str]
+    @property
+    def status(self) -> int:
+        """As HTTP has it."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name, in any case of letters."""
 
 
 def request_id_of(answer: Headed) -> str | None:

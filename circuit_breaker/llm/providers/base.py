@@ -208,9 +208,9 @@ class HTTPProvider(Endpoint):
 
     async def _answered(self, call: Call, draft: Draft, dialect: Dialect, asked: Asked) -> ChatCompletionResponse:
         assembly = self._assembly(draft, dialect, asked)
-        async with self._connections.exchange(call, asked, self._timeouts) as answer:
-            document = read_document(await answer.body(), answer, asked, dialect)
-            assembly.request_id = request_id_of(answer)
+        answer = await self._connections.whole(call, asked, self._timeouts)
+        document = read_document(answer.data, answer, asked, dialect)
+        assembly.request_id = request_id_of(answer)
         read_into(assembly, document, dialect)
         return assembly.response()
 

@@ -92,15 +92,14 @@ class Endpoint:
         Raises:
             AuthenticationFailed: There is no key, or the function that gives it fails.
         """
-        asked = Asked(provider=self.name, model=model)
         if self.needs_key and not self._key:
-            raise asked.error(
-                AuthenticationFailed, "there is no key", remedy=f"give {type(self).__name__}(api_key=...)"
-            )
+            remedy = f"give {type(self).__name__}(api_key=...)"
+            raise Asked(provider=self.name, model=model).error(AuthenticationFailed, "there is no key", remedy=remedy)
         try:
             secrets = [await key.value() for key in (self._key, *self._headers.values())]
         except Exception as error:  # whatever the user's function raises, the provider cannot be asked
-            raise asked.error(AuthenticationFailed, f"its key cannot be had: {type(error).__name__}") from error
+            what = f"its key cannot be had: {type(error).__name__}"
+            raise Asked(provider=self.name, model=model).error(AuthenticationFailed, what) from error
         return Asked(provider=self.name, model=model, secrets=tuple(secrets))
 
     async def document(self, path: str, asked: Asked, body: Any = None, timeouts: Timeouts | None = None) -> Any:
@@ -110,9 +109,8 @@ class Endpoint:
             LLMError: It answers with an error, or with no document.
         """
         call = self._call(path, asked, None if body is None else encoded(body))
-        dialect = self.dialect(asked.model)
-        async with self._connections.exchange(call, asked, timeouts or self._timeouts) as answer:
-            return read_document(await answer.body(), answer, asked, dialect)
+        answer = await self._connections.whole(call, asked, timeouts or self._timeouts)
+        return read_document(answer.data, answer, asked, self.dialect(asked.model))
 
     def _call(self, path: str, asked: Asked, body: bytes | None) -> Call:
         key, *values = asked.secrets

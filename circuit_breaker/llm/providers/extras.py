@@ -17,6 +17,8 @@ def over(extra: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
         extra: What the user gives in the vendor's own words.
         body: What the dialect has written.
     """
+    if not extra:
+        return dict(body)
     return {**extra, **{name: _beside(extra.get(name), value) for name, value in body.items()}}
 
 

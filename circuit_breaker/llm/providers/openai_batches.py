@@ -58,8 +58,8 @@ class FileBatches(Batched):
         plain = self._call("files", asked, _form(mark, data))
         headers = {**plain.headers, "Content-Type": f"multipart/form-data; boundary={mark}"}
         call = Call(url=plain.url, headers=headers, body=plain.body)
-        async with self._connections.exchange(call, asked, self._timeouts) as answer:
-            document = read_document(await answer.body(), answer, asked, self.dialect(asked.model))
+        answer = await self._connections.whole(call, asked, self._timeouts)
+        document = read_document(answer.data, answer, asked, self.dialect(asked.model))
         with misshapen(asked):
             return str(document["id"])
 
