@@ -32,9 +32,9 @@ def per_second(work: Callable[[], int]) -> float:
     return steps / (time.perf_counter() - start)
 
 
-def middle(figure: Figure) -> float:
-    """The median of seven rounds of a figure that swings, as all do that wait for a disk."""
-    return statistics.median(figure() for _ in range(ROUNDS))
+def middle(figure: Figure, rounds: int = ROUNDS) -> float:
+    """The median of several rounds of a figure that swings, as all do that wait for a disk or for another process."""
+    return statistics.median(figure() for _ in range(rounds))
 
 
 def megabytes(directory: Path) -> float:

@@ -27,7 +27,7 @@ MOST: Final = 64 * 1024 * 1024
 MOST_STREAMED: Final = 256 * 1024 * 1024
 """Bytes of the longest answer that is streamed: each token comes with some hundred bytes around it."""
 
-BUFFER: Final = 8192
+BUFFER: Final = 4096
 """Bytes of a stream that are kept until they are read: a thousand streams at once are not rare."""
 
 
