@@ -179,18 +179,26 @@ class _Drawn:
 def _transitions(cursor: Cursor | None, scope: Scope) -> list[_Drawn]:
     if cursor is not None and cursor.value == []:
         cursor.fault("there are no transitions", "write at least one")
-    return [_drawn(item, scope) for item in (cursor.items() if cursor is not None else ())]
+    homes: dict[str, Cursor] = {}
+    return [_drawn(item, scope, homes) for item in (cursor.items() if cursor is not None else ())]
 
 
-def _drawn(cursor: Cursor, scope: Scope) -> _Drawn:
+def _drawn(cursor: Cursor, scope: Scope, homes: dict[str, Cursor]) -> _Drawn:
+    """A transition of the document; its name is added to the homes, which say where each name was first given."""
     fields = cursor.fields(KEYS, required=("name", "from", "to"))
     path = scope.path(fields.get("from"), fields.get("to"))
     begun = Flow(path or Path((), Bundle(())))
     name = fields.get("name")
     named = name.attempt(begun.transition, name.value) if name is not None else None
+    readable = path is not None and named is not None
+    if named is not None and name is not None and homes.setdefault(name.value, cursor) is not cursor:
+        first = shown(homes[name.value].path)
+        remedy = "give it another, or write from: {any: [a, b]} for one that is possible from several states"
+        name.fault(f"the name '{name.value}' is that of {first} too", remedy)
+        named = None
     flow = with_clauses(named or attrs.evolve(begun, name=shown(cursor.path)), fields, scope)
     ways = all(not cursor.findings.within((*cursor.path, key)) for key in ("otherwise", "on_failure"))
-    return _Drawn(flow, cursor, named is not None, path is not None and named is not None and ways)
+    return _Drawn(flow, cursor, named is not None, readable and ways)
 
 
 def _note(root: Cursor, drawn: Iterable[_Drawn], faults: Iterable[Fault]) -> None:

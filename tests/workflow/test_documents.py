@@ -461,7 +461,7 @@ FAULTS = [
         HEAD + f"rules: 3\nmetadata: []\ndescription: {{}}\ntransitions:\n{GO}}}",
         [(4, 8, "3 is no mapping"), (5, 11, "[] is no mapping"), (6, 14, "{} is no text")],
     ),
-    (HEAD + f"transitions:\n{GO}}}\n{GO}}}", [(6, 3, "transition 'go' is defined 2 times")]),
+    (HEAD + f"transitions:\n{GO}}}\n{GO}}}", [(6, 10, "the name 'go' is that of transitions[0] too")]),
     (
         HEAD.replace("w", "'1'") + f"transitions:\n{GO}, guard: {{all: [data.x >, nope]}}, timeout: 3}}",
         [
@@ -499,6 +499,14 @@ FAULTS = [
     (
         HEAD.replace("b]", "b, c, d]") + f"transitions:\n{GO}, reads: d}}\n- {{name: x, from: c, to: b}}",
         [(3, 16, "state 'c' cannot be reached from 'a'"), (5, 37, "names state 'd', which no transition enters")],
+    ),
+    (  # of two with the same name, each has its own faults
+        HEAD + f"transitions:\n{GO}, unless: a}}\n{GO}, gard: data.x > 1}}",
+        [
+            (5, 20, ".unless(a) forbids the very token"),
+            (6, 10, "the name 'go' is that of transitions[0] too"),
+            (6, 30, "the key 'gard' is not known"),
+        ],
     ),
 ]
 
