@@ -119,6 +119,9 @@ class Flow:
         """
         if action is None:
             return lambda decorated: self.action(decorated, name=name)
+        if isinstance(action, type) and hasattr(action, "execute"):
+            remedy = f"write .execute({action.__name__}, ...), with its parameters as keywords"
+            raise WorkflowInvalid(f"{self.title}: .action({action.__name__}) is given an executor", remedy=remedy)
         return attrs.evolve(self, steps=(*self.steps, Call.of(action, name)))
 
     @spelled

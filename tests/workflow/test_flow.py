@@ -224,6 +224,7 @@ def test_a_lambda_is_called_action() -> None:
     ("change", "message"),
     [
         (step("action", 3), "3 is no action"),
+        (step("action", Runner), r"\.action\(Runner\) is given an executor"),
         (step("execute", Runner()), "is no executor"),
         (step("execute", int), "is no executor"),
         (step("retry", 3, jitter=1), "a policy or settings, not both"),
