@@ -199,7 +199,7 @@ def _remedy(kind: type[LLMError], status: int | None) -> str:
     if kind is APIError and status is not None and 300 <= status < 400:
         return "redirects are not followed: configure the address that it leads to"
     if kind is RequestRefused and status == 404:
-        return "check the base address; it usually ends in /v1"
+        return "check the base address: that of OpenAI and of compatible servers ends in /v1, others have no version"
     return _REMEDIES.get(kind, "")
 
 
