@@ -118,6 +118,11 @@ def test_a_model_whose_vendor_has_no_key_here_is_warned_of(cb, monkeypatch):
     assert "the default provider, since none is of openai" in cb("route", "gpt-4o", "--explain").out
 
 
+def test_whoever_has_no_key_at_all_is_told_what_can_be_had_without(cb):
+    """The first talk on a bare machine says that a key is missing, and which provider needs none."""
+    assert "only Ollama is asked; --provider scripted needs neither" in cb("chat", "-m", "no/such", "hi", code=1).err
+
+
 def test_models_are_listed(cb, monkeypatch):
     """H6: virtual models are shown with what stands for them now, what it costs, and why."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")

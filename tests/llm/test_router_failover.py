@@ -91,6 +91,17 @@ async def test_all_errors_are_told():
     assert [APIError, ModelNotFound] == [type(error) for error in wrong.value.errors]
 
 
+async def test_what_one_says_twice_is_told_once_with_what_to_do():
+    """G12: the last one was asked again, and each says what to do."""
+    one, two = APIError("one", remedy="wait"), ProviderOverloaded("two", remedy="ask less")
+    async with routed(Provider(one, name="a"), Provider(two, two, name="b")) as router:
+        with pytest.raises(NoProviderAvailable, match=r"(?s)1\. a/m: one.*2\. b/m: two \(2 times\)") as wrong:
+            await router.chat_completion(asking())
+
+    assert "wait; ask less" == wrong.value.remedy
+    assert 3 == len(wrong.value.errors)
+
+
 async def test_an_error_of_the_providers_own_is_wrapped_without_its_text():
     """G10: a provider that raises what it must not fails over too, and nothing that it says is repeated."""
     async with routed(Provider(KeyError("sk-secret"), name="a"), Provider("yes", name="b")) as router:

@@ -13,10 +13,11 @@ from circuit_breaker.cli.commands.budgeting import Dollars
 from circuit_breaker.cli.conversation import Conversation, Talk, lines
 from circuit_breaker.cli.options import output_options, storage_option
 from circuit_breaker.cli.output import Output
-from circuit_breaker.cli.providers import SCRIPTED, VARIABLES, key_wanted, router_of
+from circuit_breaker.cli.providers import SCRIPTED, VARIABLES, is_anybody_there, key_wanted, router_of
 from circuit_breaker.cli.stopping import complete
 from circuit_breaker.cli.visible import Line
 from circuit_breaker.errors import LLMError
+from circuit_breaker.executors.models.settings import KEYS
 from circuit_breaker.llm.messages import user
 from circuit_breaker.llm.provider import ProviderHealth
 from circuit_breaker.llm.request import ChatCompletionRequest, RoutingOptions, ToolDefinition
@@ -68,7 +69,10 @@ def chat(output: Output, /, text: str | None, *, tools: str, folder: Path | None
     """  # noqa: D301 - click reads the mark of a paragraph that is not to be wrapped
     talk = Talk(output, _toolset(tools, folder), **options)
     conversation = Conversation(talk)
-    if talk.provider is None and (variable := key_wanted(talk.model)):
+    if talk.provider is None and not is_anybody_there():
+        keys = ", ".join(KEYS.values())
+        output.warn(f"no key in the environment ({keys}): only Ollama is asked; --provider {SCRIPTED} needs neither")
+    elif talk.provider is None and (variable := key_wanted(talk.model)):
         output.warn(f"without {variable} in the environment '{talk.model}' is asked of whoever there is")
     if text is not None:
         conversation.say(text)

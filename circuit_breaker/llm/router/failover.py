@@ -126,18 +126,23 @@ class Tour:
         asked = {(error.provider, error.model) for error in self.errors}
         if len(asked) == 1 or all(isinstance(error, BudgetExceeded) for error in self.errors):
             return self.errors[-1]
-        told = "".join(f"\n  {number}. {_told(error)}" for number, error in enumerate(self.errors, 1))
+        said = Counter(map(_told, self.errors))
+        told = "".join(
+            f"\n  {number}. {one}{f' ({times} times)' if times > 1 else ''}"
+            for number, (one, times) in enumerate(said.items(), 1)
+        )
         return NoProviderAvailable(
             f"nobody could answer for '{self._plan.request.model}':{told}",
             errors=self.errors,
             model=self._plan.request.model,
             attempt=len(self.errors),
-            remedy="see what each of them said",
+            remedy="; ".join(dict.fromkeys(error.remedy for error in self.errors if error.remedy)),
         )
 
 
 def _told(error: LLMError) -> str:
-    return f"{error.provider}/{error.model}: {error.message}"
+    said = error.message.removeprefix(f"provider '{error.provider}', model '{error.model}': ")
+    return f"{error.provider}/{error.model}: {said}"
 
 
 def _can_be_asked(route: Route) -> bool:
