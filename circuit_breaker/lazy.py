@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
 __all__ = ["Later", "deferred", "lazily"]
 
 
-def lazily(package: str, homes: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
+def lazily(package: str, homes: Mapping[str, str | tuple[str, ...]]) -> Callable[[str], Any]:
     """A ``__getattr__`` for a package.
 
     Args:
         package: Its name.
-        homes: For each of its modules, relative to it, the names that are to be had from the package.
+        homes: For each of its modules, relative to it, the names that are to be had from the package: one by one, or as
+            a line of words.
     """
-    home = {name: module for module, names in homes.items() for name in names}
+    home = {name: module for module, names in homes.items() for name in _listed(names)}
 
     def load(name: str) -> Any:
         if name not in home:
@@ -27,6 +28,10 @@ def lazily(package: str, homes: Mapping[str, tuple[str, ...]]) -> Callable[[str]
         return found
 
     return load
+
+
+def _listed(names: str | tuple[str, ...]) -> Iterable[str]:
+    return names.split() if isinstance(names, str) else names
 
 
 def deferred(module: str, name: str) -> Callable[..., Any]:

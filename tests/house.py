@@ -57,7 +57,7 @@ EXTRAS = {
     "aiobotocore", "asyncpg", "cel_expr_python", "httpx2", "mcp", "nats", "numpy", "quickjs", "re2", "redis",
     "tiktoken", "uvloop",
 }  # fmt: skip
-HEAVY = ("aiohttp", "click", "docker", "jsonschema_rs", "quickjs", "rich", "sqlite3", "structlog", "yaml")
+HEAVY = ("aiohttp", "click", "difflib", "docker", "jsonschema_rs", "quickjs", "rich", "sqlite3", "structlog", "yaml")
 UNSAFE = {"dill", "cloudpickle", "marshal", "pickle", "shelve"}
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from datetime import UTC, datetime, timedelta
+from traceback import format_exception_only
 
 import attrs
 import pytest
@@ -62,6 +63,13 @@ def test_a_missing_extra_says_what_to_install() -> None:
     )
 
 
+def test_every_error_is_named_by_where_one_imports_it_from() -> None:
+    """A traceback, and whatever is kept of an error, says the public home of its class, not the room it lies in."""
+    homes = {getattr(errors, name).__module__ for name in errors.__all__}
+    assert {"circuit_breaker.errors"} == homes
+    assert "circuit_breaker.errors.CaseNotFound: x\n" == "".join(format_exception_only(errors.CaseNotFound("x")))
+
+
 def test_an_action_names_its_own_kind_of_failure() -> None:
     """An action error carries the code it is given, for retry policies."""
     assert "rate_limit" == errors.ActionError("slow down", code="rate_limit").code
@@ -75,6 +83,20 @@ def test_public_names_are_loaded_when_they_are_used() -> None:
         assert getattr(circuit_breaker, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         lazily("circuit_breaker", {})("nothing")
+
+
+def test_names_may_be_given_as_a_line_of_words() -> None:
+    """One by one or in a line, each name is loaded from its module."""
+    for names in ("user system", ("user", "system")):
+        load = lazily("circuit_breaker.llm", {"messages": names})
+        assert ["user", "system"] == [load(name).__name__ for name in ("user", "system")]
+
+
+def test_every_name_of_the_models_can_be_had() -> None:
+    """What is offered is there, and each name is that of the thing itself."""
+    from circuit_breaker import llm  # noqa: PLC0415 - it is heavy, and the other tests here need none of it
+
+    assert [] == [name for name in llm.__all__ if getattr(llm, name) is None]
 
 
 @attrs.define

@@ -16,10 +16,11 @@ import msgspec
 from circuit_breaker.data import thaw
 from circuit_breaker.engine.invocation import threaded
 from circuit_breaker.engine.records import Record, Records
-from circuit_breaker.errors import ActionError
+from circuit_breaker.errors import ActionError, ExecutorInvalid
 from circuit_breaker.executors.base import BaseExecutor
 from circuit_breaker.executors.outcome import COMPLETED, normalised
 from circuit_breaker.executors.sameness import decided
+from circuit_breaker.executors.step import StepExecutor
 from circuit_breaker.workflow.timing import Duration, seconds
 
 __all__ = ["MemoryOutcomes", "OutcomeStore", "RecordedOutcomes", "cached"]
@@ -130,7 +131,15 @@ def cached(
         store: Where the outcomes are kept: :class:`MemoryOutcomes`, :class:`RecordedOutcomes`, or one of your own.
         max_age: How long one counts: seconds, a timedelta or a text such as ``"1d"``; for ever when left out.
         version: Part of what counts as the same; change it when the code of the executor changes.
+
+    Raises:
+        ExecutorInvalid: It is a step executor, whose steps are recorded one by one.
     """
+    if issubclass(executor, StepExecutor):
+        raise ExecutorInvalid(
+            f"{executor.__name__} cannot be cached: its steps are recorded one by one",
+            remedy="give its steps executors that are: {'executor': cached(...), ...}",
+        )
     oldest = None if max_age is None else seconds(max_age)
     work = executor.execute_internal
     what = f"{executor.__module__}:{executor.__qualname__}:{version}"

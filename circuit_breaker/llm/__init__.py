@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from circuit_breaker.llm.documents import from_document, messages_from_document, to_document
     from circuit_breaker.llm.loop import Loop, LoopLimits, LoopOptions, LoopOutcome, LoopState
     from circuit_breaker.llm.mcp import MCPToolset
-    from circuit_breaker.llm.memory import ConversationMemory, MemoryUsage
+    from circuit_breaker.llm.memory import ConversationMemory
+    from circuit_breaker.llm.memory_usage import MemoryUsage
     from circuit_breaker.llm.messages import ChatMessage, assistant, system, tool_result, user
     from circuit_breaker.llm.parts import File, Image, Text, Thinking, ToolCall, ToolResult
     from circuit_breaker.llm.patience import Patience, Retries, Timeouts
@@ -202,143 +203,40 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "arguments": ("arguments_of",),
-        "chunks": ("ChatCompletionChunk",),
-        "documents": (
-            "from_document",
-            "messages_from_document",
-            "to_document",
-        ),
-        "loop": (
-            "Loop",
-            "LoopLimits",
-            "LoopOptions",
-            "LoopOutcome",
-            "LoopState",
-        ),
-        "mcp": ("MCPToolset",),
-        "memory": (
-            "ConversationMemory",
-            "MemoryUsage",
-        ),
-        "summaries": ("summaries_by",),
-        "messages": (
-            "ChatMessage",
-            "assistant",
-            "system",
-            "tool_result",
-            "user",
-        ),
-        "parts": (
-            "File",
-            "Image",
-            "Text",
-            "Thinking",
-            "ToolCall",
-            "ToolResult",
-        ),
-        "patience": (
-            "Patience",
-            "Retries",
-            "Timeouts",
-        ),
-        "profile": (
-            "ModelProfile",
-            "Price",
-        ),
-        "profiles": (
-            "Profiles",
-            "profiles_from",
-        ),
-        "provider": (
-            "Embeddings",
-            "Provider",
-            "ProviderHealth",
-        ),
-        "providers": (
-            "AnthropicProvider",
-            "CustomProvider",
-            "GoogleProvider",
-            "OllamaProvider",
-            "OpenAIProvider",
-        ),
-        "request": (
-            "ChatCompletionRequest",
-            "ResponseFormat",
-            "RoutingOptions",
-            "ToolDefinition",
-        ),
-        "response": (
-            "ChatCompletionResponse",
-            "Choice",
-            "Loss",
-        ),
+        "arguments": "arguments_of",
+        "chunks": "ChatCompletionChunk",
+        "documents": "from_document messages_from_document to_document",
+        "loop": "Loop LoopLimits LoopOptions LoopOutcome LoopState",
+        "mcp": "MCPToolset",
+        "memory": "ConversationMemory",
+        "memory_usage": "MemoryUsage",
+        "summaries": "summaries_by",
+        "messages": "assistant ChatMessage system tool_result user",
+        "parts": "File Image Text Thinking ToolCall ToolResult",
+        "patience": "Patience Retries Timeouts",
+        "profile": "ModelProfile Price",
+        "profiles": "Profiles profiles_from",
+        "provider": "Embeddings Provider ProviderHealth",
+        "providers": "AnthropicProvider CustomProvider GoogleProvider OllamaProvider OpenAIProvider",
+        "request": "ChatCompletionRequest ResponseFormat RoutingOptions ToolDefinition",
+        "response": "ChatCompletionResponse Choice Loss",
         "router": (
-            "Access",
-            "Batching",
-            "Budget",
-            "CachePolicy",
-            "Candidate",
-            "CircuitPolicy",
-            "RouteExplanation",
-            "Failover",
-            "Hedging",
-            "LLMConfig",
-            "LLMRouter",
-            "LoadBalancing",
-            "MemoryLedger",
-            "Probing",
-            "VirtualModel",
+            "Access Batching Budget CachePolicy Candidate CircuitPolicy Failover Hedging LLMConfig LLMRouter "
+            "LoadBalancing MemoryLedger Probing RouteExplanation VirtualModel"
         ),
-        "session": ("Connections",),
+        "session": "Connections",
         "stream": (
-            "StreamContinued",
-            "StreamEnded",
-            "StreamEvent",
-            "StreamFailed",
-            "StreamStarted",
-            "TextDelta",
-            "ThinkingDelta",
-            "ToolCallDelta",
-            "ToolCallEnded",
+            "StreamContinued StreamEnded StreamEvent StreamFailed StreamStarted TextDelta ThinkingDelta "
+            "ToolCallDelta ToolCallEnded"
         ),
-        "tokens": (
-            "TokenCount",
-            "count_tokens",
-        ),
+        "tokens": "count_tokens TokenCount",
         "toolbox": (
-            "AgentTools",
-            "AnalysisTool",
-            "CalculatorTool",
-            "CitationTool",
-            "ContentAnalysisTool",
-            "CustomTool",
-            "DataAnalysisTool",
-            "ImprovementTool",
-            "MortgageCalculator",
-            "ReportGeneratorTool",
-            "RoiCalculator",
-            "SearchTool",
-            "SentimentAnalysisTool",
-            "SentimentTool",
-            "StatisticalAnalyzer",
-            "SummarizeTool",
+            "AgentTools AnalysisTool CalculatorTool CitationTool ContentAnalysisTool CustomTool DataAnalysisTool "
+            "ImprovementTool MortgageCalculator ReportGeneratorTool RoiCalculator SearchTool "
+            "SentimentAnalysisTool SentimentTool StatisticalAnalyzer SummarizeTool"
         ),
-        "tools": (
-            "ChainableTool",
-            "Tool",
-            "ToolContext",
-            "ToolLimits",
-            "ToolProgress",
-            "Toolset",
-            "run_tool_call",
-            "run_tool_calls",
-            "tool",
-        ),
-        "usage": (
-            "Cost",
-            "Usage",
-        ),
-        "vocabulary": ("Vocabulary",),
+        "tools": "ChainableTool run_tool_call run_tool_calls Tool tool ToolContext ToolLimits ToolProgress Toolset",
+        "usage": "Cost Usage",
+        "vocabulary": "Vocabulary",
     },
 )

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
-import attrs
-
 from circuit_breaker.errors import DataInvalid
 from circuit_breaker.invocation import inline
 from circuit_breaker.llm.documents import messages_from_document, to_document
+from circuit_breaker.llm.memory_usage import MemoryUsage, check_limits
 from circuit_breaker.llm.messages import ChatMessage, Role, system, user
 from circuit_breaker.llm.parts import Part
 from circuit_breaker.llm.tokens import TokenCount, count_tokens
-from circuit_breaker.llm.units import Counted, Unit, with_message
+from circuit_breaker.llm.units import Counted, Unit, overflowing, with_message
 from circuit_breaker.llm.vocabulary import Vocabulary
 
 __all__ = ["ConversationMemory", "MemoryUsage", "Summarize"]
@@ -24,34 +23,6 @@ Summarize = Callable[[str, Sequence[ChatMessage]], str | Awaitable[str]]
 _VERSION: Final = 1
 _FALLEN: Final = 10  # what waits for a summary is at most so many times what is remembered
 _SUMMARY: Final = "Summary of the conversation before:\n"
-
-
-@attrs.frozen(kw_only=True)
-class MemoryUsage:
-    """How full a memory is.
-
-    Attributes:
-        tokens: Of all that it gives to a model.
-        max_tokens: The most of them.
-        messages: Without the system prompt.
-        max_messages: The most of them, or None.
-        estimated: Whether the tokens are estimated.
-        dropped: How many messages have been dropped since it was cleared.
-        waiting: How many of these wait to be summarised.
-    """
-
-    tokens: int
-    max_tokens: int
-    messages: int
-    max_messages: int | None
-    estimated: bool
-    dropped: int
-    waiting: int
-
-    @property
-    def share(self) -> float:
-        """Of the tokens that it may have, how many it has: 0.5 is half."""
-        return self.tokens / self.max_tokens
 
 
 class ConversationMemory:
@@ -82,7 +53,7 @@ class ConversationMemory:
         vocabulary: Vocabulary | None = None,
         summarize: Summarize | None = None,
     ) -> None:
-        _check_limits(max_tokens, max_messages)
+        check_limits(max_tokens, max_messages)
         self.max_tokens = max_tokens
         self.max_messages = max_messages
         self._model = model
@@ -151,10 +122,7 @@ class ConversationMemory:
         Raises:
             DataInvalid: One is the result of a call that is not there. Nothing is added.
         """
-        units = self._units
-        for message in messages:
-            units = with_message(units, Counted(message, self._count(message)))
-        self._units = units
+        self._units = self._with(self._units, messages)
         self._settle()
 
     def clear(self) -> None:
@@ -238,12 +206,11 @@ class ConversationMemory:
         if document["version"] != _VERSION:
             raise DataInvalid(f"the memory has version {document['version']!r}, and version {_VERSION} is understood")
         self._summary, self._dropped = str(document["summary"]), int(document["dropped"])
-        self._fallen = list(self._as_units(messages_from_document(document["waiting"])))
-        self._units = self._as_units(messages_from_document(document["messages"]))
+        self._fallen = list(self._with((), messages_from_document(document["waiting"])))
+        self._units = self._with((), messages_from_document(document["messages"]))
         self._settle_anew()
 
-    def _as_units(self, messages: Sequence[ChatMessage]) -> tuple[Unit, ...]:
-        units: tuple[Unit, ...] = ()
+    def _with(self, units: tuple[Unit, ...], messages: Sequence[ChatMessage]) -> tuple[Unit, ...]:
         for message in messages:
             units = with_message(units, Counted(message, self._count(message)))
         return units
@@ -269,17 +236,7 @@ class ConversationMemory:
 
     def _settle(self) -> None:
         """Drops the oldest units until what is left is within the limits."""
-        tokens, count = self._tokens(), sum(len(unit.entries) for unit in self._units)
-        gone = set()
-        for at, unit in enumerate(self._units[:-1]):
-            if tokens <= self.max_tokens and (self.max_messages is None or count <= self.max_messages):
-                break
-            if not unit.pinned:
-                gone.add(at)
-                tokens, count = tokens - unit.tokens, count - len(unit.entries)
-        self._drop(gone)
-
-    def _drop(self, gone: set[int]) -> None:
+        gone = overflowing(self._units, self.max_tokens - self._fixed.tokens, self.max_messages)
         if not gone:
             return
         fallen = [self._units[at] for at in sorted(gone)]
@@ -289,9 +246,3 @@ class ConversationMemory:
             self._fallen += fallen
             while sum(unit.tokens for unit in self._fallen) > _FALLEN * self.max_tokens and len(self._fallen) > 1:
                 self._fallen.pop(0)
-
-
-def _check_limits(max_tokens: int, max_messages: int | None) -> None:
-    for name, limit in (("max_tokens", max_tokens), ("max_messages", max_messages)):
-        if limit is not None and (type(limit) is not int or limit < 1):
-            raise ValueError(f"{name} is {limit!r}, and must be a whole number from 1")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import attrs
 
@@ -11,7 +11,7 @@ from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.parts import ToolResult
 from circuit_breaker.llm.tokens import TokenCount
 
-__all__ = ["Counted", "Unit", "with_message"]
+__all__ = ["Counted", "Unit", "overflowing", "with_message"]
 
 
 @attrs.frozen
@@ -77,3 +77,19 @@ def with_message(units: Iterable[Unit], entry: Counted) -> tuple[Unit, ...]:
         )
     found[place] = found[place].answered(entry)
     return tuple(found)
+
+
+def overflowing(units: Sequence[Unit], max_tokens: int, max_messages: int | None) -> frozenset[int]:
+    """The places of the oldest units without which the others are within the limits.
+
+    The last is never among them, and neither is what is pinned, even where what is left is still too much.
+    """
+    tokens, count = sum(unit.tokens for unit in units), sum(len(unit.entries) for unit in units)
+    gone: list[int] = []
+    for at, unit in enumerate(units[:-1]):
+        if tokens <= max_tokens and (max_messages is None or count <= max_messages):
+            break
+        if not unit.pinned:
+            gone.append(at)
+            tokens, count = tokens - unit.tokens, count - len(unit.entries)
+    return frozenset(gone)

@@ -77,9 +77,10 @@ CALLS: Sequence[Callable[[Engine, Any], Any]] = (
 @given(st.lists(st.tuples(st.sampled_from(CALLS), anything), max_size=6))
 def test_what_is_acknowledged_can_be_read(asked: list[tuple[Callable[[Engine, Any], Any], Any]]) -> None:
     """Whatever is given to the engine, it is refused with an error of ours, or every event of it can be read again."""
+    journal = Reread()
 
     async def ask() -> None:
-        async with Engine(desk, storage=Reread()) as engine:
+        async with Engine(desk, storage=journal) as engine:
             await engine.start("desk", id="c")
             for call, value in asked:
                 try:
@@ -88,6 +89,8 @@ def test_what_is_acknowledged_can_be_read(asked: list[tuple[Callable[[Engine, An
                     continue
 
     asyncio.run(ask())
+    for kept in journal.store.cases[""].values():
+        assert list(kept.events) == [decode_event(encode_event(event)) for event in kept.events]
 
 
 @pytest.mark.parametrize("value", [None, 5, False, ["ann"], b"ann"])

@@ -260,8 +260,12 @@ def test_a_synchronous_engine_without_a_with_statement() -> None:
 
 
 def test_a_synchronous_engine_that_was_never_opened() -> None:
-    """Closing what is not open does nothing."""
-    SyncEngine(acting, storage=connect("memory://")).close()
+    """Closing what is not open does nothing: it starts no thread, and can be opened afterwards."""
+    engine, threads = SyncEngine(acting, storage=connect("memory://")), threading.active_count()
+    engine.close()
+    assert threads == threading.active_count()
+    with engine:
+        assert "b" == engine.run(engine.start("w")).state
 
 
 @pytest.mark.parametrize("said", [{}, {"outcome": {}, "again": True}, {"failed": "x", "again": True}, {"failed": ""}])

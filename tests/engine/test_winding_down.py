@@ -34,7 +34,9 @@ async def test_a_worker_at_rest_ends_at_once(open_engine: Any) -> None:
     """Where nothing is in progress, it returns; so does every later one."""
     engine = await open_engine(Workflow("w", flow(a >> b).transition("go").manual()))
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        group.create_task(engine.work(poll=3600))
+        resting = group.create_task(engine.work(poll=3600))
         await asyncio.sleep(0.05)
+        assert not resting.done()
         engine.wind_down()
-    await engine.work()
+        await resting
+        await engine.work()

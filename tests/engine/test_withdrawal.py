@@ -155,7 +155,9 @@ async def test_a_worker_stops_what_was_cancelled_elsewhere(tmp_path: Any) -> Non
             await begun.wait()
             await there.cancel("c")
             await stopped.wait()
+            assert not working.done()
             working.cancel()
+        assert "cancelled" == (await here.get("c")).status
 
 
 async def test_a_compensation_has_steps_that_are_not_kept() -> None:

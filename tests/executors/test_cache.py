@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_breaker import BaseExecutor, Engine, Workflow, connect, flow, parameter, states
-from circuit_breaker.errors import ActionError, CircuitBreakerError, ParameterInvalid
+from circuit_breaker.errors import ActionError, CircuitBreakerError, ExecutorInvalid, ParameterInvalid
 from circuit_breaker.executors import ServerlessExecutor, StepExecutor, after_execute
 from circuit_breaker.executors.cache import MemoryOutcomes, RecordedOutcomes, cached
 from circuit_breaker.executors.sameness import decided
@@ -127,8 +127,24 @@ def test_parameters_are_checked_in_any_case():
 
 def test_what_is_no_json_cannot_be_kept():
     """An executor whose parameters are more than JSON says so, instead of keeping a wrong outcome."""
-    with pytest.raises(ActionError, match="StepExecutor cannot be kept"):
-        run(cached(StepExecutor, MemoryOutcomes()), steps=[{"executor": Count}])
+    with pytest.raises(ActionError, match="Count cannot be kept"):
+        run(cached(Count, MemoryOutcomes()), value=Count)
+    assert 0 == Count.worked
+
+
+def test_steps_are_not_cached_as_a_whole():
+    """The steps of a step executor are recorded one by one, so it is refused at once; those of its steps may be."""
+
+    class Several(StepExecutor):
+        pass
+
+    for kind in (StepExecutor, Several):
+        with pytest.raises(ExecutorInvalid, match=f"{kind.__name__} cannot be cached.*give its steps"):
+            cached(kind, MemoryOutcomes())
+    count = cached(Count, MemoryOutcomes())
+    steps = [{"executor": count, "name": name, "context": {"value": 1}} for name in ("one", "two")]
+    results = run(StepExecutor, steps=steps)["results"]
+    assert [False, True] == ["cached" in results[name] for name in ("one", "two")]
 
 
 class Rebuilt(Count):

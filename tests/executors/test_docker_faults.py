@@ -80,7 +80,9 @@ async def test_an_engine_that_goes_when_it_is_asked_is_let_go():
 
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        await failure(ServiceUnavailable, DockerExecutor.under(base_url=f"tcp://127.0.0.1:{port}")(image="a"))
+        error = await failure(ServiceUnavailable, DockerExecutor.under(base_url=f"tcp://127.0.0.1:{port}")(image="a"))
+
+    assert f"127.0.0.1:{port}" in error.message
 
 
 @pytest.mark.parametrize("pull", ["missing", "always", "never"])

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_breaker import Engine, Workflow, connect, field, flow, states
-from circuit_breaker.errors import DataInvalid, ExecutorInvalid, ParameterInvalid
+from circuit_breaker.errors import ActionError, DataInvalid, ExecutorInvalid, LLMError, ParameterInvalid
 from circuit_breaker.executors import AgentExecutor, AssistantExecutor, StandaloneContext, StepExecutor
+from circuit_breaker.executors.models import seal
 from circuit_breaker.executors.models.seal import Seal
 from circuit_breaker.llm.tools import tool
 from circuit_breaker.testing.model_turns import ModelTurn
@@ -107,6 +108,67 @@ async def test_operators_may_share_a_seal():
     assert "completed" == (await under(AssistantExecutor, "done", seal=LONG)(**given).execute())["status"]
 
 
+async def test_a_yes_is_carried_out_once():
+    """K11: the same document with the same yes does nothing a second time, and says what to do instead."""
+    kind = under()
+    approval = await asked(kind)
+    given = {"resume": approval["document"], "approvals": approval["digest"], **GIVEN}
+    await kind(**given).execute()
+    for said in (approval["digest"], False, {approval["calls"][0]["digest"]: True}):
+        with pytest.raises(ParameterInvalid, match="was carried out already"):
+            await kind(**{**given, "approvals": said}).execute()
+
+    assert ["/tmp/a"] == deleted  # noqa: S108
+
+
+async def test_asking_again_makes_no_second_yes():
+    """K11: whoever has the same calls shown twice has two documents, and still may carry out one of them only."""
+    kind = under(AssistantExecutor, WANTED, "done", "done")
+    first = await asked(kind)
+    second = (await kind(resume=first["document"], **GIVEN).execute())["approval"]
+    assert first["digest"] == second["digest"]
+    await kind(resume=second["document"], approvals=second["digest"], **GIVEN).execute()
+    with pytest.raises(ParameterInvalid, match="was carried out already"):
+        await kind(resume=first["document"], approvals=first["digest"], **GIVEN).execute()
+
+    assert ["/tmp/a"] == deleted  # noqa: S108
+
+
+async def test_the_next_calls_need_a_yes_of_their_own():
+    """K11: after a yes the same work may ask for another, also for calls that look the same."""
+    kind = under(AssistantExecutor, WANTED, WANTED, "done")
+    approval = await asked(kind)
+    for status in ("approval_needed", "completed"):
+        outcome = await kind(resume=approval["document"], approvals=approval["digest"], **GIVEN).execute()
+        approval = outcome.get("approval")
+        assert status == outcome["status"]
+
+    assert ["/tmp/a"] * 2 == deleted  # noqa: S108
+
+
+async def test_the_same_work_may_try_again():
+    """K11: work that failed after the yes and is tried again, under its own key, is not refused."""
+    kind = under(AssistantExecutor, WANTED, LLMError("no"), "done")
+    approval = await asked(kind)
+    work = StandaloneContext()
+    given = {"resume": approval["document"], "approvals": approval["digest"], **GIVEN}
+    with pytest.raises(ActionError):
+        await kind(**given).bind(work).execute()
+
+    assert "completed" == (await kind(**given).bind(work).execute())["status"]
+
+
+def test_of_very_many_decisions_the_oldest_are_forgotten(monkeypatch):
+    """K11: what was decided is remembered for as long as there is room, so that a process does not grow for ever."""
+    monkeypatch.setattr(seal, "MOST_USED", 2)
+    monkeypatch.setattr(seal, "_USED", {})
+    document = Seal().on({"a": 1})
+    for decision in ("one", "two", "three", "one"):
+        Seal().use(document, {}, [decision], work=decision + str(len(seal._USED)))
+    with pytest.raises(DataInvalid, match="carried out already"):
+        Seal().use(document, {}, ["one"], work="other")
+
+
 def test_a_seal_is_long_and_in_no_repr():
     """A short text could be guessed; a long one is a secret."""
     with pytest.raises(ExecutorInvalid, match="32 characters"):
@@ -121,7 +183,8 @@ def test_another_process_has_another_seal():
     program = "from circuit_breaker.executors.models.seal import Seal; print(Seal().on({'a': 1})['seal'])"
     made = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
 
-    assert made != Seal().on({"a": 1})["seal"]
+    with pytest.raises(DataInvalid, match="not given out here"):
+        Seal().opened({"a": 1, "seal": made}, {})
     assert {"a": 1} == Seal().opened(Seal().on({"a": 1}), {})
 
 

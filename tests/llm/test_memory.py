@@ -132,7 +132,12 @@ def test_system_messages_in_between_are_kept():
 
 @pytest.mark.parametrize(
     ("limits", "name"),
-    [({"max_tokens": 0}, "max_tokens"), ({"max_messages": -1}, "max_messages"), ({"max_tokens": 1.5}, "max_tokens")],
+    [
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": None}, "max_tokens"),
+        ({"max_messages": -1}, "max_messages"),
+        ({"max_tokens": 1.5}, "max_tokens"),
+    ],
 )
 def test_limits_are_positive(limits, name):
     """A limit that can never hold is refused."""

@@ -23,6 +23,7 @@ from circuit_breaker.llm.batch import BatchResult
 from circuit_breaker.llm.messages import user
 from circuit_breaker.llm.patience import Patience, Retries
 from circuit_breaker.llm.profile import ModelProfile
+from circuit_breaker.llm.providers import batches
 from circuit_breaker.llm.providers.anthropic import AnthropicProvider
 from circuit_breaker.llm.providers.openai import OpenAIProvider
 from circuit_breaker.llm.request import ChatCompletionRequest, ResponseFormat
@@ -198,6 +199,80 @@ async def test_results_that_are_none_are_told(opened):
 
     assert isinstance(found["one"], ResponseInvalid)
     assert standing.reserved_tokens > 0
+
+
+def spoiled(vendor, how):
+    """The vendor, in whose results the line of "two" is what a function makes of it."""
+
+    def lines(*documents):
+        texts = map(json.dumps, documents)
+        return web.Response(text="\n".join(how(text) if '"two"' in text else text for text in texts))
+
+    vendor.lines = lines
+    vendor.state = "ended"
+
+
+ODD = [
+    {"response": 5, "result": 5},
+    {"response": {"status_code": "odd", "body": {}}, "result": {"type": "errored", "error": {"error": {"type": []}}}},
+]
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        (lambda text: text[:-3], "line 2 is no JSON"),
+        (lambda _: json.dumps({"custom_id": "two", **ODD[0]}), "has not the form"),
+        (lambda _: json.dumps({"custom_id": "two", **ODD[1]}), "has not the form"),
+    ],
+    ids=["cut", "number", "status"],
+)
+async def test_a_line_that_cannot_be_read_fails_its_own_request_alone(opened, how, told):
+    """G26: the others are delivered; that of the broken line may have been paid, so what it could cost counts."""
+    async with opened(budgets=[Budget("all", tokens=10_000)]) as (vendor, router):
+        ticket = await router.batches.submit(three(vendor))
+        spoiled(vendor, how)
+        found = await router.batches.results(ticket)
+        (standing,) = await router.budgets()
+
+    assert isinstance(found["two"], ResponseInvalid)
+    assert told in str(found["two"])
+    assert ["yes", "yes"] == [found[name].content for name in ("one", "three")]
+    assert standing.reserved_tokens > 0
+
+
+async def test_a_line_without_a_name_is_told_to_those_that_no_line_names(opened):
+    """G26: whose line it was cannot be told, so it is named in the error of each request that has none."""
+    async with opened() as (vendor, router):
+        ticket = await router.batches.submit(three(vendor))
+        for line in ("{no", "[]", '{"custom_id": ["two"]}'):
+            spoiled(vendor, lambda _, line=line: line)
+            found = await router.batches.results(ticket)
+            assert isinstance(found["two"], ResponseInvalid)
+            assert "line 2" in str(found["two"])
+            assert ["yes", "yes"] == [found[name].content for name in ("one", "three")]
+
+
+async def test_a_line_without_end_ends_its_file_alone(opened, monkeypatch):
+    """G26: what stands before it is delivered, and the others are told why there is nothing of them."""
+    monkeypatch.setattr(batches, "MOST_LINE", 1_000_000)
+    async with opened() as (vendor, router):
+        ticket = await router.batches.submit(three(vendor))
+        spoiled(vendor, lambda text: text + " " * 5_000_000)
+        found = await router.batches.results(ticket)
+
+    assert "yes" == found["three"].content
+    assert all("from line 2 on, a line is longer" in str(found[name]) for name in ("one", "two"))
+
+
+async def test_a_result_that_can_be_read_comes_before_one_that_cannot(opened):
+    """G26: where a name stands in two lines, that of them counts which says something."""
+    async with opened() as (vendor, router):
+        ticket = await router.batches.submit(three(vendor))
+        for how in (lambda text: f"{text}\n{text[:-3]}", lambda text: f"{text[:-3]}\n{text}"):
+            spoiled(vendor, how)
+            found = await router.batches.results(ticket)
+            assert {"yes"} == {answer.content for answer in found.values()}
 
 
 async def test_bad_batches_are_refused(opened):

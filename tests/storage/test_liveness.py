@@ -146,6 +146,8 @@ def test_leaving_twice_gives_up_nothing_of_others(file):
     """A number that the system has given to another file meanwhile is not closed."""
     presence = Presence(file)
     presence.leave()
-    other = os.open(file.with_name("other"), os.O_CREAT)
+    others = [os.open(file.with_name(f"other-{n}"), os.O_CREAT) for n in range(3)]
     presence.leave()
-    os.close(other)
+    assert all(os.fstat(other).st_ino for other in others)
+    for other in others:
+        os.close(other)

@@ -8,7 +8,15 @@ from typing import Any, ClassVar
 
 import attrs
 
-from circuit_breaker.errors import ActionError, CircuitBreakerError, DefinitionError, Fault, LLMError, ParameterInvalid
+from circuit_breaker.errors import (
+    ActionError,
+    CircuitBreakerError,
+    DataInvalid,
+    DefinitionError,
+    Fault,
+    LLMError,
+    ParameterInvalid,
+)
 from circuit_breaker.executors.declarations import parameter, validate
 from circuit_breaker.executors.models.building import ModelBuilding
 from circuit_breaker.executors.models.progress import LoopProgress
@@ -16,7 +24,7 @@ from circuit_breaker.executors.models.sampling import form_of, sampling_faults
 from circuit_breaker.executors.models.settings import LOCAL_OLLAMA, UnknownProvider
 from circuit_breaker.executors.models.tools import gathered_tools, tool_faults
 from circuit_breaker.executors.models.window import Window
-from circuit_breaker.llm.loop.approvals import Decisions, checked_decisions
+from circuit_breaker.llm.loop.approvals import Decisions, checked_decisions, said_of
 from circuit_breaker.llm.loop.events import LoopEvent
 from circuit_breaker.llm.loop.limits import LoopLimits
 from circuit_breaker.llm.loop.loop import Loop
@@ -147,14 +155,15 @@ class ModelExecutor(ModelBuilding, abstract=True):
             outcome = await self._worked(context, limits, self._telling(progress))
         except LLMError as error:
             raise ActionError(f"{error.message}{_where(error)}", code=error.code, remedy=error.remedy) from error
-        return self._sealed(self.told(outcome, progress))
+        return self._sealed(self.told(outcome, progress), context)
 
-    def _sealed(self, told: dict[str, Any]) -> dict[str, Any]:
+    def _sealed(self, told: dict[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
         """The outcome, whose document to go on from only we can have made."""
         approval = told.get("approval")
         if approval is None:
             return told
-        return {**told, "approval": {**approval, "document": self.settings.sealing.on(approval["document"])}}
+        sealed = self.settings.sealing.on(approval["document"], after=context["resume"])
+        return {**told, "approval": {**approval, "document": sealed}}
 
     async def _worked(self, context: Mapping[str, Any], limits: LoopLimits, tell: Tell) -> LoopOutcome:
         begun, window = self._begun(context)
@@ -176,6 +185,7 @@ class ModelExecutor(ModelBuilding, abstract=True):
                 options=options,
                 context=ToolContext(roles=roles, work=self.execution.idempotency_key),
             )
+            self._use(context, begun)
             around = Surroundings(tell=tell, keep=self.execution.step)
             outcome = await loop.run(begun, decisions=_decided(context), around=around)
         window.remember(outcome)
@@ -223,6 +233,20 @@ class ModelExecutor(ModelBuilding, abstract=True):
             return None
         opened = self.settings.sealing.opened(document, self.execution.results)
         return LoopState.from_document(opened)
+
+    def _use(self, context: Mapping[str, Any], begun: LoopState) -> None:
+        """Notes what was decided on the calls that wait, so that it is carried out once.
+
+        Raises:
+            ParameterInvalid: It was, by other work.
+        """
+        decided = [f"{begun.iteration} {digest}" for digest in said_of(_decided(context), begun.pending)]
+        try:
+            if decided:
+                work = self.execution.idempotency_key
+                self.settings.sealing.use(context["resume"], self.execution.results, decided, work=work)
+        except DataInvalid as error:
+            raise ParameterInvalid(faults=[Fault("parameter 'resume'", error.message, error.remedy)]) from None
 
     def _limits(self, context: Mapping[str, Any]) -> LoopLimits:
         limits = LoopLimits(iterations=context["max_iterations"], **context["budget"])

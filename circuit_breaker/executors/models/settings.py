@@ -167,7 +167,8 @@ class ModelSettings(Settings):
         """The limits, no wider than the operator's."""
         names = ("iterations", "tokens", "dollars", "seconds")
         narrowed = {name: _least(getattr(limits, name), getattr(self.most, name)) for name in names}
-        return attrs.evolve(limits, **narrowed)
+        changed = {name: limit for name, limit in narrowed.items() if limit != getattr(limits, name)}
+        return attrs.evolve(limits, **changed) if changed else limits
 
 
 def _least(*values: Any) -> Any:

@@ -58,6 +58,8 @@ def checked_decisions(decisions: Any) -> Decisions:
 
 def said_of(decisions: Decisions, calls: Iterable[ToolCall]) -> dict[str, bool]:
     """What was said of these calls, by the digest of each; a call of which nothing was said is left out."""
+    if decisions is None:
+        return {}
     waiting = tuple(calls)
     digests = [call_digest(call) for call in waiting]
     if isinstance(decisions, Mapping):

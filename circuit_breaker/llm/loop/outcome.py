@@ -77,9 +77,12 @@ class LoopOutcome:
         return told
 
 
+_TOKENS: Final = (*attrs.fields_dict(Usage), "total_tokens")
+
+
 def usage_document(usage: Usage) -> dict[str, Any]:
     """The tokens as JSON, their total included."""
-    return {**attrs.asdict(usage), "total_tokens": usage.total_tokens}
+    return {name: getattr(usage, name) for name in _TOKENS}
 
 
 def _cost_document(state: LoopState) -> Mapping[str, Any]:

@@ -106,11 +106,17 @@ class LoopState:
         """The state after these messages."""
         return attrs.evolve(self, messages=(*self.messages, *messages))
 
-    def paid(self, response: ChatCompletionResponse) -> LoopState:
-        """The state with what a response took."""
+    def answered(self, response: ChatCompletionResponse) -> LoopState:
+        """The state after an answer of the model."""
+        return self.paid(response, response.message, asked=1)
+
+    def paid(self, response: ChatCompletionResponse, *messages: ChatMessage, asked: int = 0) -> LoopState:
+        """The state with what a response took, after these messages; ``asked`` counts it as asked for so often."""
         dollars = response.cost.dollars
         return attrs.evolve(
             self,
+            messages=(*self.messages, *messages),
+            iteration=self.iteration + asked,
             usage=self.usage + response.usage,
             dollars=self.dollars + (dollars or 0),
             unpriced=self.unpriced + (dollars is None),
@@ -118,16 +124,11 @@ class LoopState:
             provider=response.provider,
         )
 
-    def answered(self, response: ChatCompletionResponse) -> LoopState:
-        """The state after an answer of the model."""
-        paid = self.paid(response)
-        return attrs.evolve(paid.plus(response.message), iteration=self.iteration + 1)
-
     def done(self, records: Iterable[CallRecord]) -> LoopState:
         """The state after the calls of tools that the last answer wanted."""
         made = tuple(records)
         messages = (ChatMessage("tool", record.result) for record in made)
-        return attrs.evolve(self.plus(*messages), calls=(*self.calls, *made))
+        return attrs.evolve(self, messages=(*self.messages, *messages), calls=(*self.calls, *made))
 
     def settled(self, why: str) -> LoopState:
         """The state without pending calls: each has a result that says what became of it."""

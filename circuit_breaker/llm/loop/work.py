@@ -136,7 +136,7 @@ class Work:
         self.state = self.state.plus(wanted)
         response = await self._answer("plan", self._shaped(tools=(), tool_choice="auto", response_format=None))
         steps = steps_of(response.content)
-        self.state = attrs.evolve(self.state.paid(response).plus(response.message, user(GO)), plan=steps)
+        self.state = attrs.evolve(self.state.paid(response, response.message, user(GO)), plan=steps)
         self.around.tell(Planned(steps))
         self._tell_spent()
 
@@ -149,7 +149,7 @@ class Work:
             return None
         found = read(self.request.response_format, response)
         if not found.faults:
-            self.state = attrs.evolve(self.state, repairs=0)
+            self.state = attrs.evolve(self.state, repairs=0) if self.state.repairs else self.state
             reason = response.finish_reason
             return LoopOutcome(status=COMPLETED, reason=reason, state=self.state, parsed=found.value)
         self._mend(found.faults, response)

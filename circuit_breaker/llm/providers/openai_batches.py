@@ -6,7 +6,7 @@ See https://platform.openai.com/docs/guides/batch and https://platform.openai.co
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -29,6 +29,7 @@ class FileBatches(Batched):
     """A provider whose batches are files."""
 
     most_requests = 50_000
+    batch_home = "batches"
 
     async def submit_batch(self, requests: Mapping[str, ChatCompletionRequest]) -> BatchStatus:
         """Hands the requests over; all must be for the same model.
@@ -50,7 +51,7 @@ class FileBatches(Batched):
         ]
         file = await self._uploaded(b"\n".join(lines), asked)
         order = {"input_file_id": file, "endpoint": path, "completion_window": "24h"}
-        return _status(await self.document("batches", asked, order), asked)
+        return self.standing(await self.document(self.batch_home, asked, order), asked)
 
     async def _uploaded(self, data: bytes, asked: Asked) -> str:
         """The name of a new file that holds the data."""
@@ -63,61 +64,48 @@ class FileBatches(Batched):
         with misshapen(asked):
             return str(document["id"])
 
-    async def batch_status(self, batch: str) -> BatchStatus:
-        """How a batch stands.
+    def standing(self, document: Any, asked: Asked) -> BatchStatus:
+        """How the batch of that document stands.
 
         Raises:
-            LLMError: It cannot be had.
+            ResponseInvalid: The document has another form than the vendor's.
         """
-        asked = await self.asked()
-        return _status(await self.document(f"batches/{quote(batch, safe='')}", asked), asked)
+        with misshapen(asked):
+            told, counts = document["status"], document.get("request_counts") or {}
+            faults = (document.get("errors") or {}).get("data") or []
+            return BatchStatus(
+                id=document["id"],
+                status="ended" if told in _ENDED else "cancelling" if told == "cancelling" else "running",
+                total=counts.get("total", 0),
+                succeeded=counts.get("completed", 0),
+                failed=counts.get("failed", 0),
+                message=asked.clean("; ".join(str(fault.get("message")) for fault in faults)),
+            )
 
-    async def cancel_batch(self, batch: str) -> BatchStatus:
-        """Lets the vendor begin none of its requests any more.
+    def result_paths(self, place: str, document: Any) -> Iterable[str]:
+        """One file of what was answered and one of what was not, where there are such."""
+        del place
+        return [f"files/{quote(str(file), safe='')}/content" for file in map(document.get, _FILES) if file]
+
+    def batch_end(self, document: Any) -> str:
+        """How a batch ended, in the vendor's word."""
+        return str(document.get("status"))
+
+    async def read_result(self, document: Any, request: ChatCompletionRequest) -> BatchResult:
+        """What a line says of its request.
 
         Raises:
-            LLMError: It cannot be cancelled.
+            ResponseInvalid: The line has another form than the vendor's.
         """
-        asked = await self.asked()
-        return _status(await self.document(f"batches/{quote(batch, safe='')}/cancel", asked, {}), asked)
-
-    async def batch_results(
-        self, batch: str, requests: Mapping[str, ChatCompletionRequest]
-    ) -> Mapping[str, BatchResult]:
-        """What became of each request, by name.
-
-        Raises:
-            LLMError: The results cannot be had.
-        """
-        asked = await self.asked()
-        document = await self.document(f"batches/{quote(batch, safe='')}", asked)
-        standing = _status(document, asked)
-        if not standing.ended:
-            raise asked.error(RequestRefused, f"the batch '{batch}' has not ended", remedy="wait until it has")
-        found: dict[str, BatchResult] = {}
-        for file in filter(None, map(document.get, _FILES)):
-            async for line in self._lines(f"files/{quote(str(file), safe='')}/content", asked):
-                with misshapen(asked):
-                    name = line["custom_id"]
-                if name in requests:
-                    found[name] = await self._result(line, requests[name])
-        how = "failed" if standing.message else str(document.get("status"))
-        told = f"{how} ({standing.message})" if standing.message else how
-        return {
-            name: found.get(name) or self._undone(told, await self.asked(request.model))
-            for name, request in requests.items()
-        }
-
-    async def _result(self, line: Any, request: ChatCompletionRequest) -> BatchResult:
         asked = await self.asked(request.model)
         with misshapen(asked):
-            answer = line.get("response") or {}
+            answer = document.get("response") or {}
             status, body = answer.get("status_code"), answer.get("body")
         if status == 200:
             return await self._answer(request, body)
         if status is None:  # expired or cancelled: never asked
             with misshapen(asked):
-                return self._undone((line.get("error") or {}).get("message", "ended"), asked)
+                return self._undone((document.get("error") or {}).get("message", "ended"), asked)
         return self._refused(body, status, asked)
 
 
@@ -129,17 +117,3 @@ def _form(mark: str, data: bytes) -> bytes:
         "Content-Type: application/jsonl\r\n\r\n"
     )
     return head.encode() + data + f"\r\n--{mark}--\r\n".encode()
-
-
-def _status(document: Any, asked: Asked) -> BatchStatus:
-    with misshapen(asked):
-        told, counts = document["status"], document.get("request_counts") or {}
-        faults = (document.get("errors") or {}).get("data") or []
-        return BatchStatus(
-            id=document["id"],
-            status="ended" if told in _ENDED else "cancelling" if told == "cancelling" else "running",
-            total=counts.get("total", 0),
-            succeeded=counts.get("completed", 0),
-            failed=counts.get("failed", 0),
-            message=asked.clean("; ".join(str(fault.get("message")) for fault in faults)),
-        )

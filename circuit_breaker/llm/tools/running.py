@@ -61,6 +61,8 @@ async def run_tool_call(call: ToolCall, toolset: Toolset, context: ToolContext |
         return failed(call, {"error": f"the tool '{call.name}' was cancelled"}, own, fallback)
     except Exception as error:  # noqa: BLE001 - a tool may raise anything, and the model is to know
         return failed(call, {"error": f"the tool '{call.name}' failed: {_said(error)}"}, own, fallback)
+    except SystemExit as error:
+        return failed(call, {"error": f"the tool '{call.name}' ended the program with {error.code!r}"}, own, fallback)
 
 
 async def _admitted(call: ToolCall, allowed: Toolset, context: ToolContext) -> dict[str, Any]:

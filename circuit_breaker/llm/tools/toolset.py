@@ -77,7 +77,9 @@ class Toolset:
         Raises:
             ToolInvalid: There are some of these names already; all are named.
         """
-        more = tools.offers if isinstance(tools, Toolset) else map(_offered, tools)
+        more = tools.offers if isinstance(tools, Toolset) else tuple(map(_offered, tools))
+        if not more:
+            return self
         return self._of([*self.offers, *more])
 
     __add__ = add_tools
@@ -141,7 +143,8 @@ class Toolset:
     def open_to(self, roles: Iterable[str]) -> Toolset:
         """The tools that may be called for somebody with these roles."""
         given = frozenset(roles)
-        return self.filter(lambda offer: offer.open_to(given))
+        closed = [name for name, offer in self._offers.items() if not offer.open_to(given)]
+        return self.filter(lambda offer: offer.name not in closed) if closed else self
 
     @property
     def offers(self) -> tuple[Offer, ...]:

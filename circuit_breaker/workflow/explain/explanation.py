@@ -83,7 +83,7 @@ class Reason:
             yield f"    {self._refused()}"
 
     def _obstacles(self, somebody: str) -> Iterator[str]:
-        yield from (f"    {reason}" for reason in self.missing)
+        yield from (f"    {line}" for reason in self.missing for line in reason.splitlines())
         if self.verdict is not None and not self.verdict.passed:
             yield from (f"    {line}" for line in str(self.verdict).splitlines())
         told = any(text.startswith("it needs the role") for text in self.missing)

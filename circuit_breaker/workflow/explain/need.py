@@ -33,7 +33,7 @@ from circuit_breaker.workflow.explain.situation import Situation, on_the_second
 from circuit_breaker.workflow.timing import in_words
 from circuit_breaker.workflow.token import Token
 
-__all__ = ["FireAgain", "HaveRole", "Need", "SendSignal", "SetValue", "WaitUntil"]
+__all__ = ["FireAgain", "HaveRole", "Need", "SendSignal", "SetValue", "WaitUntil", "carrying"]
 
 
 @attrs.frozen
@@ -142,8 +142,7 @@ class SendSignal(Need):
 
     @property
     def text(self) -> str:
-        carried = ", ".join(f"{key} = {thaw(value)!r}" for key, value in self.data.items())
-        return f"the signal '{self.name}'" + (f" ({carried})" if carried else "")
+        return carrying(f"the signal '{self.name}'", self.data)
 
     def supposed(self, situation: Situation) -> Situation:
         case = situation.case
@@ -196,12 +195,22 @@ class FireAgain(Need):
     transition: str
 
     @property
+    def plain(self) -> bool:
+        return False
+
+    @property
     def text(self) -> str:
         return "somebody who fires it again"
 
     def supposed(self, situation: Situation) -> Situation:
         others = tuple(block for block in situation.case.blocked if block.transition != self.transition)
         return situation.with_case(blocked=others)
+
+
+def carrying(what: str, data: Mapping[str, Any]) -> str:
+    """What comes, in words, with what it has to carry."""
+    carried = ", ".join(f"{key} = {thaw(value)!r}" for key, value in data.items())
+    return f"{what} ({carried})" if carried else what
 
 
 def _replaced(case: Case, token: Token, new: Token) -> Case:

@@ -8,10 +8,10 @@ from typing import Any
 import attrs
 import msgspec
 
-from circuit_breaker.data import Data, thaw
+from circuit_breaker.data import Data
 from circuit_breaker.workflow.events import ActionFailed
 from circuit_breaker.workflow.evolution import evolve
-from circuit_breaker.workflow.explain.need import Need
+from circuit_breaker.workflow.explain.need import Need, carrying
 from circuit_breaker.workflow.explain.situation import Situation
 from circuit_breaker.workflow.token import Token
 
@@ -39,8 +39,7 @@ class BringToken(Need):
 
     @property
     def text(self) -> str:
-        carried = ", ".join(f"{key} = {thaw(value)!r}" for key, value in self.data.items())
-        return f"a token in '{self.state}'" + (f" ({carried})" if carried else "")
+        return carrying(f"a token in '{self.state}'", self.data)
 
     def supposed(self, situation: Situation) -> Situation:
         case = situation.case

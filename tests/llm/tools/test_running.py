@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 import time
 
@@ -53,6 +54,11 @@ async def sleeping(seconds: float):
     """Sleeps."""
     await asyncio.sleep(seconds)
     return "awake"
+
+
+async def exit_later():
+    await asyncio.sleep(0)
+    sys.exit(3)
 
 
 TOOLS = Toolset(echo, breaking, sleeping)
@@ -125,6 +131,13 @@ async def test_a_call_ends_after_its_time():
 
     assert ["0.05 seconds", "0.1 seconds"] == [told(result)["error"].rpartition("than ")[2] for result in results]
     assert time.monotonic() - started < 0.4
+
+
+@pytest.mark.parametrize("leave", [lambda: sys.exit(3), exit_later], ids=["plain", "async"])
+async def test_a_tool_that_ends_the_program_has_failed(leave):
+    """sys.exit() in a tool is a failure that the model is told, and not the end of the process that runs it."""
+    result = await run_tool_call(call("leave"), Toolset(tool(name="leave", description="Leaves.")(leave)))
+    assert (True, "the tool 'leave' ended the program with 3") == (result.is_error, told(result)["error"])
 
 
 async def test_a_timeout_of_the_tools_own_is_a_failure():
