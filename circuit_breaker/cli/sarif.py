@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from circuit_breaker import __version__
 from circuit_breaker.workflow.verification import KINDS, Finding, Verification
@@ -34,8 +35,12 @@ def sarif(verification: Verification, target: str) -> dict[str, Any]:
             for kind in KINDS.values()
         ],
     }
-    results = [_result(finding, file) for finding in verification.findings]
-    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
+    run = {
+        "tool": {"driver": driver},
+        "results": [_result(finding, file) for finding in verification.findings],
+        "properties": {"verdict": verification.verdict, "conditions": list(verification.conditions)},
+    }
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
 def _file(target: str) -> Path:
@@ -66,7 +71,8 @@ def _flow(finding: Finding, file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _place(file: Path, line: int) -> dict[str, Any]:
-    return {"artifactLocation": {"uri": file.as_posix()}, "region": {"startLine": line}}
+    uri = file.as_uri() if file.is_absolute() else quote(file.as_posix())
+    return {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}
 
 
 def _line(file: Path, about: str) -> int:

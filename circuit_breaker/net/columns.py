@@ -9,7 +9,7 @@ import attrs
 
 from circuit_breaker.net.graph import cells, printable
 
-__all__ = ["Columns", "Paint", "Row", "cut", "one_line", "painted", "unpainted"]
+__all__ = ["Columns", "Paint", "Row", "cut", "cut_between_words", "one_line", "painted", "unpainted"]
 
 FRAME = 11
 NOTE_GAP = 3
@@ -56,6 +56,15 @@ def cut(text: str, most: int, *, sign: int = 0) -> str:
         return text
     tail = _start(text[::-1], max(0, most - 1 - sign) // 2)[::-1]
     return f"{_start(text, most - 1 - cells(tail))}…{tail}"
+
+
+def cut_between_words(text: str, most: int) -> str:
+    """The words of a text that fit into so many cells, and ``…``; of one long word its beginning and end."""
+    if cells(text) <= most:
+        return text
+    kept = _start(text, max(0, most - 1))
+    words = kept if text[len(kept) : len(kept) + 1] in ("", " ") else kept.rpartition(" ")[0]
+    return f"{words.rstrip()} …" if words.strip() and cells(words.rstrip()) + 2 <= most else cut(text, most)
 
 
 def _start(text: str, most: int) -> str:
@@ -155,7 +164,7 @@ class Columns:
 
     def _end(self, row: Row, paint: Paint) -> str:
         target = cut(row.target, self.target, sign=SIGNS["target"])
-        note = cut(row.note, self.note) if self.note else ""
+        note = cut_between_words(row.note, self.note) if self.note else ""
         space = " " * (self.target - cells(target) + NOTE_GAP) if note else ""
         return paint(target, row.styles[2]) + space + paint(note, "faint")
 

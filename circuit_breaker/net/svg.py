@@ -239,13 +239,17 @@ def _wrapped(text: str, most: int) -> tuple[str, ...]:
     """The text in at most three lines; the last one is cut where it goes on."""
     lines = [line for part in text.splitlines() for line in textwrap.wrap(printable(part), most)]
     if len(lines) > MOST_LINES:
-        lines[MOST_LINES - 1 :] = [lines[MOST_LINES - 1][: most - 1] + "…"]
+        last = lines[MOST_LINES - 1]
+        lines[MOST_LINES - 1 :] = [f"{last if len(last) < most else last[: most - 1]}…"]
     return tuple(lines)
 
 
 def _cut(text: str, most: int) -> str:
     line = " ".join(printable(text).split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+    if len(line) <= most:
+        return line
+    words = line[:most].rpartition(" ")[0]
+    return f"{words if len(words) * 2 > most else line[: most - 1]}…"
 
 
 def _width(text: str, size: float) -> float:

@@ -61,7 +61,21 @@ _JSON: Final = frozenset({str, int, float, bool, type(None)})
 
 def exact(value: Any) -> str:
     """A text that is equal for equal JSON only, so that True, 1 and 1.0 stay apart."""
-    return json.dumps(plain(value), sort_keys=True, ensure_ascii=False)
+    return _EXACT.encode(value)
+
+
+def _document(value: Any) -> Any:
+    """What stands in JSON for a mapping that is no dict, and for typed data.
+
+    Raises:
+        TypeError: Nothing does.
+    """
+    if (found := plain(value)) is value:
+        raise TypeError(f"{value!r:.80} is no JSON")
+    return found
+
+
+_EXACT: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=_document)
 
 
 def spelled(value: Any, *, most: int = 200) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Self
 import attrs
 
 from circuit_breaker.errors import ModelNotFound, nearest
+from circuit_breaker.llm.pricing import cost_of
 from circuit_breaker.llm.profile import CAPABILITIES, ModelProfile
 from circuit_breaker.llm.provider import Embeddings, ProviderHealth
 from circuit_breaker.llm.request import ChatCompletionRequest
@@ -46,7 +47,7 @@ class ScriptedProvider:
         always: What it answers when the turns are used up; without it, that is an error.
         name: What it is called.
         models: What it serves; any model when empty.
-        profile: What is known of them; they can do everything unless given.
+        profile: What is known of them; they can do everything unless given. Answers cost what its price says.
         healthy: Whether it says that it is well.
 
     Attributes:
@@ -90,7 +91,7 @@ class ScriptedProvider:
             LLMError: The script says so, or there is no such model.
         """
         turn = await self._next(request)
-        response = response_of(turn, request, provider=self.name, number=len(self.requests))
+        response = self._response(turn, request)
         if turn.breaks_after is not None:
             raise break_of(turn, self.name, request.model)
         return response
@@ -104,7 +105,7 @@ class ScriptedProvider:
             LLMError: The script says so, or there is no such model.
         """
         turn = await self._next(request)
-        response = response_of(turn, request, provider=self.name, number=len(self.requests))
+        response = self._response(turn, request)
         events = in_pieces(response, turn.pieces)
         if turn.breaks_after is not None:
             events = broken_off(events, turn.breaks_after, break_of(turn, self.name, request.model), response)
@@ -156,6 +157,12 @@ class ScriptedProvider:
         ):
             raise turn.says
         return turn
+
+    def _response(self, turn: ModelTurn, request: ChatCompletionRequest) -> ChatCompletionResponse:
+        response = response_of(turn, request, provider=self.name, number=len(self.requests))
+        if self._profile.price is None or response is turn.says:
+            return response
+        return attrs.evolve(response, cost=cost_of(response.usage, self._profile))
 
     def _check_model(self, model: str) -> None:
         if self._models and model not in self._models:

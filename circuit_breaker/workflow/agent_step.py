@@ -114,9 +114,12 @@ def outputs_of(mapping: Any, place: str = "output_mapping") -> dict[str, str]:
 
 
 def _pairs(mapping: Any, place: str) -> Iterator[tuple[str, Any]]:
-    if not isinstance(mapping, Mapping) or not all(isinstance(name, str) and name for name in mapping):
+    if not isinstance(mapping, Mapping):
         fault = Fault(place, f"{mapping!r:.60} is no mapping of names", "write {name: path}")
         raise WorkflowInvalid("the mapping is not valid", faults=[fault])
+    if nameless := [name for name in mapping if not isinstance(name, str) or not name]:
+        faults = [Fault(place, f"{name!r:.60} is no name", "write {name: path}") for name in nameless]
+        raise WorkflowInvalid("the mapping is not valid", faults=faults)
     yield from mapping.items()
 
 

@@ -307,13 +307,22 @@ def joined(workflow: Workflow, transition: Transition, binding: tuple[Token, ...
     rest = {
         part: merge(
             getattr(fork, part) if fork else EMPTY,
-            [getattr(token, part) for token in binding],
+            _carried(binding, part),
             where=part,
             last_wins=transition.merge is not None,
         )
         for part in ("metadata", "results")
     }
     return msgspec.structs.replace(first, data=data, **rest)
+
+
+def _carried(binding: tuple[Token, ...], part: str) -> list[Data]:
+    """What each token has in its metadata or results; each that failed before has the failure of the last of them."""
+    carried: list[Data] = [getattr(token, part) for token in binding]
+    failures = [metadata["failure"] for metadata in carried if part == "metadata" and "failure" in metadata]
+    if len(failures) < 2:
+        return carried
+    return [Data({**each, "failure": failures[-1]}) if "failure" in each else each for each in carried]
 
 
 def _merged(workflow: Workflow, transition: Transition, binding: tuple[Token, ...]) -> Any:

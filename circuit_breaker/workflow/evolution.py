@@ -110,6 +110,8 @@ def _produced(marking: Marking, event: Moved, taken: list[tuple[str, Token]]) ->
     fork = first.fork
     if len(event.consumed) != 1 or len(event.produced) != 1 or event.cleared:
         fork = _fork(marking, event, [token for _, token in taken[: len(event.consumed)]])
+        if len(event.produced) > 1:  # the branches are compared with what they all begin with
+            fork = Fork(f"{first.id}@{event.sequence}", data, metadata, results, fork)
     return [
         (
             state,
@@ -131,7 +133,7 @@ def _removed(names: tuple[str, ...], **parts: Data) -> tuple[Data, Data, Data]:
 
 
 def _fork(marking: Marking, event: Moved, consumed: list[Token]) -> Fork | None:
-    """The split that the produced tokens belong to.
+    """The split around what the tokens were.
 
     A split of which no other token remains is left behind, so that loops of splits and joins do not grow a chain.
     """
@@ -139,11 +141,7 @@ def _fork(marking: Marking, event: Moved, consumed: list[Token]) -> Fork | None:
     living = {fork.id for token in marking if token.id not in gone for fork in _chain(token.fork)}
     others = [{fork.id for fork in _chain(token.fork)} for token in consumed[1:]]
     shared = (fork for fork in _chain(consumed[0].fork) if all(fork.id in ids for ids in others))
-    outer = next((fork for fork in shared if fork.id in living), None)
-    if len(event.produced) <= 1:
-        return outer
-    first = consumed[0]
-    return Fork(f"{first.id}@{event.sequence}", first.data, first.metadata, first.results, outer)
+    return next((fork for fork in shared if fork.id in living), None)
 
 
 def _chain(fork: Fork | None) -> Iterable[Fork]:

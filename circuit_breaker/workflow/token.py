@@ -17,9 +17,9 @@ class Fork(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     Attributes:
         id: The token that was split.
-        data: Its data at that moment.
-        metadata: Its metadata at that moment.
-        results: Its results at that moment.
+        data: The data that all branches began with.
+        metadata: The metadata that they began with.
+        results: The results that they began with.
         outer: The split around this one.
     """
 

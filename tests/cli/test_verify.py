@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 
+import jsonschema_rs
 import pytest
 
 from circuit_breaker.net import Arc, Net, NetTransition
@@ -13,7 +15,7 @@ from circuit_breaker.workflow.verification import KINDS
 DEFINITIONS = """
 from circuit_breaker import Workflow, field, flow, rule, states
 
-a, b, c, d = states("a", "b", "c", "d")
+a, b, c, d, e, f = states("a", "b", "c", "d", "e", "f")
 
 
 @rule("lucky")
@@ -29,6 +31,13 @@ lost = Workflow(
     flow((b, c) >> d).transition("join"),
 )
 perhaps = Workflow("perhaps", flow(a >> b).transition("go").guard(lucky))
+both = Workflow(
+    "both",
+    flow(a >> (b, c)).transition("split"),
+    flow(b >> d).transition("left").action(lambda token: {}),
+    flow(c >> e).transition("right").action(lambda token: {}),
+    flow((d, e) >> f).transition("join"),
+)
 order = Workflow(
     "order",
     flow(a >> b).transition("high").guard(field("score") >= 5),
@@ -46,6 +55,8 @@ def definitions(here):
     ("target", "code", "shown"),
     [
         (("work.py:sound",), 0, "✓ sound is sound (2 markings, 1 edge)"),
+        (("work.py:both",), 0, "✓ both is sound if no two branches set the same key differently before 'join' (6 m"),
+        (("work.py:both", "--strict"), 2, "is sound if"),
         (("work.py:lost",), 1, "'join' waits for a token in 'c'"),
         (("work.py:perhaps",), 2, "? perhaps is not decided: perhaps a case"),
         (("work.py:sound", "--limit", 1), 2, "not decided within 1 markings"),
@@ -128,10 +139,18 @@ def test_documents_are_verified(cb, here):
     assert "work.yaml" in json.dumps(result.document)
 
 
+@pytest.mark.parametrize(
+    "wrong", [("verify",), ("verify", "work.py:sound", "--limit", "x"), ("verify", "--no", "x"), ("statespace",)]
+)
+def test_wrong_use_is_bad_input(cb, wrong):
+    """2 says that something is not decided, so that a wrong command is 3."""
+    assert "Usage:" in cb(*wrong, code=3).err
+
+
 def test_two_targets_are_no_framework(cb):
     """A word before the target must be the name of a framework."""
-    assert "langgraph" in cb("verify", "langraph", "work.py:sound", code=2).err
-    assert "--property is for" in cb("verify", "langgraph", "work:x", "--property", "never(a)", code=2).err
+    assert "langgraph" in cb("verify", "langraph", "work.py:sound", code=3).err
+    assert "--property is for" in cb("verify", "langgraph", "work:x", "--property", "never(a)", code=3).err
 
 
 @pytest.mark.parametrize(
@@ -142,6 +161,17 @@ def test_the_way_is_drawn(cb, here, file, shown):
     cb("verify", "work.py:lost", "--draw", file, code=1)
 
     assert shown in (here / file).read_text()
+
+
+def test_a_page_names_what_the_proof_stands_on(cb, here):
+    """The verdict on the page and in the document is as on the screen; the document has the form that is published."""
+    cb("verify", "work.py:both", "--draw", "way.html")
+    condition = "no two branches set the same key differently before 'join'"
+
+    assert f"both is sound if {condition}." in unescape((here / "way.html").read_text())
+    found = cb("verify", "work.py:both", "--json").document
+    assert ("sound if", [condition]) == (found["verdict"], found["conditions"])
+    jsonschema_rs.validator_for(cb("schema", "verification").document).validate(found)
 
 
 @pytest.mark.parametrize(

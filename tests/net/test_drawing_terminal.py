@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuit_breaker.net.columns import cut
+from circuit_breaker.net.columns import cut, cut_between_words
 from circuit_breaker.net.drawing import Drawing, Edge, Node, terminal
 from circuit_breaker.net.graph import cells
 from tests.net.drawings import any_drawing, chain, net, parallel, review
@@ -133,6 +133,18 @@ def test_a_text_is_cut_to_its_cells(text: str, most: int, sign: int) -> None:
     shown = cut(text.replace("…", ""), most, sign=sign)
     assert cells(shown) <= max(most, 1)
     assert ("…" in shown) == (cells(text.replace("…", "")) > most)
+
+
+@given(st.text("ab é漢", max_size=40), st.integers(1, 20))
+def test_a_phrase_is_cut_between_its_words(text: str, most: int) -> None:
+    """It ends after a word where one fits, and never has more cells than allowed."""
+    phrase = " ".join(text.split())
+    shown = cut_between_words(phrase, most)
+
+    assert cells(shown) <= most
+    assert ("…" in shown) == (cells(phrase) > most)
+    if shown.endswith(" …"):
+        assert phrase.startswith(shown[:-1])
 
 
 def test_notes_stand_at_the_right_where_there_is_room() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from circuit_breaker.errors import ConnectionFailed, ModelNotFound, RateLimitExceeded
 from circuit_breaker.llm.messages import assistant, user
 from circuit_breaker.llm.parts import Text, Thinking, ToolCall
-from circuit_breaker.llm.profile import ModelProfile
+from circuit_breaker.llm.profile import ModelProfile, Price
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.stream import (
     StreamEnded,
@@ -43,6 +44,19 @@ async def test_it_follows_its_script_and_notes_what_it_was_asked():
 
     assert ["one", "more", "more"] == answers
     assert ["a", "b", "c"] == [request.messages[0].content for request in model.requests]
+
+
+async def test_an_answer_costs_what_the_profile_says():
+    """With a price budgets can be tested: whole and in pieces an answer is charged, but for a response of one's own."""
+    price = Price(input=Decimal(1_000_000), output=Decimal(2_000_000))
+    turn = ModelTurn(says="Yes.", usage=Usage(input_tokens=1, output_tokens=3))
+    model = ScriptedProvider(always=turn, profile=ModelProfile(price=price))
+    whole, pieces = await model.complete(asking()), await streamed(model, asking())
+
+    assert Decimal(7) == whole.cost.dollars == pieces[-1].response.cost.dollars
+    own = await ScriptedProvider(ModelTurn(says="Yes.")).complete(asking())
+    assert own is await ScriptedProvider(own, profile=ModelProfile(price=price)).complete(asking())
+    assert own.cost.dollars is None
 
 
 async def test_mock_answers_after_a_delay():

@@ -51,3 +51,35 @@ async def test_of_different_changes_the_state_named_last_has_its_way():
     )
 
     assert ("end", "right") == (case.state, case.token.results["score"])
+
+
+def failing(message):
+    def work(token):
+        raise ValueError(message)
+
+    return work
+
+
+async def test_branches_that_failed_for_different_reasons_join():
+    """The failures that the branches have recovered from are no conflict: that of the last one is kept."""
+    case = await joined(
+        flow(left >> done_left).transition("one").action(failing("no left")).on_failure(done_left),
+        flow(right >> done_right).transition("two").action(failing("no right")).on_failure(done_right),
+    )
+
+    assert ("completed", "no right") == (case.status, case.token.metadata["failure"]["message"])
+
+
+async def test_what_came_with_the_split_is_what_branches_begin_with():
+    """A branch that changes what somebody brought to the split is in no conflict with one that leaves it alone."""
+    workflow = Workflow(
+        "w",
+        flow(start >> (left, right)).transition("split").manual(),
+        flow(left >> done_left).transition("change").manual(),
+        flow((done_left, right) >> end).transition("join"),
+    )
+    async with Engine(workflow, storage=connect("memory://")) as engine:
+        case = await engine.fire(await engine.run(await engine.start("w")), "split", by="ann", data={"score": 1})
+        case = await engine.run(await engine.fire(case, "change", by="ann", data={"score": 2}))
+
+    assert ("completed", 2) == (case.status, case.data["score"])

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from circuit_breaker.cli import completing
 from circuit_breaker.cli.exits import ExitCode
-from circuit_breaker.cli.options import Seconds, output_options
+from circuit_breaker.cli.options import Proof, Seconds, output_options
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.visible import Line
 from circuit_breaker.errors import DocumentInvalid
@@ -41,11 +41,12 @@ With --json one object:
   not_decided       why it is not certain
   found             what is known so far, where it is not certain
 
-The exit code is 0 when it is decided, 2 when it is not within the limits, and 3 when FILE is wrong.
+The exit code is 0 when it is decided, 2 when it is not within the limits, and 3 when FILE is wrong, or how the command
+is used.
 """
 
 
-@click.command(help=HELP, short_help="Count every marking that a net in PNML can reach.")
+@click.command(cls=Proof, help=HELP, short_help="Count every marking that a net in PNML can reach.")
 @click.argument("file", shell_complete=completing.files)
 @click.option("--net", "net_id", default="", metavar="ID", help="Which net, where the file holds several.")
 @click.option(
@@ -70,7 +71,7 @@ def statespace(output: Output, *, file: str, net_id: str, limit: int, seconds: f
         output.document(_document(document, space, most))
     else:
         for line in _lines(document, space, most):
-            output.say(line, soft_wrap=True)
+            output.line(line)
     raise click.exceptions.Exit(ExitCode.OK if space.decided or space.pumping else ExitCode.UNDECIDED)
 
 

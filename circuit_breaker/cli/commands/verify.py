@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,22 @@ from circuit_breaker.cli.commands.statespace import read_net, until
 from circuit_breaker.cli.definitions import HOW, Registry, find_workflow, module_of
 from circuit_breaker.cli.exits import ExitCode
 from circuit_breaker.cli.foreign import FRAMEWORKS, verified
-from circuit_breaker.cli.options import Seconds, import_option, output_options
+from circuit_breaker.cli.options import Proof, Seconds, import_option, output_options
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.sarif import sarif
 from circuit_breaker.cli.visible import Line
 from circuit_breaker.errors import WorkflowNotFound, nearest
 from circuit_breaker.net.graph import counted
-from circuit_breaker.workflow.verification import Finding, Property, Verification, property_from, verify_net
+from circuit_breaker.workflow.verification import Finding, Property, Verdict, Verification, property_from, verify_net
 
 __all__ = ["verify"]
 
+MARKS: Mapping[Verdict, tuple[str, str]] = {
+    "sound": ("✓", "green"),
+    "sound if": ("✓", "yellow"),
+    "not sound": ("✗", "red"),
+    "not decided": ("?", "yellow"),
+}
 HELP = """Prove that every case of TARGET can end, and ends cleanly; or show the shortest way in which it does not.
 
 TARGET is a WORKFLOW, or a net in PNML. Each finding comes with the shortest way to it, with the data that it takes, and
@@ -37,11 +43,17 @@ with a proposal how to mend it.
 
 With the name of a framework the graph is one of that framework, and is judged by the way in which that runs it.
 
-The exit code is 0 when it is sound, 1 when it is not, 2 when it is not decided, and 3 when TARGET is wrong.
+It can be sound only if something holds that the definition does not say, such as that two branches never set one key
+differently; then that is said.
+
+The exit code is 0 when it is sound (also if ...), 1 when it is not, 2 when it is not decided, and 3 when what was asked
+is wrong. With --strict a warning gives 1, and a condition 2.
 """
 
 
-@click.command(help=HELP, short_help="Prove that every case can end; or show the shortest way to where it cannot.")
+@click.command(
+    cls=Proof, help=HELP, short_help="Prove that every case can end; or show the shortest way to where it cannot."
+)
 @click.argument("target", nargs=-1, required=True, shell_complete=completing.files)
 @click.option(
     "--property", "properties", multiple=True, metavar="PROPERTY",
@@ -54,7 +66,9 @@ The exit code is 0 when it is sound, 1 when it is not, 2 when it is not decided,
     help="Draw the way to the first finding (.svg, .mmd, .dot, .puml), or write a page with all of them (.html, .md).",
 )  # fmt: skip
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF, for code hosts.")
-@click.option("--strict", is_flag=True, help="A warning counts like an error.")
+@click.option(
+    "--strict", is_flag=True, help="A warning counts like an error, and a condition like what is not decided."
+)
 @import_option
 @output_options
 @click.pass_obj
@@ -114,29 +128,25 @@ def _foreign(target: Sequence[str], properties: Sequence[Property]) -> Verificat
 
 
 def _say(output: Output, found: Verification) -> None:
-    mark, style = {"sound": ("✓", "green"), "not sound": ("✗", "red")}.get(found.verdict, ("?", "yellow"))
+    mark, style = MARKS[found.verdict]
     size = f"{counted(found.markings, 'marking')}, {counted(found.edges, 'edge')}"
-    why = f": {found.not_decided}" if found.not_decided else ""
-    output.say(
-        Line.assemble(
-            (f"{mark} ", style), (found.workflow, "bold"), f" is {found.verdict}{why}", (f" ({size})", "dim")
-        ),
-        soft_wrap=True,
+    output.line(
+        Line.assemble((f"{mark} ", style), (found.workflow, "bold"), f" is {found.headline}", (f" ({size})", "dim"))
     )
     for finding in found.findings:
         _say_finding(output, finding)
     for text in found.assumptions:
-        output.say(Line(f"  assumed: {text}", style="dim"), soft_wrap=True)
+        output.line(Line(f"  assumed: {text}", style="dim"))
 
 
 def _say_finding(output: Output, finding: Finding) -> None:
     head, *lines = str(finding).splitlines()
-    output.say(Line(f"  {head}", style="red" if finding.severity == "error" else "yellow"), soft_wrap=True)
+    output.line(Line(f"  {head}", style="red" if finding.severity == "error" else "yellow"))
     for line in lines:
-        output.say(Line(f"  {line}", style="green" if line.startswith("  mend:") else ""), soft_wrap=True)
+        output.line(Line(f"  {line}", style="green" if line.startswith("  mend:") else ""))
 
 
 def _code(found: Verification, *, strict: bool) -> ExitCode:
     if found.verdict == "not sound" or (strict and found.findings):
         return ExitCode.REFUSED
-    return ExitCode.OK if found.sound else ExitCode.UNDECIDED
+    return ExitCode.OK if found.sound or (found.faultless and not strict) else ExitCode.UNDECIDED

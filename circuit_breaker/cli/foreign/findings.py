@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
+
+import attrs
 
 from circuit_breaker.cli.foreign.graph import ForeignGraph, Moment, Rounds
 from circuit_breaker.workflow.verification import Counterexample, Finding, Mend, Step, Verdict, Verification
@@ -14,14 +16,26 @@ __all__ = ["verified"]
 def verified(graph: ForeignGraph) -> Verification:
     """What is proved of a foreign graph, by the way in which its framework runs it."""
     rounds = Rounds(graph)
-    findings = tuple(_findings(graph, rounds))
-    why = "" if rounds.complete else f"not decided within {len(rounds.moments):,} rounds"
+    inner = {step: verified(part) for step, part in graph.inner.items() if step in rounds.ever}
+    findings = (*_findings(graph, rounds), *_inside(inner))
+    late = "" if rounds.complete else f"not decided within {len(rounds.moments):,} rounds"
+    why = next(filter(None, (late, *(part.not_decided for part in inner.values()))), "")
     verdict: Verdict = "not sound" if findings else "not decided" if why else "sound"
+    notes = dict.fromkeys((*graph.notes, *(text for part in inner.values() for text in part.assumptions[1:])))
     return Verification(
-        workflow=graph.name, verdict=verdict, markings=len(rounds.moments), edges=rounds.edges, findings=findings,
-        assumptions=(f"it runs as {graph.framework} runs it", *graph.notes),
+        workflow=graph.name, verdict=verdict, findings=findings,
+        markings=len(rounds.moments) + sum(part.markings for part in inner.values()),
+        edges=rounds.edges + sum(part.edges for part in inner.values()),
+        assumptions=(f"it runs as {graph.framework} runs it", *notes),
         not_decided="" if findings else why,
     )  # fmt: skip
+
+
+def _inside(inner: Mapping[str, Verification]) -> Iterator[Finding]:
+    """What is wrong with the graphs inside of steps; their ways begin where these graphs do."""
+    for step, found in inner.items():
+        for each in found.findings:
+            yield attrs.evolve(each, text=f"inside '{step}': {each.text}", about=f"{step}/{each.about}")
 
 
 def _findings(graph: ForeignGraph, rounds: Rounds) -> Iterator[Finding]:

@@ -43,6 +43,7 @@ class ForeignGraph:
         once: Steps that run once and are not triggered again.
         reasons: For steps that are never triggered why, where it is not to be seen.
         notes: What could not be known, in words.
+        inner: The graphs that are run inside of steps, each whole whenever its step runs.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ForeignGraph:
     once: frozenset[str] = frozenset()
     reasons: Mapping[str, str] = attrs.field(factory=dict)
     notes: tuple[str, ...] = ()
+    inner: Mapping[str, ForeignGraph] = attrs.field(factory=dict)
 
     def leads(self, step: str) -> Iterator[str]:
         """Every step that may follow a step."""

@@ -21,11 +21,16 @@ WIDEST = 5
 
 
 def langgraph_graph(graph: Any, name: str) -> ForeignGraph:
-    """The steps of a compiled graph, or of its builder.
+    """The steps of a compiled graph, or of its builder, with those of the graphs inside of it.
 
     Raises:
         WorkflowInvalid: LangGraph is not installed, or it is no graph of a release that is known.
     """
+    return _read(graph, name, ())
+
+
+def _read(graph: Any, name: str, around: tuple[Any, ...]) -> ForeignGraph:
+    """A graph inside of others, none of which is read once more inside of itself."""
     release = release_of("langgraph")
     builder = getattr(graph, "builder", graph)
     lacking = [part for part in PARTS if not hasattr(builder, part)]
@@ -47,19 +52,31 @@ def langgraph_graph(graph: Any, name: str) -> ForeignGraph:
         steps=(*steps, "__start__"), starts=frozenset({"__start__"}), triggers=triggers,
         choices={step: found for step, found in routes.items() if found}, joins=joins,
         deferred=frozenset(s for s in steps if getattr(builder.nodes[s], "defer", False)),
-        notes=tuple(_notes(release, graph, builder)),
+        notes=tuple(_notes(release, graph, builder, around)),
+        inner={step: _read(part, f"{name}/{step}", (*around, builder)) for step, part in _parts(builder, around)},
     )  # fmt: skip
 
 
-def _notes(release: str, graph: Any, builder: Any) -> Iterator[str]:
+def _parts(builder: Any, around: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    """The graphs that are steps of a graph."""
+    for step, node in builder.nodes.items():
+        part = getattr(node, "runnable", None)
+        inner = getattr(part, "builder", None)
+        if inner is not None and not any(inner is each for each in (builder, *around)):
+            yield str(step), part
+
+
+def _notes(release: str, graph: Any, builder: Any, around: tuple[Any, ...]) -> Iterator[str]:
     if not release.startswith(KNOWN):
         yield f"langgraph {release} is newer than what is known here: 0.2 to 1.x"
     yield "a router leads to one of its ends, or to several where its annotation says a list; any of them can be"
     if any(builder.branches.values()):
-        yield "a step that is sent to several times (Send) counts once"
+        yield "a step that is sent to several times (Send) counts once: what follows runs once after all of them"
+        yield "a router that leads to several leads to one at least"
+    looked_at = {step for step, _ in _parts(builder, around)}
     for step, node in builder.nodes.items():
-        if hasattr(getattr(node, "runnable", None), "builder"):
-            yield f"the graph inside '{step}' is not looked at: verify it by itself"
+        if str(step) not in looked_at and hasattr(getattr(node, "runnable", None), "builder"):
+            yield f"the graph inside '{step}' is not looked at: it is around it as well"
     if getattr(graph, "interrupt_before_nodes", ()) or getattr(graph, "interrupt_after_nodes", ()):
         yield "what is interrupted is taken up again"
     yield "what steps do inside is not looked at: interrupt(), failures, and a Command that no annotation declares"

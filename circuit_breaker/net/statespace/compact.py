@@ -8,7 +8,8 @@ The same operations work on one integer and on an array of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from operator import or_
 
@@ -150,6 +151,14 @@ class Layout:
         return tuple(
             (marking >> shift) & ((1 << bits) - 1) for shift, bits in zip(self.shifts, self.bits, strict=False)
         )
+
+    def marked(self, marking: int) -> Iterator[tuple[int, int]]:
+        """The places of a marking that hold tokens, with how many; quick where they are few of many."""
+        while marking:
+            place = bisect_right(self.shifts, (marking & -marking).bit_length() - 1) - 1
+            mask = self.mask(place)
+            yield place, (marking & mask) >> self.shifts[place]
+            marking &= ~mask
 
     def test(self, least: Mapping[int, int], below: Mapping[int, int]) -> Test:
         """The condition that some places hold at least so many tokens, and others fewer than so many."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 
 from circuit_breaker.net.statespace.compact import Step
 
 __all__ = ["Graph"]
+
+_TOGETHER = 64
+"""How many markings at least a transition is tried in at once; those that are found together have much in common."""
 
 
 class Graph:
@@ -36,11 +40,18 @@ class Graph:
         """For each node the edges that leave it, as (target, transition)."""
         nodes = {marking: node for node, marking in enumerate(self.markings)}
         leaving: list[list[tuple[int, int]]] = [[] for _ in self.markings]
-        for step in steps:
-            enabled = step.test.among(self.markings)
-            for marking, after in zip(enabled, step.after(enabled), strict=True):
-                if after in nodes:
-                    leaving[nodes[marking]].append((nodes[after], step.number))
+        every = list(steps)
+        size = max(_TOGETHER, len(self.markings) // max(len(every), 1))
+        for start in range(0, len(self.markings), size):
+            markings = self.markings[start : start + size]
+            present = reduce(or_, markings)
+            for step in every:
+                if step.key and not step.key & present:
+                    continue
+                enabled = step.test.among(markings)
+                for marking, after in zip(enabled, step.after(enabled), strict=True):
+                    if after in nodes:
+                        leaving[nodes[marking]].append((nodes[after], step.number))
         return leaving
 
     def following(self, node: int) -> array[int]:

@@ -151,7 +151,7 @@ class StateSpace:
 
     def named(self, marking: int) -> dict[str, int]:
         """The marked places of a marking in integer form, with their tokens."""
-        return self.exploration.moves.named(self.exploration.layout.decode(marking))
+        return {self.net.places[place]: count for place, count in self.exploration.layout.marked(marking)}
 
     def compact(self, marking: Mapping[str, int]) -> int:
         """The integer form of a marking.

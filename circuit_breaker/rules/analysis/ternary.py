@@ -7,7 +7,7 @@ what it can still answer. That set is never too small; it may be too large while
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ __all__ = [
     "Opposite",
     "Some",
     "answer_of",
+    "both",
+    "negated",
 ]
 
 TRUE: Final = 1
@@ -59,12 +61,26 @@ _AND: Final = tuple(tuple(_both(one, other) for other in range(8)) for one in ra
 _OR: Final = tuple(tuple(_NOT[_AND[_NOT[one]][_NOT[other]]] for other in range(8)) for one in range(8))
 
 
+def negated(mask: int) -> int:
+    """The contraries of the answers of a mask."""
+    return _NOT[mask]
+
+
+def both(one: int, other: int) -> int:
+    """What ``one and other`` can answer where the two can answer that."""
+    return _AND[one][other]
+
+
 class Formula(abc.ABC):
     """A rule, as far as its conditions are known."""
 
     @abc.abstractmethod
     def possible(self, masks: Sequence[int]) -> int:
         """What it can answer where each condition, by its number, can answer that."""
+
+    @abc.abstractmethod
+    def numbers(self) -> Iterator[int]:
+        """The numbers of its conditions."""
 
 
 @attrs.frozen
@@ -77,6 +93,10 @@ class Leaf(Formula):
         """What the condition can answer."""
         return masks[self.number]
 
+    def numbers(self) -> Iterator[int]:
+        """Its own."""
+        yield self.number
+
 
 @attrs.frozen
 class Every(Formula):
@@ -87,6 +107,11 @@ class Every(Formula):
     def possible(self, masks: Sequence[int]) -> int:
         """False as soon as one part must be."""
         return reduce(lambda sofar, part: _AND[sofar][part.possible(masks)], self.parts, TRUE)
+
+    def numbers(self) -> Iterator[int]:
+        """Those of the parts."""
+        for part in self.parts:
+            yield from part.numbers()
 
 
 @attrs.frozen
@@ -99,6 +124,11 @@ class Some(Formula):
         """True as soon as one part must be."""
         return reduce(lambda sofar, part: _OR[sofar][part.possible(masks)], self.parts, FALSE)
 
+    def numbers(self) -> Iterator[int]:
+        """Those of the parts."""
+        for part in self.parts:
+            yield from part.numbers()
+
 
 @attrs.frozen
 class Opposite(Formula):
@@ -109,6 +139,10 @@ class Opposite(Formula):
     def possible(self, masks: Sequence[int]) -> int:
         """The contrary of each answer; the contrary of what is not known is not known."""
         return _NOT[self.part.possible(masks)]
+
+    def numbers(self) -> Iterator[int]:
+        """Those of the part."""
+        yield from self.part.numbers()
 
 
 @attrs.frozen
@@ -128,3 +162,8 @@ class Choice(Formula):
         if condition & FALSE:
             found |= self.otherwise.possible(masks)
         return found
+
+    def numbers(self) -> Iterator[int]:
+        """Those of all three."""
+        for part in (self.condition, self.then, self.otherwise):
+            yield from part.numbers()

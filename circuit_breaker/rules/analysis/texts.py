@@ -15,7 +15,7 @@ from circuit_breaker.rules.analysis.atoms import Hints
 from circuit_breaker.rules.expression.pattern_parts import Alternatives, Characters, Part, Repeat, Sequence
 from circuit_breaker.rules.expression.pattern_syntax import parse
 
-__all__ = ["LONGEST", "likely", "representatives"]
+__all__ = ["LONGEST", "cuts", "likely", "representatives"]
 
 LONGEST: Final = 10_000
 """The longest text that is made up, in characters."""
@@ -31,14 +31,19 @@ Region = tuple[str, bool, int | None]
 
 def representatives(hints: Hints, *, copies: int = 1) -> Iterator[Region]:
     """Texts of every region."""
-    constants = {each for each in hints.constants if isinstance(each, str)}
-    cuts = sorted({"", *constants, *hints.prefixes, *filter(None, map(_behind, hints.prefixes))})
-    yield from ((cut, True, len(cut)) for cut in cuts if cut)
-    for low, high in pairwise((*cuts, None)):
+    found = cuts(hints)
+    yield from ((cut, True, len(cut)) for cut in found if cut)
+    for low, high in pairwise((*found, None)):
         for shortest, longest in _ranges(hints.lengths):
             for each in _between(low or "", high, shortest, longest, copies):
                 yield each, False, longest
     yield "", True, 0
+
+
+def cuts(hints: Hints) -> list[str]:
+    """Where the order of texts is cut, the empty text first."""
+    constants = {each for each in hints.constants if isinstance(each, str)}
+    return sorted({"", *constants, *hints.prefixes, *filter(None, map(_behind, hints.prefixes))})
 
 
 def likely(hints: Hints, regions: Iterable[str]) -> Iterator[str]:

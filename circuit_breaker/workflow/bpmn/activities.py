@@ -158,7 +158,7 @@ class Activities:
                 making.add(leaves)
                 return
             others = [state for state in making.inside(inner) if state is not done]
-            merges = making.step(done * 2, done, node, f"{node.name} merges").priority(1)
+            merges = making.step(done * 2, done, node, f"{node.name} merges").priority(1).metadata(spare=True)
             making.add(merges, leaves.unless(done * 2, *others))
 
         making.later.append(finish)

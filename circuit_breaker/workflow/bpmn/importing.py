@@ -6,17 +6,17 @@ See https://www.omg.org/spec/BPMN/2.0.2/ for the elements.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 
 from circuit_breaker.errors import Fault, WorkflowInvalid
-from circuit_breaker.net.xml import read_xml
+from circuit_breaker.net.xml import Element, read_xml
 from circuit_breaker.rules import Rulebook
 from circuit_breaker.workflow.bpmn.findings import Findings
 from circuit_breaker.workflow.bpmn.library import Library
-from circuit_breaker.workflow.bpmn.model import Scope
+from circuit_breaker.workflow.bpmn.model import Link, Node, Scope
 from circuit_breaker.workflow.bpmn.naming import cleaned
 from circuit_breaker.workflow.bpmn.places import Places
 from circuit_breaker.workflow.bpmn.reading import read_process
@@ -114,9 +114,29 @@ def _workflow(scope: Scope, flows: list[Flow], initial: State | None, library: L
             metadata={"bpmn": element.get("id")},
         )
     except WorkflowInvalid as error:
-        for fault in error.faults:
-            meant = _STATE.fullmatch(fault.place)
-            where = None if meant is None else places.element(meant[1])
-            library.findings.fault(where or element, fault.place, fault.message, fault.remedy)
+        _tell(error.faults, element, library.findings, places)
         library.findings.stop()
         raise
+
+
+def _tell(faults: Sequence[Fault], element: Element, findings: Findings, places: Places) -> None:
+    """Says what is wrong with the workflow in the words of the model, the causes in place of what follows from them."""
+    states = {fault: found[1] for fault in faults if (found := _STATE.fullmatch(fault.place))}
+    circles = [link for state in states.values() if (link := places.waited(state)) and _leads_back(link)]
+    for link in circles:
+        words = f"waits for the flow from '{link.source.name}' too, which is taken only after it"
+        findings.fault(link.target.element, link.target.title, words, "lead back to an exclusive gateway before it")
+    for fault in () if circles else faults:
+        where = places.element(states[fault]) if fault in states else None
+        findings.fault(where or element, fault.place, fault.message, fault.remedy)
+
+
+def _leads_back(link: Link) -> bool:
+    """Whether the flow comes from behind the node that it leads to."""
+    seen: set[Node] = set()
+    ahead = [link.target]
+    while ahead:
+        new = {each.target for each in ahead.pop().ways} - seen
+        seen |= new
+        ahead += new
+    return link.source in seen

@@ -39,6 +39,11 @@ class Places:
         """The element that a state of that name stands for, or None."""
         return next((key[0].element for key, made in self.made.items() if made.name == state), None)
 
+    def waited(self, state: str) -> Link | None:
+        """The flow by which tokens come to a state in which they wait for those of other flows, or None."""
+        links = (key[0] for key, made in self.made.items() if made.name == state)
+        return next((link for link in links if isinstance(link, Link)), None)
+
     def at(self, node: Node, purpose: str = "", *, wanted: str = "", final: bool | None = None) -> State:
         """The state of a node for a purpose, the same whenever it is asked for."""
         return self._state((node, purpose), wanted or f"{node.name}{purpose}", node, final)

@@ -49,6 +49,12 @@ DEFINITIONS: Final = {
     "compensateEventDefinition": "compensate",
     "cancelEventDefinition": "cancel",
 }
+BEYOND: Final = {
+    "compensate": "undo it with .compensate() on the transition",
+    "cancel": "make the transaction a sub-process with error events at its edge",
+    "escalation": "make it an error, message or signal event",
+}
+"""What an event at an edge may be about that has no meaning here."""
 UNUSUAL: Final = (
     ("isForCompensation", "true", "undo it with .compensate() on the transition"),
     ("instantiate", "true", "begin with a start event"),
@@ -225,6 +231,8 @@ def _check_ends(scope: Scope, findings: Findings) -> None:
 
 
 def _problem(node: Node) -> tuple[str, str] | None:
+    if node.kind == "boundaryEvent" and node.event in BEYOND:
+        return f"an event of kind '{node.event}' is not understood", BEYOND[node.event]
     if node.kind in ("startEvent", "boundaryEvent") and node.incoming:
         return "is entered by a flow", "let flows lead away from it only"
     if node.kind == "endEvent" and node.outgoing:

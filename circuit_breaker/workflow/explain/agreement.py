@@ -45,7 +45,8 @@ def values(view: Token, change: Mapping[str, Any], tokens: tuple[str, ...]) -> t
         if not path.steps:
             raise LookupError(text)
         whole = parts[path.namespace][path.steps[0]]
-        needs.append(SetValue(text, freeze(value), freeze(thaw(whole)), tokens))
+        other = path.reader()(view) is not MISSING
+        needs.append(SetValue(text, freeze(value), freeze(thaw(whole)), tokens, other))
     return tuple(needs)
 
 
@@ -125,5 +126,7 @@ def settled(plan: Plan, choice: choosing.Choice) -> Iterator[Plan]:
     for picked in islice(product(*conflicts.values()), MOST_SETTLED):
         if "removed" in picked:
             continue
-        needs = [SetValue(path, value, value, tokens) for path, value in zip(conflicts, picked, strict=True)]
+        needs = [
+            SetValue(path, value, value, tokens, other=True) for path, value in zip(conflicts, picked, strict=True)
+        ]
         yield plan.plus(*needs)

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import attrs
 
-from circuit_breaker.rules import Verdict
+from circuit_breaker.rules import MISSING, Verdict
 from circuit_breaker.workflow.case import Status
+from circuit_breaker.workflow.explain.need import told
 from circuit_breaker.workflow.explain.refusal import Refusal
-from circuit_breaker.workflow.explain.suggestion import Suggestion
+from circuit_breaker.workflow.explain.suggestion import Suggestion, joined_words
 
 __all__ = ["FORM", "Explanation", "Reason"]
 
@@ -106,7 +107,9 @@ class Reason:
         if suggestion.give and any(nested):
             given = ", ".join(f"{key} = {value!r}" for key, value in suggestion.give.items())
             yield f"    for that, give {given}"
-        yield from (f"    or with {_wish(remedy)}" for remedy in self._others(suggestion))
+        leaves = () if self.verdict is None else self.verdict.leaves()
+        there = {leaf.path for leaf in leaves if leaf.path and leaf.seen is not MISSING}
+        yield from (f"    or with {_wish(remedy, there)}" for remedy in self._others(suggestion))
 
     def _others(self, suggestion: Suggestion) -> Iterator[Mapping[str, Any]]:
         """Other changes that are as small."""
@@ -122,9 +125,9 @@ class Reason:
         return f"it was refused {times}, {when}" + (f": {'; '.join(last.reasons)}" if last.reasons else "")
 
 
-def _wish(remedy: Mapping[str, Any]) -> str:
+def _wish(remedy: Mapping[str, Any], there: Collection[str]) -> str:
     """A remedy in words; whoever fires gives data, the rest is for actions to set."""
-    changes = ", ".join(f"{path} = {value!r}" for path, value in remedy.items())
+    changes = joined_words([told(path, value, other=path in there) for path, value in remedy.items()])
     return changes if all(path.startswith("data.") for path in remedy) else f"{changes} (set by an action)"
 
 

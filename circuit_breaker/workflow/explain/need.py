@@ -33,7 +33,7 @@ from circuit_breaker.workflow.explain.situation import Situation, on_the_second
 from circuit_breaker.workflow.timing import in_words
 from circuit_breaker.workflow.token import Token
 
-__all__ = ["FireAgain", "HaveRole", "Need", "SendSignal", "SetValue", "WaitUntil", "carrying"]
+__all__ = ["FireAgain", "HaveRole", "Need", "SendSignal", "SetValue", "WaitUntil", "carrying", "told"]
 
 
 @attrs.frozen
@@ -73,6 +73,18 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else thaw(value)
 
 
+def told(path: str, value: Any, *, other: bool) -> str:
+    """A change of a value in words.
+
+    Args:
+        path: Its dotted path.
+        value: The new value, or what stands for any.
+        other: Whether there is a value already.
+    """
+    anything = "any other value" if other else "any value"
+    return f"{path} = {anything if value == PLACEHOLDER else repr(thaw(value))}"
+
+
 @attrs.frozen
 class SetValue(Need):
     """A value on the tokens is another.
@@ -82,6 +94,7 @@ class SetValue(Need):
         value: The new value; ``"<any value>"`` where any will do.
         whole: The value of the top-level key with it, which is what somebody who fires has to give.
         tokens: The ids of the tokens that carry it.
+        other: Whether there is a value already, that will not do.
     """
 
     kind = "value"
@@ -89,6 +102,7 @@ class SetValue(Need):
     value: Any
     whole: Any
     tokens: tuple[str, ...]
+    other: bool = False
 
     @property
     def key(self) -> str:
@@ -101,8 +115,9 @@ class SetValue(Need):
 
     @property
     def text(self) -> str:
-        value = "any value" if self.value == PLACEHOLDER else repr(thaw(self.value))
-        return f"{self.path} = {value}" + ("" if self.path.startswith("data.") else " (set by an action)")
+        return told(self.path, self.value, other=self.other) + (
+            "" if self.path.startswith("data.") else " (set by an action)"
+        )
 
     def supposed(self, situation: Situation) -> Situation:
         case = situation.case

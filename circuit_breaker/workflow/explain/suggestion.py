@@ -11,7 +11,7 @@ from circuit_breaker.data import thaw
 from circuit_breaker.workflow.explain.need import Need, SetValue
 from circuit_breaker.workflow.explain.token_need import BringToken, EmptyState
 
-__all__ = ["Suggestion"]
+__all__ = ["Suggestion", "joined_words"]
 
 
 @attrs.frozen
@@ -47,7 +47,7 @@ class Suggestion:
         """What it would take, in words; empty where nothing is known."""
         shown = [need for need in self.needs if not (self.way and isinstance(need, (BringToken, EmptyState)))]
         after = f"after {', '.join(map(_stage, self.way))}" if self.way else ""
-        return " ".join(filter(None, (after, f"with {_joined(list(map(self._worded, shown)))}" if shown else "")))
+        return " ".join(filter(None, (after, f"with {joined_words(list(map(self._worded, shown)))}" if shown else "")))
 
     def _worded(self, need: Need) -> str:
         """A change in words; of a value that cannot be given with the firing, also the tokens that it has to be on."""
@@ -70,5 +70,6 @@ def _stage(transition: str) -> str:
     return f"'{name}'" + {"": "", "otherwise": " (refused)", "failed": " (failed)"}.get(route, f"/{route}")
 
 
-def _joined(parts: list[str]) -> str:
+def joined_words(parts: list[str]) -> str:
+    """The parts as an enumeration."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -11,6 +11,7 @@ from circuit_breaker.workflow.verification.properties import (
     property_from,
 )
 from circuit_breaker.workflow.verification.report import Verdict, Verification
+from circuit_breaker.workflow.verification.schema import verification_schema
 
 __all__ = [
     "KINDS",
@@ -27,6 +28,7 @@ __all__ = [
     "mutually_exclusive",
     "never",
     "property_from",
+    "verification_schema",
     "verify",
     "verify_net",
 ]

@@ -8,35 +8,48 @@ order that is possible takes the token, as in the engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import attrs
 
 from circuit_breaker.net.structure import Arc, Net, NetTransition
 from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.merging import Collect, Last
 from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.decisions import Answers
-from circuit_breaker.workflow.verification.endings import Ending
+from circuit_breaker.workflow.verification.endings import Ending, refused_spot
 from circuit_breaker.workflow.verification.knowledge import Knowledge
 from circuit_breaker.workflow.verification.model import Act, Model, Spot
 from circuit_breaker.workflow.verification.unfolding import Taken, Unfolding
 
 __all__ = ["model_of"]
 
+TOO_MANY_SORTS = "there are too many sorts of data to follow each"
 
-def model_of(workflow: Workflow, known: Answers | None = None) -> Model:
+
+def model_of(workflow: Workflow, known: Answers | None = None, *, enough: Callable[[int], bool] | None = None) -> Model:
     """The net of a workflow, with what is assumed of data in it.
 
     Args:
         workflow: The workflow.
         known: What was found out about its rules before; what is found out now is added.
+        enough: Asked now and then, with how much was found, whether to stop looking at data: for a limit of time.
     """
-    unfolding = Unfolding(workflow, Knowledge(workflow, known))
-    if not unfolding.run():
-        unfolding = Unfolding(workflow, None)
-        unfolding.run()
-    return _Writing(unfolding).model()
+    return _Writing(_unfolded(workflow, known or Answers(workflow), enough)).model()
+
+
+def _unfolded(workflow: Workflow, known: Answers, enough: Callable[[int], bool] | None) -> Unfolding:
+    """The unfolding that knows as much of data as there is room for."""
+    for forgets in (True,) if known.forgets else (False, True):
+        unfolding = Unfolding(workflow, Knowledge(workflow, known.rested(), forgets=forgets), enough)
+        if unfolding.run():
+            known.forgets = forgets
+            return unfolding
+    unfolding = Unfolding(workflow, None)
+    unfolding.run()
+    return unfolding
 
 
 class _Writing:
@@ -68,6 +81,7 @@ class _Writing:
             forestalled=_forestalled(found),
             overlaps=found.overlaps,
             assumptions=tuple(_assumptions(found)),
+            doubt=_doubt(found),
         )
 
     def _place(self, spot: Spot) -> str:
@@ -95,7 +109,7 @@ class _Writing:
         base = NetTransition(
             f"{transition.id}{suffix}",
             tuple(Arc(self._place(spot), weight) for spot, weight in taken),
-            self._gives(ending),
+            self._gives(transition, taken, ending),
             inhibitors=tuple(self._inhibitors(transition)),
             resets=tuple(place for state in net.resets for place in self._all(state)) if ending.way == "fires" else (),
             awaits=tuple(place for state in net.awaits for place in self._all(state)),
@@ -119,18 +133,24 @@ class _Writing:
     def _all(self, state: str) -> list[str]:
         return list(self.found.spots[state].values())
 
-    def _gives(self, ending: Ending) -> tuple[Arc, ...]:
+    def _gives(self, transition: Transition, taken: Taken, ending: Ending) -> tuple[Arc, ...]:
         if ending.stays:
-            return (Arc(self._place(Spot(ending.targets[0], ending.facts))),)
-        counts: dict[str, int] = {}
-        for state in ending.targets:
-            place = self._place(self.found.entered(state, ending.facts))
-            counts[place] = counts.get(place, 0) + 1
+            spots = [refused_spot(transition, spot) for spot, weight in taken for _ in range(weight)]
+        else:
+            spots = [self.found.entered(state, ending.facts) for state in ending.targets]
+        counts = Counter(map(self._place, spots))
         return tuple(Arc(place, count) for place, count in counts.items())
 
     def _inhibitors(self, transition: Transition) -> Iterator[Arc]:
         for arc in transition.net.inhibitors:
             yield from (Arc(place, arc.weight) for place in self._all(arc.place))
+
+
+def _doubt(found: Unfolding) -> str:
+    """Why a proof that nothing goes wrong would not stand: what cannot happen for its data was looked at as well."""
+    told_apart = found.knowledge is not None and not found.knowledge.forgets
+    judged = any(t.gate is not None or t.rules is not None for t in found.workflow.transitions)
+    return f"not decided: {TOO_MANY_SORTS}" if judged and not told_apart else ""
 
 
 def _forestalled(found: Unfolding) -> dict[str, str]:
@@ -148,30 +168,18 @@ def _assumptions(found: Unfolding) -> Iterator[str]:
     """What is taken for granted, in words."""
     transitions = found.workflow.transitions
     if found.knowledge is None:
-        yield "rules may say anything: there are too many sorts of data to look at each"
+        yield f"rules may say anything: {TOO_MANY_SORTS}"
+    elif found.knowledge.forgets:
+        yield f"what is known of data is forgotten when a token moves: {TOO_MANY_SORTS}"
     if any(t.waits and t.delay is None for t in transitions):
         yield "people may do whatever they are allowed to, and signals may come; neither has to"
     if any(t.gate is not None for t in transitions) and found.workflow.schema is None:
         yield "the fields that rules read are there, and of the right kind"
     if any(t.steps and t.on_failure is None for t in transitions):
         yield "an action without .on_failure(...) succeeds in the end, or somebody sees to it"
+    if any(t.merge is not None and not isinstance(t.merge, (Last, Collect)) for t in transitions):
+        yield "functions given to .merge(...) do not fail"
     if any(t.validations is not None and t.otherwise is None for t in transitions):
         yield "data that do not pass a validation are put right by whoever sent them"
-    joins = [t for t in transitions if sum(arc.weight for arc in t.net.takes) > 1]
-    if any(t.gate is not None for t in joins) and found.workflow.schema is not None:
-        yield "no field that the rules of a join read is None"
-    yield from _of_joins(joins)
     if any(t.steps and t.automatic and {t.otherwise, t.on_failure} != {None} for t in transitions):
         yield "a circle that a better answer leads out of is left one day"
-
-
-def _of_joins(joins: Sequence[Transition]) -> Iterator[str]:
-    """What is taken for granted of tokens that are taken together."""
-    if any(t.merge is None for t in joins):
-        yield "the data of tokens that join can be merged: no two branches set a key differently"
-    if any(t.gate is not None and (t.automatic or t.delay is not None) for t in joins):
-        yield "the rules of a join say yes to data that were not the same in all its branches"
-    if any(t.steps and t.rules is not None and t.otherwise is None for t in joins):
-        yield "what the action of a join answers is not refused by its rules"
-    if any(t.correlate is not None or t.together for t in joins):
-        yield "tokens that belong together, by .correlate(...) or .together(), find each other"

@@ -11,6 +11,7 @@ from circuit_breaker.net.statespace import explore
 from circuit_breaker.net.structure import Net
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.verification.abstraction import model_of
+from circuit_breaker.workflow.verification.conditions import conditions_of
 from circuit_breaker.workflow.verification.conflicts import conflict_findings
 from circuit_breaker.workflow.verification.counterexample import Telling
 from circuit_breaker.workflow.verification.decisions import Answers
@@ -30,6 +31,8 @@ LIMIT = 200_000
 _ORDERED = 20_000
 """How many markings are looked at in the order in which things happen, where there seems to be no end to them."""
 _MENDING = 2_000
+_MENDED_IN_ALL = 2_000
+"""How many markings all workflows that are tried as mends may have together; further mends are told, and not tried."""
 _MOST_MENDED = 12
 
 
@@ -68,13 +71,15 @@ def verify(
         DefinitionError: A property speaks of a state or transition that there is not.
     """
     check_names(properties, workflow_names(workflow))
-    known = Answers()
-    telling = Telling(model_of(workflow, known), workflow, known=known)
+    known = Answers(workflow)
+    telling = Telling(model_of(workflow, known, enough=enough), workflow, known=known)
     checked = _checked(telling, properties, Bounds(limit, enough or ENDLESS))
     if not mend or not checked.findings:
         return checked
+    trials = 0 if known.forgets else max(1, _MENDED_IN_ALL // max(checked.markings, 1))
+    mending = _Mending(workflow, checked, known, trials)
     findings = [
-        attrs.evolve(finding, mend=_mended(workflow, finding, checked, known)) if number < _MOST_MENDED else finding
+        attrs.evolve(finding, mend=mending.of(finding)) if number < _MOST_MENDED else finding
         for number, finding in enumerate(checked.findings)
     ]
     return attrs.evolve(checked, findings=tuple(findings))
@@ -111,13 +116,17 @@ def _checked(telling: Telling, properties: Sequence[Property], bounds: Bounds) -
     findings = list(_findings(found, telling, properties))
     findings.sort(key=lambda finding: (finding.severity != "error", not finding.certain))
     verdict, why = _verdict(found, findings)
+    conditions: tuple[str, ...] = ()
+    if verdict == "sound" and workflow is not None and found.walks is not None and not telling.quick:
+        conditions = conditions_of(workflow, found.walks, telling)
     return Verification(
         workflow="" if workflow is None else workflow.name,
-        verdict=verdict,
+        verdict="sound if" if conditions else verdict,
         markings=found.markings,
         edges=found.edges,
         findings=tuple(findings),
         bounds=_bounds(model, found),
+        conditions=conditions,
         assumptions=model.assumptions,
         not_decided=why,
     )
@@ -148,7 +157,7 @@ class _Found:
         """Everything; what there is no end to only as far as it is reached in the order in which things happen."""
         space = explore(model.net, model.start, limit=bounds.limit, enough=bounds.enough)
         if space.complete:
-            return cls(space.markings, space.edges, Walks(model, Explored(model, space)))
+            return cls(space.markings, space.edges, Walks(model, Explored(model, space)), why=model.doubt)
         pumping = space.pumping
         endless = None if pumping is None else unbounded_finding(
             telling, (pumping.prefix, pumping.cycle, pumping.grows)
@@ -158,7 +167,7 @@ class _Found:
             return cls(space.markings, space.edges, None, endless, unbounded=states)
         ordered = Ordered(model, first_only(model), min(bounds.limit, _ORDERED), bounds.enough)
         if ordered.complete:
-            return cls(ordered.size, ordered.edges, Walks(model, ordered))
+            return cls(ordered.size, ordered.edges, Walks(model, ordered), why=model.doubt)
         why = space.not_decided or "not decided: tokens may pile up without end"
         walks = None if endless is not None else Walks(model, Explored(model, space))
         return cls(space.markings, space.edges, walks, endless, why, states)
@@ -201,23 +210,43 @@ def _bounds(model: Model, found: _Found) -> dict[str, int | None]:
     return bounds | dict.fromkeys(found.unbounded)
 
 
-def _mended(workflow: Workflow, finding: Finding, before: Verification, known: Answers) -> Mend | None:
-    """The first proposal after which the finding is gone and no error is new; otherwise the first one, as it is."""
-    tried: Mend | None = None
-    for proposal in proposals(workflow, finding):
-        tried = tried or Mend(proposal.text)
-        if finding.certain and proposal.made is not None and _helps(proposal.made, finding, before, known):
-            return Mend(proposal.text, verified=True)
-    return tried
+@attrs.define
+class _Mending:
+    """Looks for ways to put right what was found.
 
+    Attributes:
+        workflow: The workflow.
+        before: What was found.
+        known: What was found out about its rules.
+        trials: How many ways may still be tried.
+    """
 
-def _helps(made: Callable[[], Workflow], finding: Finding, before: Verification, known: Answers) -> bool:
-    try:
-        mended = made()
-        telling = Telling(model_of(mended, known), mended, quick=True, known=known)
-        after = _checked(telling, (), Bounds(_MENDING))
-    except CircuitBreakerError:
-        return False
-    errors = {each.key for each in before.errors}
-    gone = finding.key not in {each.key for each in after.findings}
-    return gone and not after.not_decided.startswith("not") and all(each.key in errors for each in after.errors)
+    workflow: Workflow
+    before: Verification
+    known: Answers
+    trials: int
+
+    def of(self, finding: Finding) -> Mend | None:
+        """The first proposal after which the finding is gone and no error is new; otherwise the first one, as it is."""
+        first: Mend | None = None
+        for proposal in proposals(self.workflow, finding):
+            first = first or Mend(proposal.text)
+            if finding.certain and proposal.made is not None and self._tried(proposal.made, finding):
+                return Mend(proposal.text, verified=True)
+        return first
+
+    def _tried(self, made: Callable[[], Workflow], finding: Finding) -> bool:
+        """Whether it helps; False where there were too many trials before."""
+        self.trials -= 1
+        return self.trials >= 0 and self._helps(made, finding)
+
+    def _helps(self, made: Callable[[], Workflow], finding: Finding) -> bool:
+        try:
+            mended = made()
+            telling = Telling(model_of(mended, self.known), mended, quick=True, known=self.known)
+            after = _checked(telling, (), Bounds(_MENDING))
+        except CircuitBreakerError:
+            return False
+        errors = {each.key for each in self.before.errors}
+        gone = finding.key not in {each.key for each in after.findings}
+        return gone and not after.not_decided.startswith("not") and all(each.key in errors for each in after.errors)

@@ -12,16 +12,15 @@ from circuit_breaker.rules.constant import plain
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.causes import listed
+from circuit_breaker.workflow.verification.conditions import MOST_TRIED, waiting_joins
 from circuit_breaker.workflow.verification.counterexample import Expectation, Telling
-from circuit_breaker.workflow.verification.findings import Finding, Severity
+from circuit_breaker.workflow.verification.findings import Counterexample, Finding, Severity
 from circuit_breaker.workflow.verification.walks import Walks
 
 __all__ = ["conflict_findings"]
 
 MOST_TOLD = 3
 """How many further states are told by name."""
-MOST_TRIED = 8
-"""How many ways to the same joins are tried until one is confirmed."""
 
 
 def conflict_findings(walks: Walks, telling: Telling) -> Iterator[Finding]:
@@ -49,31 +48,29 @@ def _by_order(walks: Walks, telling: Telling) -> Iterator[Finding]:
 
 def _joins_apart(walks: Walks, telling: Telling, workflow: Workflow) -> Iterator[Finding]:
     """Joins that are all that can happen, and data that none of them lets pass."""
-    ways: dict[tuple[str, ...], list[int]] = {}
-    for node in walks.nodes:
-        labels = dict.fromkeys(walks.model.acts[label].label for _, label in walks.edges(node))
-        names = tuple(name for name in labels if name)
-        if names and len(names) == len(labels) and all(_may_refuse_to_join(workflow.by_id[name]) for name in names):
-            ways.setdefault(names, []).append(node)
-    for names, nodes in ways.items():
-        yield from _apart(walks, telling, [workflow.by_id[name] for name in names], nodes[:MOST_TRIED])
+    for names, nodes in waiting_joins(walks, workflow).items():
+        joins = [workflow.by_id[name] for name in names]
+        apart = [*_apart(walks, telling, joins, nodes[:MOST_TRIED])]
+        yield from apart or _unjudged(walks, telling, joins, nodes[:MOST_TRIED])
 
 
-def _may_refuse_to_join(transition: Transition) -> bool:
-    alone = sum(arc.weight for arc in transition.net.takes) == 1
-    judged = transition.gate is not None and transition.otherwise is None
-    return judged and not alone and (transition.automatic or transition.delay is not None)
+def _possible(
+    walks: Walks, telling: Telling, demands: tuple[Demand, ...], nodes: Sequence[int]
+) -> list[Counterexample]:
+    """The best way to one of the nodes with data of which the rules say what is demanded; nothing where none can be."""
+    if telling.decisions.solved(demands) is None:
+        return []
+    tried = [telling.told(walks.way(node), Expectation(stuck=True, demands=demands)) for node in nodes]
+    return sorted((example for example, can_be in tried if can_be), key=lambda example: not example.confirmed)[:1]
+
+
+def _either(joins: Sequence[Transition]) -> Rule:
+    return any_of(*(transition.gate for transition in joins if transition.gate is not None))
 
 
 def _apart(walks: Walks, telling: Telling, joins: Sequence[Transition], nodes: Sequence[int]) -> Iterator[Finding]:
     """The finding of joins that leave data over; none where there are no such data on any of these ways."""
-    rules = [transition.gate for transition in joins if transition.gate is not None]
-    demands = ((any_of(*rules), FALSE),)
-    if telling.decisions.solved(demands) is None:
-        return
-    tried = [telling.told(walks.way(node), Expectation(stuck=True, demands=demands)) for node in nodes]
-    possible = sorted((example for example, can_be in tried if can_be), key=lambda example: not example.confirmed)
-    for example in possible[:1]:
+    for example in _possible(walks, telling, ((_either(joins), FALSE),), nodes):
         known = next((step.data for step in reversed(example.steps) if step.data), example.data)
         data = f" with {plain(known)}" if known else ""
         names = [transition.name for transition in joins]
@@ -82,13 +79,26 @@ def _apart(walks: Walks, telling: Telling, joins: Sequence[Transition], nodes: S
         yield Finding("gap", text, joins[0].id, example, certain=example.confirmed)
 
 
+def _unjudged(walks: Walks, telling: Telling, joins: Sequence[Transition], nodes: Sequence[int]) -> Iterator[Finding]:
+    """The finding of joins that cannot judge typed data, in which a field is None."""
+    if telling.workflow is None or telling.workflow.schema is None:
+        return
+    either = _either(joins)
+    for example in _possible(walks, telling, ((either, UNKNOWN),), nodes):
+        paths = listed(sorted(either.paths) or [either.text], last="or")
+        text = f"tokens get stuck in {listed(joins[0].sources)} where {paths} is None: no rule can judge them then"
+        if example.confirmed:
+            yield Finding("gap-unknown", text, joins[0].id, example, severity="error")
+
+
 def _not_judged(walks: Walks, telling: Telling, workflow: Workflow) -> Iterator[Finding]:
     """Data that the rules of a state cannot judge, so that a case stays there; told of the nearest such state."""
     silent: list[tuple[str, int, tuple[Demand, ...]]] = []
+    nearest: dict[str, list[int]] = {}
+    for place, node in walks.nearest.items():
+        nearest.setdefault(walks.model.spots[place].state, []).append(node)
     for state in workflow.states:
-        rules = _leading_on(workflow, state.name)
-        places = [place for place, spot in walks.model.spots.items() if spot.state == state.name]
-        nodes = [walks.nearest[place] for place in places if place in walks.nearest]
+        rules, nodes = _leading_on(workflow, state.name), nearest.get(state.name)
         if not rules or not nodes or state.name in workflow.final:
             continue
         demands = ((any_of(*rules), UNKNOWN), *((rule, TRUE) for rule in _valid(workflow, state.name)))
@@ -102,17 +112,21 @@ def _not_judged(walks: Walks, telling: Telling, workflow: Workflow) -> Iterator[
 def _silence(walks: Walks, telling: Telling, silent: Sequence[tuple[str, int, tuple[Demand, ...]]]) -> Finding:
     state, node, demands = silent[0]
     example, _ = telling.told(walks.way(node), Expectation(stuck=True, demands=demands))
-    paths = listed(sorted(demands[0][0].paths) or [demands[0][0].text], last="or")
+    where = _unclear(demands[0][0])
     others = [name for name, *_ in silent[1:]]
     also = f"; so it is in {listed(others[:MOST_TOLD])}" if others else ""
     more = f" and {len(others) - MOST_TOLD} other states" if len(others) > MOST_TOLD else ""
-    text = (
-        f"a case gets stuck in '{state}' where {paths} is missing or of another kind: no rule can judge it then"
-        f"{also}{more}"
-    )
+    text = f"a case gets stuck in '{state}' where {where}{also}{more}"
     typed = telling.workflow is not None and telling.workflow.schema is not None
     severity: Severity = "error" if typed and example.confirmed else "warning"
     return Finding("gap-unknown", text, state, example, certain=example.confirmed, severity=severity)
+
+
+def _unclear(rule: Rule) -> str:
+    """When a rule cannot judge, in words; of one that reads no paths that are known only that it cannot."""
+    if not rule.paths:
+        return f"'{rule.text}' cannot judge its data"
+    return f"{listed(sorted(rule.paths), last='or')} is missing or of another kind: no rule can judge it then"
 
 
 def _leading_on(workflow: Workflow, state: str) -> list[Rule]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import attrs
 
-from circuit_breaker.lazy import deferred
 from circuit_breaker.net.structure import NetTransition
 from circuit_breaker.rules.analysis import Domain, Undecided, Witness
 from circuit_breaker.rules.analysis.search import Demand
 from circuit_breaker.rules.analysis.ternary import FALSE, TRUE
 from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.steps import Execution
 from circuit_breaker.workflow.timing import in_words
 from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.decisions import Answers, Decisions, touches
@@ -22,7 +22,6 @@ from circuit_breaker.workflow.verification.replay import Brought, Replay
 
 __all__ = ["Expectation", "Telling"]
 
-domains_of = deferred("circuit_breaker.rules.analysis", "domains_of")
 SAMPLES: Mapping[str, Any] = {"text": "a", "number": 0, "integer": 0, "boolean": False, "list": (), "object": {}}
 
 
@@ -34,16 +33,21 @@ class Epoch:
         demands: What the rules must say of them.
         before: Those that it was made of: of the tokens that joined, or of a token that was counted.
         changed: The paths at which it may differ from these.
+        asked: The demands, by the rules themselves, to find them quickly.
     """
 
     demands: list[Demand] = attrs.field(factory=list)
     before: tuple[Epoch, ...] = ()
     changed: tuple[str, ...] = ()
+    asked: set[tuple[int, int]] = attrs.field(factory=set)
 
     def ask(self, demand: Demand) -> None:
         """Adds a demand, also on the data that these are made of."""
-        if not any(rule is demand[0] and mask == demand[1] for rule, mask in self.demands):
-            self.demands.append(demand)
+        same = (id(demand[0]), demand[1])
+        if same in self.asked:
+            return
+        self.asked.add(same)
+        self.demands.append(demand)
         if not any(touches(path, change) for path in demand[0].paths for change in self.changed):
             for epoch in self.before:
                 epoch.ask(demand)
@@ -78,8 +82,7 @@ class Telling:
         self, model: Model, workflow: Workflow | None, *, quick: bool = False, known: Answers | None = None
     ) -> None:
         self.model, self.workflow, self.quick = model, workflow, quick
-        domains = {} if workflow is None or workflow.schema is None else domains_of(workflow.schema)
-        self.decisions = Decisions(domains, known)
+        self.decisions = Decisions(known or Answers(workflow))
 
     def told(self, labels: Sequence[int], expected: Expectation = Expectation()) -> tuple[Counterexample, bool]:
         """The counterexample, and whether it could be real: False where no data go that way.
@@ -96,7 +99,7 @@ class Telling:
         begins = self._data(walk.first)
         possible = begins is not None and None not in brought
         steps = [
-            Step(each.label, each.way, _by(each.transition), _shown(data), states)
+            Step(each.label, each.way, _by(each.transition), _shown(data, _answered(each.transition)), states)
             for each, data, states in zip(walk.acts, brought, walk.states, strict=True)
         ]
         initial = self.model.states(self.model.start)
@@ -144,8 +147,10 @@ class _Walk:
             act, net = self.model.acts[label], self.model.net.transitions[label]
             taken = self._take(net)
             after, brought = self._after(act, net, taken)
+            back = taken if act.way == "refused" else [after] * sum(arc.weight for arc in net.gives)
             for arc in net.gives:
-                self.tokens.setdefault(arc.place, []).extend([after] * arc.weight)
+                given, back = back[: arc.weight], back[arc.weight :]
+                self.tokens.setdefault(arc.place, []).extend(given)
             if not act.silent:
                 self.acts.append(act)
                 self.brought.append(brought)
@@ -206,13 +211,27 @@ def _by(transition: Transition | None) -> str:
     return " or ".join(transition.roles) or "a person"
 
 
-def _shown(found: Witness | Undecided | None) -> Mapping[str, Any] | None:
-    """The data that matter; None where none do."""
+def _answered(transition: Transition | None) -> frozenset[str] | None:
+    """The names under which the answers of a transition are kept; None where it can bring any data."""
+    steps = () if transition is None else transition.steps
+    names = [step.result for step in steps if isinstance(step, Execution) and step.result is not None]
+    return frozenset(names) if steps and len(names) == len(steps) else None
+
+
+def _shown(found: Witness | Undecided | None, names: frozenset[str] | None = None) -> Mapping[str, Any] | None:
+    """The data that matter; None where none do.
+
+    Args:
+        found: The data.
+        names: The names of the only results that are brought; None where any data are.
+    """
     if not isinstance(found, Witness):
         return None
-    document = found.to_document()
-    only = document if set(document) != {"data"} else document["data"]
-    return only or None
+    document = {part: value for part, value in found.to_document().items() if value}
+    if names is not None:
+        results = {key: value for key, value in document.get("results", {}).items() if key in names}
+        return {"results": results} if results else None
+    return (document if set(document) != {"data"} else document["data"]) or None
 
 
 def _filled(found: Witness | Undecided | None, domains: Mapping[str, Domain]) -> Witness:

@@ -12,7 +12,7 @@ from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.knowledge import EVERYTHING, Knowledge, persuadable
 from circuit_breaker.workflow.verification.model import Facts, Spot, Way
 
-__all__ = ["Ending", "Endings"]
+__all__ = ["Ending", "Endings", "refused_spot"]
 
 
 @attrs.frozen
@@ -38,6 +38,11 @@ class Ending:
     stays: bool = False
 
 
+def refused_spot(transition: Transition, spot: Spot) -> Spot:
+    """Where a token of a spot is after the result of a transition was refused: there, and not tried again."""
+    return Spot(spot.state, spot.facts | {(-1 - transition.index, True)})
+
+
 @attrs.frozen(eq=False)
 class Endings:
     """The ways in which transitions can end.
@@ -51,7 +56,7 @@ class Endings:
     def of(self, transition: Transition, spots: list[Spot]) -> Iterator[Ending]:
         """The ways in which one can end that takes tokens of these spots."""
         facts = self._joined(transition, spots)
-        if facts is None or (-1 - transition.index, True) in facts:
+        if facts is None or (spots and all((-1 - transition.index, True) in spot.facts for spot in spots)):
             return
         alone = sum(arc.weight for arc in transition.net.takes) == 1
         yield from self._refusals(transition, facts, alone=alone)
@@ -67,7 +72,8 @@ class Endings:
         if transition.gate is None or self.knowledge is None:
             return True
         number = self.knowledge.decisions.number(transition.gate)
-        if not alone or persuadable(transition) or number not in {rule for rule, _ in facts}:
+        asked = (number, True) in facts or (number, False) in facts
+        if not alone or persuadable(transition) or not asked:
             known = frozenset() if persuadable(transition) else facts
             return self.knowledge.decisions.possible(known | {(number, True)})
         return (number, True) in facts
@@ -126,9 +132,8 @@ class Endings:
                 return
         if transition.otherwise is not None:
             yield Ending("otherwise", (transition.otherwise,), after, shows=said, fresh=True)
-        elif alone and self.knowledge is not None and (transition.automatic or isinstance(transition.trigger, After)):
-            never = facts | {(-1 - transition.index, True)}
-            yield Ending("refused", transition.sources, never, shows=said, fresh=True, stays=True)
+        elif self.knowledge is not None and (transition.automatic or isinstance(transition.trigger, After)):
+            yield Ending("refused", transition.sources, facts, shows=said, fresh=True, stays=True)
 
     def _after(self, facts: Facts, transition: Transition, shows: Facts, *, alone: bool) -> Facts:
         """What is known of the tokens that a firing makes."""

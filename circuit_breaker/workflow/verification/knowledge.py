@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from circuit_breaker.lazy import deferred
 from circuit_breaker.rules import field
-from circuit_breaker.rules.analysis import Domain
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.merging import Last
 from circuit_breaker.workflow.steps import Execution
@@ -21,7 +19,6 @@ MOST_SORTS = 16
 """How many sorts of data are told apart before a split; with more each branch decides for itself."""
 MOST_COUNTED = 64
 """How far a counter is followed."""
-_domains_of = deferred("circuit_breaker.rules.analysis", "domains_of")
 
 
 def persuadable(transition: Transition) -> bool:
@@ -38,20 +35,24 @@ class Knowledge:
     Args:
         workflow: The workflow.
         known: What was found out about its rules before.
+        forgets: Whether each state begins to find out about data anew.
     """
 
-    def __init__(self, workflow: Workflow, known: Answers | None = None) -> None:
-        self.workflow = workflow
-        domains: dict[str, Domain] = {} if workflow.schema is None else _domains_of(workflow.schema)
-        self.decisions = Decisions(domains, known)
+    def __init__(self, workflow: Workflow, known: Answers | None = None, *, forgets: bool = False) -> None:
+        self.workflow, self.forgets = workflow, forgets
+        self.decisions = Decisions(known or Answers(workflow))
         self._counters: dict[tuple[str, int], int] = {}
         self._lasting: dict[int, bool] = {}
+        self._staying: dict[tuple[str, ...], dict[int, bool]] = {}
+        self._useful: dict[str, dict[int, bool]] = {}
+        self._decided: dict[tuple[str, Facts], list[Facts]] = {}
         merged = any(t.merge is not None and not isinstance(t.merge, Last) for t in workflow.transitions)
         changing = {path for t in workflow.transitions for path in self.changed(t)}
         self._changing = EVERYTHING if merged else (*sorted(changing), "metadata.failure")
         self.asked = {state: tuple(dict.fromkeys(self._asked(state))) for state in workflow.leaving}
         self.valid = {state: tuple(dict.fromkeys(self._valid(state))) for state in workflow.leaving}
         self._ahead = self._reading({t.index for t in workflow.transitions})
+        self._read = {state: self._paths(numbers) for state, numbers in self._ahead.items()}
         alone = {t.index for t in workflow.transitions if sum(arc.weight for arc in t.net.takes) == 1}
         self._branch = self._reading(alone)
 
@@ -88,12 +89,16 @@ class Knowledge:
                     todo.append(source)
         return {state: frozenset(asked) for state, asked in found.items()}
 
+    def _paths(self, numbers: Iterable[int]) -> frozenset[str]:
+        """The paths that rules read."""
+        return frozenset(path for number in numbers for path in self.decisions.paths(number))
+
     def shared(self, states: Iterable[str], known: Facts) -> list[Facts]:
         """The sorts of data that more than one of the branches which begin in these states would tell apart."""
         branches = [self._branch[state] for state in states]
         if len(branches) < 2:
             return [known]
-        reads = [{path for number in branch for path in self.decisions.paths(number)} for branch in branches]
+        reads = [self._paths(branch) for branch in branches]
         numbers = sorted(
             number
             for number in frozenset().union(*branches)
@@ -105,10 +110,15 @@ class Knowledge:
         sorts = self.decisions.sorts(numbers, known)
         return sorts if len(sorts) <= MOST_SORTS else [known]
 
-    def kept(self, facts: Facts, changed: Iterable[str]) -> Facts:
+    def kept(self, facts: Facts, changed: tuple[str, ...]) -> Facts:
         """What is still known after changes at some paths."""
-        gone = tuple(changed)
-        return frozenset(fact for fact in facts if fact[0] >= 0 and self._stays(fact, gone))
+        if not facts:
+            return facts
+        staying = self._staying.setdefault(tuple(changed), {})
+        for number, _ in facts:
+            if number not in staying:
+                staying[number] = self._stays(number, changed)
+        return frozenset(fact for fact in facts if staying[fact[0]])
 
     def after(self, facts: Facts, transition: Transition, shown: Iterable[int]) -> Facts:
         """What is known after it fired: what still holds, what its counters say, and what its rules have said.
@@ -119,7 +129,7 @@ class Knowledge:
             shown: The rules that were judged on what came with it.
         """
         kept = self.kept(facts, self.changed(transition))
-        said = frozenset((number, True) for number in shown if self._stays((number, True), ()))
+        said = frozenset((number, True) for number in shown if self._stays(number, ()))
         return kept | said | frozenset(self._counted(facts, transition))
 
     def _counted(self, facts: Facts, transition: Transition) -> Iterator[Fact]:
@@ -152,26 +162,38 @@ class Knowledge:
         """Whether a rule says the same of every token of a case, at any time: nothing changes what it reads."""
         found = self._lasting.get(number)
         if found is None:
-            found = self._lasting[number] = number >= 0 and self._stays((number, True), self._changing)
+            found = self._lasting[number] = number >= 0 and self._stays(number, self._changing)
         return found
 
-    def _stays(self, fact: Fact, gone: tuple[str, ...]) -> bool:
-        paths = self.decisions.paths(fact[0])
-        lasting = not self.decisions.opaque(fact[0]) and "state" not in paths
-        return lasting and not any(touches(path, change) for path in paths for change in gone)
+    def _stays(self, number: int, gone: tuple[str, ...]) -> bool:
+        """Whether what a rule says is still so after changes at some paths."""
+        if number < 0 or self.decisions.opaque(number):
+            return False
+        paths = self.decisions.paths(number)
+        return "state" not in paths and not any(touches(path, change) for path in paths for change in gone)
 
     def useful(self, facts: Facts, state: str) -> Facts:
         """What of it still matters for a token in a state."""
-        if not facts:
-            return facts
-        read = {path for number in self._ahead[state] for path in self.decisions.paths(number)}
-        return frozenset(
-            (number, holds) for number, holds in facts
-            if number < 0 or number in self._ahead[state] or not self.decisions.paths(number).isdisjoint(read)
-        )  # fmt: skip
+        if self.forgets:
+            return frozenset()
+        useful = self._useful.setdefault(state, {})
+        for number, _ in facts:
+            if number not in useful:
+                useful[number] = number < 0 or self._matters(number, state)
+        return frozenset(fact for fact in facts if useful[fact[0]])
+
+    def _matters(self, number: int, state: str) -> bool:
+        """Whether what a rule says tells something about what is asked in a state or further on."""
+        return number in self._ahead[state] or not self.decisions.paths(number).isdisjoint(self._read[state])
 
     def decided(self, state: str, facts: Facts) -> list[Facts]:
         """Every way in which the rules of a state can answer; data that only a validation holds up are left out."""
+        found = self._decided.get((state, facts))
+        if found is None:
+            found = self._decided[state, facts] = self._sorts(state, facts)
+        return found
+
+    def _sorts(self, state: str, facts: Facts) -> list[Facts]:
         sorts = self.decisions.sorts(self.asked[state], facts)
         valid = frozenset((number, True) for number in self.valid[state])
         if not valid:

@@ -37,8 +37,9 @@ class Proposal:
 def proposals(workflow: Workflow, finding: Finding) -> Iterator[Proposal]:
     """What could be done about a finding, the best first."""
     propose = _PROPOSALS.get(finding.code)
-    if propose is not None:
-        yield from propose(workflow, finding)
+    drawn = _DRAWN.get(finding.code) if "bpmn" in workflow.metadata else None
+    for proposal in () if propose is None else propose(workflow, finding):
+        yield proposal if drawn is None else attrs.evolve(proposal, text=drawn.format(about=finding.about))
 
 
 def _with(workflow: Workflow, flows: tuple[Flow, ...], *, final: frozenset[str] | None = None) -> Workflow:
@@ -233,3 +234,18 @@ _PROPOSALS: Mapping[str, Callable[[Workflow, Finding], Iterator[Proposal]]] = {
         "join the branches before '{about}': flow((a & b) >> ...), or let only the first on: .unless(...)"
     ),
 }
+_DRAWN: Mapping[str, str] = {
+    "gap": "let one of the flows that leave '{about}' be the default one",
+    "gap-unknown": "let one of the flows that leave '{about}' be the default one",
+    "refused": "draw an error event at the edge of '{about}', with a flow from it",
+    "starved-join": "make the gateway '{about}' inclusive, so that it waits only for branches that are under way",
+    "left-behind": "join '{about}' with the other branch before the end, or let the end terminate the process",
+    "endless": "draw a task of people or a timer into the circle, or a way out of it",
+    "livelock": "draw a way from the circle to an end event",
+    "never-ends": "draw a way from the circle to an end event",
+    "shadowed": "let the condition of the flow before '{about}' leave something to it, or remove it",
+    "decided-by-order": "let the conditions of '{about}' exclude each other",
+    "runs-twice": "bring the branches before '{about}' together at a parallel gateway",
+    "unbounded": "lead the circle back behind the parallel gateway, so that it adds no token each time",
+}
+"""The same in the words of those who draw models; what they say is what the proposal does, where it does something."""

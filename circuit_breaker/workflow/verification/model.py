@@ -24,7 +24,7 @@ Fact = tuple[int, bool]
 Facts = frozenset[Fact]
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Spot:
     """A place of the net.
 
@@ -83,6 +83,7 @@ class Model:
         forestalled: Transitions that never get a token, for another one always comes first: (it, the other).
         overlaps: Pairs of transitions of which only the order decides, each with a spot where both could fire.
         assumptions: What else is assumed, in words.
+        doubt: Why less can happen than is in the net, so that nothing wrong in it proves nothing; or an empty text.
     """
 
     net: Net
@@ -94,6 +95,7 @@ class Model:
     forestalled: Mapping[str, str] = attrs.field(factory=dict)
     overlaps: Mapping[tuple[str, str], Spot] = attrs.field(factory=dict)
     assumptions: tuple[str, ...] = ()
+    doubt: str = ""
 
     def states(self, marking: Mapping[str, int]) -> dict[str, int]:
         """The tokens of each state in a marking of the net."""

@@ -11,7 +11,9 @@ from circuit_breaker.workflow.verification.findings import Finding
 
 __all__ = ["Verdict", "Verification"]
 
-Verdict = Literal["sound", "not sound", "not decided"]
+FORM = "circuit-breaker.verification/1"
+"""The form of the document; its number grows when a field is renamed, removed or means something else."""
+Verdict = Literal["sound", "sound if", "not sound", "not decided"]
 
 
 @attrs.frozen
@@ -20,13 +22,14 @@ class Verification:
 
     Attributes:
         workflow: The name of the workflow.
-        verdict: ``sound``: no error is possible. ``not sound``: one is, for certain. ``not decided``: neither is
-            proved; :attr:`not_decided` says why.
+        verdict: ``sound``: no error is possible. ``sound if``: none is, if the :attr:`conditions` hold. ``not sound``:
+            one is, for certain. ``not decided``: neither is proved; :attr:`not_decided` says why.
         markings: How many markings were found; with the assumptions about data among them.
         edges: How many steps between them.
         findings: What is wrong, errors first.
         bounds: For each state the most tokens of one case in it; None where there is no bound.
-        assumptions: What is taken for granted, in words.
+        conditions: What must be true beside, that the definition does not say, in words.
+        assumptions: What is taken for granted of everybody's workflows, in words.
         not_decided: Why it is not decided, or an empty text.
     """
 
@@ -36,13 +39,26 @@ class Verification:
     edges: int
     findings: tuple[Finding, ...] = ()
     bounds: Mapping[str, int | None] = attrs.field(factory=dict)
+    conditions: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     not_decided: str = ""
 
     @property
     def sound(self) -> bool:
-        """Whether it is proved to be sound."""
+        """Whether it is proved to be sound, without conditions."""
         return self.verdict == "sound"
+
+    @property
+    def faultless(self) -> bool:
+        """Whether nothing is wrong with the definition: it is sound, or sound if the :attr:`conditions` hold."""
+        return self.verdict in ("sound", "sound if")
+
+    @property
+    def headline(self) -> str:
+        """The verdict with what it depends on, such as ``"not decided: not decided within 10 markings"``."""
+        if self.conditions:
+            return f"{self.verdict} {'; and if '.join(self.conditions)}"
+        return f"{self.verdict}: {self.not_decided}" if self.not_decided else self.verdict
 
     @property
     def safe(self) -> bool:
@@ -67,9 +83,11 @@ class Verification:
     def to_document(self) -> dict[str, Any]:
         """All of it as plain JSON."""
         return {
+            "form": FORM,
             "workflow": self.workflow,
             "verdict": self.verdict,
             "sound": self.sound,
+            "conditions": list(self.conditions),
             "markings": self.markings,
             "edges": self.edges,
             "bounds": dict(self.bounds),
@@ -80,7 +98,6 @@ class Verification:
 
     def __str__(self) -> str:
         size = f"{self.markings:,} markings, {self.edges:,} edges"
-        why = f": {self.not_decided}" if self.not_decided else ""
-        lines = [f"{self.workflow} is {self.verdict}{why} ({size})", *map(str, self.findings)]
+        lines = [f"{self.workflow} is {self.headline} ({size})", *map(str, self.findings)]
         lines += [f"assumed: {text}" for text in self.assumptions]
         return "\n".join(lines)

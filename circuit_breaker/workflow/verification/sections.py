@@ -21,8 +21,7 @@ def sections(workflow: Workflow, verification: Verification) -> Iterator[Section
         verification: What :meth:`Workflow.verify` gave.
     """
     size = f"{verification.markings:,} markings and {verification.edges:,} steps between them were looked at."
-    why = f": {verification.not_decided}" if verification.not_decided else ""
-    verdict = f"{workflow.name} is {verification.verdict}{why}. {size}"
+    verdict = f"{workflow.name} is {verification.headline}. {size}"
     assumed = [f"Assumed: {text}." for text in verification.assumptions]
     rows = [
         (finding.code, finding.severity, finding.text, "" if finding.mend is None else finding.mend.text)

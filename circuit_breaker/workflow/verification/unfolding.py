@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations_with_replacement, product
 from typing import Final
 
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.transition import Transition
-from circuit_breaker.workflow.verification.endings import Ending, Endings
+from circuit_breaker.workflow.verification.endings import Ending, Endings, refused_spot
 from circuit_breaker.workflow.verification.knowledge import Knowledge
 from circuit_breaker.workflow.verification.model import Facts, Spot
 
 __all__ = ["MOST_WAYS", "Taken", "Unfolding"]
 
-MOST_WAYS: Final = 20_000
-"""How many transitions the net may have; with more of them the data are not looked at."""
+MOST_WAYS: Final = 5_000
+"""How many transitions the net may have for every :data:`LARGE` of the workflow; with more less is known of data."""
+LARGE: Final = 250
+"""How many transitions make a workflow large."""
+
+HEAVY: Final = 50
+"""How much that is known of a token takes as much work as a transition."""
 
 Taken = tuple[tuple[Spot, int], ...]
 """The spots of the tokens that a transition takes, each with how many."""
@@ -34,8 +39,12 @@ class Unfolding:
         start: Where cases begin.
     """
 
-    def __init__(self, workflow: Workflow, knowledge: Knowledge | None) -> None:
+    def __init__(
+        self, workflow: Workflow, knowledge: Knowledge | None, enough: Callable[[int], bool] | None = None
+    ) -> None:
         self.workflow, self.knowledge = workflow, knowledge
+        self._most = MOST_WAYS * max(1, len(workflow.transitions) // LARGE)
+        self._enough = enough
         self.spots: dict[str, dict[Spot, str]] = {state.name: {} for state in workflow.states}
         self.ways: dict[tuple[int, Taken], list[Ending]] = {}
         self.limits: dict[Spot, Transition] = {}
@@ -43,6 +52,7 @@ class Unfolding:
         self.todo: list[Spot] = []
         self.size = 0
         self._endings_of = Endings(knowledge)
+        self._known_endings: dict[tuple[int | Spot, ...], list[Ending]] = {}
         self.start = self.entered(workflow.initial, frozenset())
 
     def run(self) -> bool:
@@ -58,20 +68,25 @@ class Unfolding:
                 for taken in self._taken(transition, spot):
                     if (transition.index, taken) not in self.ways:
                         self._go(transition, taken)
-            if self.size > MOST_WAYS:
+            if self.knowledge is not None and self._too_much(self.knowledge):
                 return False
         return True
+
+    def _too_much(self, knowledge: Knowledge) -> bool:
+        late = self._enough is not None and self._enough(self.size)
+        return late or self.size > self._most or knowledge.decisions.tired
 
     def _go(self, transition: Transition, taken: Taken) -> None:
         endings = self._endings(transition, [spot for spot, _ in taken])
         self.ways[transition.index, taken] = endings
-        self.size += len(endings)
+        self.size += sum(1 + len(ending.facts) // HEAVY for ending in endings)
         for ending in endings:
             if not ending.stays:
                 for state in ending.targets:
                     self.entered(state, ending.facts)
             else:
-                self._add(Spot(ending.targets[0], ending.facts))
+                for spot, _ in taken:
+                    self._add(refused_spot(transition, spot))
 
     def _add(self, spot: Spot) -> Spot:
         known = self.spots[spot.state]
@@ -89,6 +104,9 @@ class Unfolding:
 
     def _taken(self, transition: Transition, spot: Spot) -> Iterator[Taken]:
         """Every choice of spots for the tokens that a transition takes, this one among them."""
+        if sum(arc.weight for arc in transition.net.takes) == 1:
+            yield ((spot, 1),)
+            return
         parts = []
         for arc in transition.net.takes:
             ready = [each for each in self.spots[arc.place] if not each.open]
@@ -115,9 +133,16 @@ class Unfolding:
         """Whether another transition has always come first."""
         if not transition.automatic:
             return False
-        firsts = [self.limits[spot] for spot in spots if spot in self.limits]
-        return any((-f.priority, f.index) < (-transition.priority, transition.index) for f in firsts)
+        order = (-transition.priority, transition.index)
+        firsts = (self.limits.get(spot) for spot in spots)
+        return any(first is not None and (-first.priority, first.index) < order for first in firsts)
 
     def _endings(self, transition: Transition, spots: list[Spot]) -> list[Ending]:
         """The ways in which a transition can end with tokens of these spots; none where another comes first."""
-        return [] if self.late(transition, spots) else list(self._endings_of.of(transition, spots))
+        if self.late(transition, spots):
+            return []
+        key: tuple[int | Spot, ...] = (transition.index, *spots)
+        found = self._known_endings.get(key)
+        if found is None:
+            found = self._known_endings[key] = list(self._endings_of.of(transition, spots))
+        return found

@@ -47,6 +47,7 @@ def _spared(walks: Walks, telling: Telling, workflow: Workflow, alive: set[str])
         t.id for t in workflow.transitions
         if t.id not in alive and len(t.sources) == 1 and t.sources[0] in entered and _without_judgement(telling, t)
     }  # fmt: skip
+    spared |= {t.id for t in workflow.transitions if t.metadata.get("spare") is True}
     states: set[str] = set()
     ahead = [workflow.by_id[name] for name in spared]
     while ahead:

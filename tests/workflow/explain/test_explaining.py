@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from circuit_breaker import Workflow, field, flow, rule, states
+from circuit_breaker.data import Data
 from circuit_breaker.errors import Refused
 from circuit_breaker.workflow import choosing, firing, patterns
 from circuit_breaker.workflow.events import ActionFailed, SignalReceived
@@ -137,6 +138,20 @@ def test_what_failed_by_itself_is_fired_again_by_hand():
     key = case.pending[0].key
     case = evolve(case, ActionFailed("c", case.sequence + 1, START, "", "go", choice.moves, key=key))
     assert ["again"] == [need.kind for need in told(w, case, "go").suggestion.needs]
+
+
+def test_a_failure_of_several_lines_is_told_in_lines():
+    """What an error says line by line stands below one another, each line as deep as the first or deeper."""
+    w = Workflow("w", flow(a >> b).transition("go").action(work))
+    case = w.start("c", at=START)
+    choice = choosing.next_automatic(w, case)
+    case = evolve(case, firing.begin(case, choice, at=START, worker="here"))
+    error = Data({"message": "wrong:\n  - one"})
+    case = evolve(
+        case, ActionFailed("c", case.sequence + 1, START, "", "go", choice.moves, key=case.pending[0].key, error=error)
+    )
+    said = "\n".join(told(w, case, "go").lines())
+    assert "    it failed with these tokens: wrong:\n      - one\n    it would with somebody who fires it again" in said
 
 
 def test_tokens_that_disagree_are_made_to_agree():
@@ -298,3 +313,14 @@ def test_a_value_that_cannot_be_given_names_the_tokens_that_lack_it():
     assert (True, {}) == (suggestion.certain, suggestion.give)
     assert all(" on c." in text for text in suggestion.text.split(" and data."))
     assert "give" not in suggestion.to_document()
+
+
+def test_any_value_is_another_one_where_there_is_one():
+    """What is there and will not do is to be replaced; what is missing may be anything."""
+    w = Workflow(
+        "w",
+        flow(a >> b).transition("go").guard((field("x") != field("y")) & field("z").exists()).manual(),
+    )
+    lines = list(told(w, begin(w, x="ann", y="ann"), "go").lines())
+
+    assert "    it would with data.x = any other value and data.z = any value" in lines

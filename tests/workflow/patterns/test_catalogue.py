@@ -90,4 +90,4 @@ if hasattr(Workflow, "verify"):
     def test_a_pattern_is_sound(shown: Pattern) -> None:
         """What the workflow of a pattern does is proven, as far as the number of its tokens has a bound."""
         found = shown.workflow().verify()
-        assert found.sound or not shown.bounded, str(found)
+        assert found.faultless or not shown.bounded, str(found)
