@@ -164,7 +164,11 @@ def _frozen_items(value: Mapping[Any, Any], where: str, depth: int) -> Iterable[
     for key, inner in value.items():
         if not isinstance(key, str):
             raise DataInvalid(f"{where}: the key {key!r} is no text", remedy="use text keys")
-        yield _text(str.__str__(key), where), freeze(inner, where=f"{where}.{key}", depth=depth + 1)
+        name = key if type(key) is str and key.isascii() else _text(str.__str__(key), where)
+        kind = type(inner)  # what most values are is not asked for with the words of an error at hand
+        number = kind is bool or (kind is int and SMALLEST <= inner <= LARGEST)
+        simple = number or inner is None or (kind is str and inner.isascii())
+        yield name, inner if simple else freeze(inner, where=f"{where}.{key}", depth=depth + 1)
 
 
 def _text(value: str, where: str) -> str:

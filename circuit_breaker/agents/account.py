@@ -47,16 +47,25 @@ class Account:
         return cls.total(cls.of_response(from_document(value, ChatCompletionResponse)) for value in answers)
 
     @classmethod
+    def of_execution(cls, execution: AgentExecution) -> Account:
+        """What an execution has taken as far as it knows."""
+        return cls(_usage(execution.usage), execution.dollars, execution.unpriced_calls)
+
+    @classmethod
     def total(cls, accounts: Iterable[Account]) -> Account:
         """All of them together."""
         return sum(accounts, cls())
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> Account:
-        """What :meth:`document` wrote."""
-        known = attrs.fields_dict(Usage)
-        usage = Usage(**{name: value for name, value in document.get("usage", {}).items() if name in known})
-        return cls(usage, Decimal(document.get("dollars", "0")), int(document.get("unpriced_calls", 0)))
+        """What :meth:`document` wrote; nothing for an empty one."""
+        if not document:
+            return cls()
+        return cls(
+            _usage(document.get("usage", {})),
+            Decimal(document.get("dollars", "0")),
+            int(document.get("unpriced_calls", 0)),
+        )
 
     def document(self) -> dict[str, Any]:
         """What was taken as JSON."""
@@ -70,3 +79,8 @@ class Account:
         """The execution that has taken this."""
         usage = usage_document(self.usage)
         return attrs.evolve(execution, usage=usage, dollars=self.dollars, unpriced_calls=self.unpriced)
+
+
+def _usage(document: Mapping[str, Any]) -> Usage:
+    known = attrs.fields_dict(Usage)
+    return Usage(**{name: value for name, value in document.items() if name in known})

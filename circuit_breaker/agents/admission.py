@@ -14,7 +14,7 @@ from circuit_breaker.agents.context import ExecutionContext
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.data import EMPTY, freeze_mapping
-from circuit_breaker.errors import AgentInvalid, DataInvalid, Fault, LimitReached
+from circuit_breaker.errors import AgentForbidden, AgentInvalid, DataInvalid, Fault, LimitReached
 from circuit_breaker.executors.models.sampling import sampling_faults
 
 __all__ = ["Wish"]
@@ -52,11 +52,13 @@ class Wish:
             DataInvalid: A prompt needs a value that nobody has given, or the time is none.
             AgentInvalid: The overrides are no parameters of a model.
             LimitReached: Too many executions want one another.
+            AgentForbidden: The agent may not work for the tenant of the context.
         """
         frozen = freeze_mapping(self.given or {}, where="input")
         check_input(definition, frozen)
         self._check()
         around = attrs.evolve(ExecutionContext.from_document(self.context or {}), execution_id=execution_id)
+        _check_tenant(definition, around.tenant_id)
         if definition.type == "conversational" and not self.conversation:
             messages_of(definition, frozen, around)
         return AgentExecution(
@@ -91,6 +93,16 @@ class Wish:
         if depth >= definition.limits.depth:
             raise LimitReached(f"{depth} executions want one another", remedy="end the ring, or raise limits.depth")
         return depth
+
+
+def _check_tenant(definition: AgentDefinition, tenant: str) -> None:
+    allowed = definition.allowed_tenants
+    if allowed is not None and tenant not in allowed:
+        whom = f"for tenant '{tenant:.100}'" if tenant else "where no tenant is named"
+        raise AgentForbidden(
+            f"agent '{definition.id}' may not work {whom}",
+            remedy="name a tenant that it may work for in the context, or add this one to allowed_tenants of the agent",
+        )
 
 
 def _override_faults(overrides: Mapping[str, Any]) -> list[Fault]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,9 +14,15 @@ from circuit_breaker.agents.context import MEMBERS
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.data import EMPTY, Data, freeze, freeze_mapping
-from circuit_breaker.errors import AgentError, GuardrailViolated, InvalidAgentType
+from circuit_breaker.errors import (
+    AgentError,
+    AgentExecutionNotFound,
+    ConversationNotFound,
+    GuardrailViolated,
+    InvalidAgentType,
+)
 
-__all__ = ["Agent", "ChatRequest", "ChatResponse"]
+__all__ = ["Agent", "ChatRequest", "ChatResponse", "asking_in"]
 
 APPROVAL_NEEDED: Final = "approval_needed"
 
@@ -109,6 +116,16 @@ class ChatResponse:
         )
 
 
+async def asking_in(agents: AgentEngine, conversation_id: str) -> AgentExecution | None:
+    """The execution of a conversation that waits for a person, or None."""
+    try:
+        holder = (await agents.conversations.get(conversation_id)).holder if conversation_id else ""
+        found = await agents.execution(holder) if holder else None
+    except (ConversationNotFound, AgentExecutionNotFound):
+        return None
+    return found if found is not None and found.waiting_for == "approval" else None
+
+
 class Agent:
     """An agent that was deployed, to talk to.
 
@@ -151,6 +168,15 @@ class Agent:
         begun = await self.begin(request)
         return ChatResponse.of(await self._agents.wait(begun.id))
 
+    @asynccontextmanager
+    async def turn(self, request: ChatRequest | str) -> AsyncIterator[AgentExecution]:
+        """The execution that answers, to be followed inside of the block.
+
+        Raises:
+            CircuitBreakerError: As :meth:`chat`.
+        """
+        yield await self.begin(request)
+
     async def begin(self, request: ChatRequest | str) -> AgentExecution:
         """The execution that will answer, to be followed while it does.
 
@@ -184,8 +210,22 @@ class Agent:
             AgentError: It does not wait for a person, or has come to no answer.
             DataInvalid: The decision is about other calls.
         """
-        await self._agents.approve(response.execution_id, decision, by=by)
-        return ChatResponse.of(await self._agents.wait(response.execution_id))
+        async with self.decided(response.execution_id, decision, by=by) as begun:
+            return ChatResponse.of(await self._agents.wait(begun.id))
+
+    @asynccontextmanager
+    async def decided(self, execution_id: str, decision: Any, *, by: str = "") -> AsyncIterator[AgentExecution]:
+        """The execution that goes on with what a person has decided, to be followed inside of the block.
+
+        Raises:
+            CircuitBreakerError: As :meth:`approve`.
+        """
+        yield await self._agents.approve(execution_id, decision, by=by)
+
+    async def waiting(self) -> ChatResponse | None:
+        """What a person must decide on before the conversation goes on, or None."""
+        found = await asking_in(self._agents, self.conversation_id)
+        return None if found is None else ChatResponse.of(found)
 
     async def _conversation(self, asked: ChatRequest) -> str:
         async with self._beginning:

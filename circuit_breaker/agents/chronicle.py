@@ -91,6 +91,8 @@ class Chronicle:
                     yield
                 finally:
                     scribe.cancel()
+                    if self._soon is not None:
+                        self._soon.cancel()
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
@@ -119,7 +121,13 @@ class Chronicle:
             self._pending.append(event)
             self._number += 1
         if self._soon is None:
-            self._soon = self._loop.call_later(_LINGER, self._bell.set)
+            self._soon = self._loop.call_later(_LINGER, self._linger_no_more)
+
+    def _linger_no_more(self) -> None:
+        """Has written what was told and waits; a write in between may have taken all of it along."""
+        self._soon = None
+        if self._pending:
+            self._bell.set()
 
     def _split(self, event: ContentChunk | Thinking) -> None:
         for at in range(0, len(event.content), self.chunk):
@@ -170,9 +178,6 @@ class Chronicle:
         while True:
             await self._bell.wait()
             self._bell.clear()
-            if self._soon is not None:
-                self._soon.cancel()
-                self._soon = None
             try:
                 await self._write_all()
             except CircuitBreakerError as error:

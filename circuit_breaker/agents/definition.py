@@ -120,6 +120,7 @@ class AgentDefinition:
         workflow: Of a workflow agent: the workflow that it is bound to.
         workflow_integrations: Workflows that it may start and ask about in a conversation.
         allowed_workflows: Workflows that may use it; None for all, empty for none.
+        allowed_tenants: Tenants that it may work for; None for all, empty for none.
         metadata: Whatever else belongs to it, as JSON.
         created_at: When it was stored first (UTC); set by the store.
         updated_at: When it was stored last (UTC); set by the store.
@@ -146,6 +147,7 @@ class AgentDefinition:
     workflow: str = ""
     workflow_integrations: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     allowed_workflows: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(_texts))
+    allowed_tenants: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(_texts))
     metadata: Data = attrs.field(default=EMPTY, converter=_metadata)
     created_at: datetime | None = None
     updated_at: datetime | None = None
@@ -245,8 +247,8 @@ class AgentDefinition:
         for name in dict.fromkeys(self.tools):
             if self.tools.count(name) > 1:
                 yield Fault("tools", f"'{name}' is there twice", "name each tool once")
-        for name in ("capabilities", "tools", "approve", "tags", "guardrails"):
-            if wrong := [one for one in getattr(self, name) if not isinstance(one, str) or not one]:
+        for name in ("capabilities", "tools", "approve", "tags", "guardrails", "allowed_workflows", "allowed_tenants"):
+            if wrong := [one for one in getattr(self, name) or () if not isinstance(one, str) or not one]:
                 yield Fault(name, f"{wrong[0]!r:.60} is no name", "give texts")
 
     def _schema_faults(self) -> Iterator[Fault]:

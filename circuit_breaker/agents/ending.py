@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self
 
@@ -17,6 +18,18 @@ from circuit_breaker.llm.loop.outcome import LoopOutcome
 __all__ = ["Ending"]
 
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
+_STOPS: Final[Mapping[str, tuple[str, str]]] = {
+    "max_iterations": ("the model was asked as often as it may be", "raise limits.iterations, or ask for less"),
+    "max_tokens": ("it has used up its tokens", "raise limits.tokens, or ask for less"),
+    "max_dollars": ("it has used up its dollars", "raise limits.dollars, or ask for less"),
+    "time": ("it took too long", "raise limits.timeout, or ask for less"),
+    "unpriced": ("nobody knows what it has cost so far", "give the price of the model, or limit the tokens"),
+    "repeated_calls": (
+        "the model made the same call of a tool again and again",
+        "look at what the tool gave, and say in the prompt what follows from it",
+    ),
+}
+"""Why the loop was stopped, in words, and what to do."""
 
 
 @attrs.frozen(kw_only=True)
@@ -51,11 +64,12 @@ class Ending:
     @classmethod
     def stopped(cls, outcome: LoopOutcome) -> Self:
         """The end by a limit of the loop."""
+        words, remedy = _STOPS.get(outcome.reason, ("it was told to stop", "ask for less"))
         return cls(
             status="timed_out" if outcome.reason == "time" else "failed",
             code="agent_stopped",
-            message=f"the agent was stopped before it was done: {outcome.reason}",
-            remedy="raise the limit, or ask for less",
+            message=f"the agent was stopped before it was done: {words} ({outcome.reason})",
+            remedy=remedy,
             outcome=outcome,
         )
 

@@ -11,6 +11,7 @@ import attrs
 
 from circuit_breaker.agents.events import AgentEvent, decode, is_last
 from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.identity import check_ids
 from circuit_breaker.agents.ports import AgentStorage, Allowed
 from circuit_breaker.agents.roster import Roster
 from circuit_breaker.agents.store import AgentStore, stream_of
@@ -62,6 +63,24 @@ class AgentEvents:
         await self.check(by, "follow", await self.store.execution(execution_id))
         return await self.storage.streams.read(stream_of(execution_id), after=after, limit=limit)
 
+    async def rest(self, execution_id: str) -> AgentExecution:
+        """The execution once it is over, or waits for a person.
+
+        Raises:
+            AgentExecutionNotFound: There is none.
+            AgentError: The engine was closed before that.
+        """
+        check_ids(execution_id=execution_id)
+        while True:
+            if (post := self.roster.get(execution_id)) is not None:
+                await post.tail.over()
+            execution = await self.store.execution(execution_id)
+            if execution.ended or execution.waiting_for == "approval":
+                return execution
+            if execution_id not in self.roster:
+                self.roster.check_not_closed()
+                await asyncio.sleep(self.poll)
+
     @asynccontextmanager
     async def subscribe(
         self, *execution_ids: str, after: int | Mapping[str, int] = 0, by: str = ""
@@ -80,6 +99,7 @@ class AgentEvents:
             AgentExecutionNotFound: There is no such execution.
             AgentForbidden: Whoever follows may not.
             DataInvalid: An execution has not come to that number yet.
+            AgentError: The engine was closed before the end; raised where the events are read.
         """
         async with self.subscribe_raw(*execution_ids, after=after, by=by) as raw:
             yield (decode(document) async for document in raw)
@@ -91,6 +111,7 @@ class AgentEvents:
         """The same as the bytes that are kept."""
         if not execution_ids:
             raise DataInvalid("no execution is named", remedy="give the id of at least one")
+        check_ids(**{f"execution_ids[{at}]": one for at, one in enumerate(execution_ids)})
         begun = {
             one: after.get(one, 0) if isinstance(after, Mapping) else after for one in dict.fromkeys(execution_ids)
         }
@@ -158,6 +179,7 @@ class AgentEvents:
                 execution = await self.store.execution(execution_id)
                 if execution.ended and execution.events <= number:
                     return
+                self.roster.check_not_closed()
 
     async def _more(self, execution_id: str, number: int) -> list[bytes]:
         """The next events, once there are some; none where the execution is over, or another process writes it."""

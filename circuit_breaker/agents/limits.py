@@ -76,8 +76,9 @@ class AgentLimits:
 
     Attributes:
         iterations: How often the model is asked.
-        tokens: Of input and output together.
-        dollars: US dollars.
+        tokens: Of input and output together, of all that it wants as well. Each call of a model sets aside what it can
+            take at the worst, and waits while others have set too much aside; one that is alone gets what is left.
+        dollars: US dollars, in the same way.
         timeout: Seconds from its beginning to its end, waiting for a person not counted.
         depth: How many executions may want one another, one inside the other.
         repairs: How often an answer may be mended that does not fit the output schema.

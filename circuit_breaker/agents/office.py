@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from weakref import WeakValueDictionary
 
 import attrs
 import structlog
@@ -19,6 +20,7 @@ from circuit_breaker.agents.ports import AgentStorage, Guard, Guarding, Memory, 
 from circuit_breaker.agents.purse import Purse, purse_of
 from circuit_breaker.agents.roster import Post, Roster
 from circuit_breaker.agents.running import Running
+from circuit_breaker.agents.stint import Stint
 from circuit_breaker.agents.store import AgentStore
 from circuit_breaker.agents.tail import Tail
 from circuit_breaker.agents.turns import Seat, Turns
@@ -58,6 +60,7 @@ class Office:
     roster: Roster = attrs.field(factory=Roster)
     _turns: Turns = attrs.field(init=False)
     _days: set[str] = attrs.field(factory=set)
+    _purses: WeakValueDictionary[str, Purse] = attrs.field(factory=WeakValueDictionary)
 
     def __attrs_post_init__(self) -> None:
         self._turns = Turns(self.config.max_concurrent_executions, most=self.config.max_waiting)
@@ -69,16 +72,14 @@ class Office:
 
     # New ones
 
-    async def let_in(
-        self, definition: AgentDefinition, execution: AgentExecution, parent: AgentExecution | None
-    ) -> AgentExecution:
+    async def let_in(self, definition: AgentDefinition, execution: AgentExecution) -> AgentExecution:
         """The execution as it begins, or waits for its turn.
 
         Raises:
             LimitReached: Too many wait already.
             VersionConflict: There is an execution of this id.
         """
-        above = await self._purse(parent) if parent is not None else None
+        above = await self.purse_above(execution)
         tail = Tail(self.config.stream_buffer_size)
         post = self.roster.enter(execution.id, tail)
         try:
@@ -92,7 +93,7 @@ class Office:
             chronicle = self.chronicle(execution, tail)
             chronicle.tell(_start_event(execution, self.clock))
             await chronicle.claim(self.begun(execution) if seat.taken else execution)
-            post.purse = await purse_of(self.store, definition, chronicle.execution, above)
+            post.purse = Purse.of(definition, execution, above)
             self.employ(post, definition, chronicle, guard, seat)
         except BaseException:
             seat.leave()
@@ -115,22 +116,32 @@ class Office:
         started = execution.started_at or self.clock.now()
         return attrs.evolve(execution, status="running", waiting_for="", worker=self.storage.worker, started_at=started)
 
-    async def _purse(self, execution: AgentExecution) -> Purse | None:
-        """The purse of an execution that wants another."""
-        post = self.roster.get(execution.id)
-        if post is not None and post.purse is not None:
-            return post.purse
-        return await self.purse_as_written(execution.id)
+    async def purse(self, definition: AgentDefinition, execution: AgentExecution, above: Purse | None) -> Purse:
+        """The purse of an execution: one for all that it wants, for as long as any of them is at work."""
+        if (known := self._purses.get(execution.id)) is not None:
+            return known
+        found = await purse_of(self.store, definition, execution, above)
+        return self._purses.setdefault(execution.id, found)
 
-    async def purse_as_written(self, execution_id: str) -> Purse | None:
-        """The purse of an execution wherever it is carried out; None for one that is not there."""
+    def _known_purse(self, execution_id: str) -> Purse | None:
+        """The purse of an execution that this process carries out, or that somebody pays into who does."""
+        post = self.roster.get(execution_id)
+        if post is not None and post.purse is not None:
+            return self._purses.setdefault(execution_id, post.purse)
+        return self._purses.get(execution_id)
+
+    async def purse_above(self, execution: AgentExecution) -> Purse | None:
+        """The purse of whoever wants an execution, wherever that is carried out; None where nobody of ours does."""
+        if not execution.parent_id:
+            return None
+        if (known := self._known_purse(execution.parent_id)) is not None:
+            return known
         try:
-            execution = await self.store.execution(execution_id)
-            definition = await self.store.get(execution.agent_id, execution.agent_version)
+            parent = await self.store.execution(execution.parent_id)
+            definition = await self.store.get(parent.agent_id, parent.agent_version)
         except LookupError:
             return None  # whoever wants it is none of ours, and has limits of its own
-        above = await self.purse_as_written(execution.parent_id) if execution.parent_id else None
-        return await purse_of(self.store, definition, execution, above)
+        return await self.purse(definition, parent, await self.purse_above(parent))
 
     # The work
 
@@ -141,16 +152,19 @@ class Office:
     def employ(self, post: Post, definition: AgentDefinition, chronicle: Chronicle, guard: Guard, seat: Seat) -> None:
         """Has an execution carried out that is claimed."""
         chronicle.conceal = guard.conceal
-        running = Running(
+        stint = Stint(
             definition=definition,
             chronicle=chronicle,
             settings=self.settings,
-            clock=self.clock,
             purse=post.purse or Purse(post.execution_id),
-            most_seconds=self.config.execution_timeout,
+            guard=guard,
             tools_for=self.tools_for,
             memory=self.memory,
-            guard=guard,
+        )
+        running = Running(
+            stint=stint,
+            clock=self.clock,
+            most_seconds=self.config.execution_timeout,
             days=self._days,
             reason=lambda: post.cancelled,
         )

@@ -1,25 +1,40 @@
-"""The purse of an execution: what it and all that it wants may take together."""
+"""The purse of an execution: what it and all that it wants may take together.
+
+A call sets aside what it can take at the worst before it is made, in the purses above that of its execution. What does
+not fit waits until others have given back what they did not need. Only calls that are under way have something set
+aside in all the purses, and none of them waits for another, so that somebody always gives back. In its own purse an
+execution sets nothing aside: it makes one call at a time, and none while it waits for those that it wants.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import attrs
 
+from circuit_breaker.agents.account import Account
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.store import AgentStore
 from circuit_breaker.errors import BudgetExceeded
-from circuit_breaker.llm.loop.model import Answering
-from circuit_breaker.llm.provider import EventStream
-from circuit_breaker.llm.request import ChatCompletionRequest
-from circuit_breaker.llm.response import ChatCompletionResponse
-from circuit_breaker.llm.stream import StreamEvent, StreamFailed
 
-__all__ = ["Metered", "Paying", "Purse", "purse_of"]
+__all__ = ["NOTHING", "Most", "Purse", "Reservation", "purse_of"]
+
+
+@attrs.frozen
+class Most:
+    """The most that a call can take; None where nobody knows, or there is no limit.
+
+    Attributes:
+        tokens: Of input and output.
+        dollars: US dollars.
+    """
+
+    tokens: int | None = None
+    dollars: Decimal | None = None
 
 
 @attrs.define(eq=False)
@@ -41,6 +56,27 @@ class Purse:
     above: Purse | None = None
     spent: int = 0
     paid: Decimal = Decimal(0)
+    _out: dict[Reservation, Most] = attrs.field(factory=dict)
+    _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    _bell: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    @classmethod
+    def of(cls, definition: AgentDefinition, execution: AgentExecution, above: Purse | None) -> Self:
+        """The purse of an execution that has taken nothing yet."""
+        return cls(execution.id, definition.limits.tokens, definition.limits.dollars, above)
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit, here or above."""
+        return next(self._limits(), None) is not None
+
+    def _limits(self) -> Iterator[Purse]:
+        """The purses that have a limit, from here upwards."""
+        purse: Purse | None = self
+        while purse is not None:
+            if purse.tokens is not None or purse.dollars is not None:
+                yield purse
+            purse = purse.above
 
     def spend(self, tokens: int, dollars: Decimal) -> None:
         """Notes what was taken, here and above."""
@@ -49,18 +85,69 @@ class Purse:
         if self.above is not None:
             self.above.spend(tokens, dollars)
 
-    def check(self) -> None:
-        """Nothing, when another call may be made.
+    def note(self, account: Account) -> None:
+        """Notes what was taken before, of which the purses above know already."""
+        self.spent += account.usage.total_tokens
+        self.paid += account.dollars
+
+    async def reserve(self, most: Most) -> Reservation:
+        """What is set aside for a call until it is given back, once there is room for it.
+
+        A call that is alone gets what is left, also where its worst is more than that, or is not known.
 
         Raises:
             BudgetExceeded: All is taken, of this execution or of one that wants it.
+        """
+        for purse in self._limits():
+            purse._check()
+        reservation = Reservation(self)
+        try:
+            for purse in self._limits():
+                await purse._set_aside(most, reservation)
+        except BaseException:
+            reservation.give_back()
+            raise
+        return reservation
+
+    async def _set_aside(self, most: Most, reservation: Reservation) -> None:
+        async with self._turn:  # who came first is served first, so that many small calls keep no large one waiting
+            self._check()
+            while self._out and not self._has_room(most):
+                self._bell.clear()
+                await self._bell.wait()
+                self._check()
+            left = self._left()
+            reservation.shorten(None if _fits(most.tokens, left.tokens) else left.tokens)
+            if reservation.payer is not self:
+                self._out[reservation] = Most(_least(most.tokens, left.tokens), _least(most.dollars, left.dollars))
+
+    def _check(self) -> None:
+        """Nothing, when another call may be made.
+
+        Raises:
+            BudgetExceeded: All is taken.
         """
         if self.tokens is not None and self.spent >= self.tokens:
             raise self._empty(f"{self.spent} of {self.tokens} tokens")
         if self.dollars is not None and self.paid >= self.dollars:
             raise self._empty(f"${self.paid:f} of ${self.dollars:f}")
-        if self.above is not None:
-            self.above.check()
+
+    def _left(self) -> Most:
+        """What is neither taken nor set aside; None where there is no limit."""
+        held = self._out.values()
+        tokens = None if self.tokens is None else self.tokens - self.spent - sum(one.tokens or 0 for one in held)
+        dollars = None if self.dollars is None else self.dollars - self.paid - sum(one.dollars or 0 for one in held)
+        return Most(tokens, dollars)
+
+    def _has_room(self, most: Most) -> bool:
+        left = self._left()
+        return _fits(most.tokens, left.tokens) and _fits(most.dollars, left.dollars)
+
+    def give_back(self, reservation: Reservation) -> None:
+        """Ends a reservation, here and above; who waits looks again."""
+        for purse in self._limits():
+            if purse._out.pop(reservation, None) is not None:
+                purse._bell.set()
 
     def _empty(self, taken: str) -> BudgetExceeded:
         return BudgetExceeded(
@@ -69,21 +156,57 @@ class Purse:
         )
 
 
+@attrs.define(eq=False)
+class Reservation:
+    """What is set aside for one call.
+
+    Attributes:
+        payer: The purse of the execution that makes the call; None where nothing is limited.
+        longest: The most tokens that its answer may have, where its worst was more than what is left; None where not.
+    """
+
+    payer: Purse | None = None
+    longest: int | None = None
+
+    def shorten(self, longest: int | None) -> None:
+        """Allows the answer no more tokens than these."""
+        self.longest = _least(self.longest, longest)
+
+    def give_back(self) -> None:
+        """Ends it; what the call took is spent before."""
+        if self.payer is not None:
+            self.payer.give_back(self)
+
+
+NOTHING: Final = Reservation()
+"""What is set aside where there is no limit."""
+
+
+def _fits(wanted: Any, left: Any) -> bool:
+    """Whether there is so much left; what nobody knows never fits, and everything where there is no limit."""
+    return left is None or (wanted is not None and wanted <= left)
+
+
+def _least(*values: Any) -> Any:
+    return min((value for value in values if value is not None), default=None)
+
+
 async def purse_of(
     store: AgentStore, definition: AgentDefinition, execution: AgentExecution, above: Purse | None
 ) -> Purse:
     """The purse of an execution as far as is written: what it has taken itself, and those that it wanted."""
-    purse = Purse(execution.id, definition.limits.tokens, definition.limits.dollars, above)
-    if execution.events > 1:
-        async for below in _below(store, execution):
-            _note(purse, below)
-    _note(purse, execution)
+    purse = Purse.of(definition, execution, above)
+    purse.note(await _taken(store, execution))
+    async for below in _below(store, execution):
+        purse.note(await _taken(store, below))
     return purse
 
 
-def _note(purse: Purse, execution: AgentExecution) -> None:
-    purse.spent += int(execution.usage.get("total_tokens", 0))
-    purse.paid += execution.dollars
+async def _taken(store: AgentStore, execution: AgentExecution) -> Account:
+    """What the calls of an execution have taken; of one that is not over, its finished steps say so."""
+    if execution.ended:
+        return Account.of_execution(execution)
+    return Account.of_document(execution.before) + Account.of_steps(await store.steps(execution))
 
 
 async def _below(store: AgentStore, execution: AgentExecution) -> AsyncIterator[AgentExecution]:
@@ -92,72 +215,3 @@ async def _below(store: AgentStore, execution: AgentExecution) -> AsyncIterator[
         yield child
         async for below in _below(store, child):
             yield below
-
-
-@attrs.frozen
-class Paying:
-    """A model that is asked beside the loop.
-
-    Attributes:
-        model: Who answers.
-        paid: Told of each answer, which is to be noted.
-    """
-
-    model: Any
-    paid: Callable[[ChatCompletionResponse], object]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.model, name)
-
-    async def complete(self, request: ChatCompletionRequest) -> ChatCompletionResponse:
-        """The answer, whole."""
-        response: ChatCompletionResponse = await self.model.complete(request)
-        self.paid(response)
-        return response
-
-
-@attrs.frozen
-class Metered:
-    """A model that is asked only while there is something in the purse.
-
-    Attributes:
-        model: Who answers.
-        purse: Who pays.
-        lost: Told what was delivered of an answer that broke off, which is paid all the same.
-    """
-
-    model: Answering
-    purse: Purse
-    lost: Callable[[ChatCompletionResponse], object]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.model, name)
-
-    async def complete(self, request: ChatCompletionRequest) -> ChatCompletionResponse:
-        """The answer, whole."""
-        self.purse.check()
-        return await self.model.complete(request)
-
-    @asynccontextmanager
-    async def stream(self, request: ChatCompletionRequest) -> AsyncIterator[EventStream]:
-        """The answer as it comes."""
-        self.purse.check()
-        async with self.model.stream(request) as events:
-            yield _Watched(events, self.lost)
-
-
-@attrs.frozen
-class _Watched:
-    """The events of a stream; if it breaks off, somebody is told."""
-
-    events: EventStream
-    lost: Callable[[ChatCompletionResponse], object]
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> StreamEvent:
-        event = await anext(self.events)
-        if isinstance(event, StreamFailed):
-            self.lost(event.partial)
-        return event

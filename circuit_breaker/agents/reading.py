@@ -218,7 +218,17 @@ _READERS: Final[Mapping[str, Callable[[Cursor], Any]]] = {
     **dict.fromkeys(("id", "name", "description", "type", "llm_provider", "workflow"), Cursor.text),
     **dict.fromkeys(("llm_config", "output_schema", "metadata"), _object),
     **dict.fromkeys(
-        ("capabilities", "tools", "approve", "tags", "guardrails", "workflow_integrations", "allowed_workflows"), _texts
+        (
+            "capabilities",
+            "tools",
+            "approve",
+            "tags",
+            "guardrails",
+            "workflow_integrations",
+            "allowed_workflows",
+            "allowed_tenants",
+        ),
+        _texts,
     ),
     **dict.fromkeys(("created_at", "updated_at"), _moment),
     "prompts": _prompts,

@@ -14,7 +14,6 @@ from circuit_breaker.agents.chronicle import Chronicle
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.office import Office
-from circuit_breaker.agents.purse import purse_of
 from circuit_breaker.agents.roster import Post
 from circuit_breaker.agents.store import stream_of
 from circuit_breaker.agents.tail import Tail
@@ -79,12 +78,12 @@ class Recovery:
         chronicle.recall(documents, steps)
         post.tail.length = len(documents)
         chronicle.go_on("resumed", details=_decided(execution))
-        above = await self.office.purse_as_written(execution.parent_id) if execution.parent_id else None
+        above = await self.office.purse_above(execution)
         seat = self.office.seat(execution, always=True)
         try:
             guard = self.office.guard(definition, chronicle.execution)
             await chronicle.claim(self._again(chronicle, seat))
-            post.purse = await purse_of(self.office.store, definition, chronicle.execution, above)
+            post.purse = await self.office.purse(definition, chronicle.execution, above)
             self.office.employ(post, definition, chronicle, guard, seat)
         except VersionConflict:
             seat.leave()

@@ -65,16 +65,16 @@ class Roster:
         self._posts: dict[str, Post] = {}
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._open = False
+        self._open = self._closed = False
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
-        self._open = True
+        self._open, self._closed = True, False
         _OPEN.add(self)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self._open = False
+        self._open, self._closed = False, True
         for task in self._tasks:
             task.cancel()
         await self._group.__aexit__(None, None, None)
@@ -112,6 +112,15 @@ class Roster:
             raise AgentError(f"execution '{execution_id}' is at work already")
         self._posts[execution_id] = post = Post(execution_id, tail)
         return post
+
+    def check_not_closed(self) -> None:
+        """Nothing, unless the engine has ended; one that was not opened yet may look at what others do.
+
+        Raises:
+            AgentError: It has.
+        """
+        if self._closed:
+            raise AgentError("the engine of agents is closed", remedy="open one on the storage, and ask there again")
 
     def leave(self, execution_id: str) -> None:
         """Ends a post; whoever follows reads from the storage from now on."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final
 
 import attrs
@@ -14,6 +15,7 @@ from circuit_breaker.agents.context import MEMBERS, ExecutionContext
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.documents import agent_from_document
 from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.identity import check_ids
 from circuit_breaker.agents.ports import AgentStorage
 from circuit_breaker.data import Data, freeze_mapping
 from circuit_breaker.engine.streams import Put
@@ -30,6 +32,7 @@ DAY: Final = "agent_day"
 CANCEL: Final = "agent_cancellation"
 
 _MEMBERS: Final = tuple(attrs.fields_dict(AgentExecution))
+_VALUES: Final = attrgetter(*_MEMBERS)
 _MOST_KNOWN: Final = 1000
 _MOMENTS: Final = ("created_at", "started_at", "ended_at")
 _OBJECTS: Final = ("usage", "error", "approval", "before")
@@ -67,7 +70,7 @@ def day_of(moment: datetime) -> str:
 
 def execution_document(execution: AgentExecution) -> Data:
     """The execution as a JSON object."""
-    document: dict[str, Any] = {name: getattr(execution, name) for name in _MEMBERS}
+    document: dict[str, Any] = dict(zip(_MEMBERS, _VALUES(execution), strict=True))
     moments = {name: moment.isoformat() for name in _MOMENTS if (moment := document[name]) is not None}
     objects = {name: freeze_mapping(document[name], where=name) for name in _OBJECTS}
     context = freeze_mapping({name: getattr(execution.context, name) for name in MEMBERS}, where="context")
@@ -114,6 +117,7 @@ class AgentStore:
         Raises:
             AgentNotFound: There is none.
         """
+        check_ids(agent_id=agent_id, version=version or "")
         if version is not None and (agent_id, version) in self._known:
             return self._known[agent_id, version]
         place = (AGENT, agent_id) if version is None else (VERSION, f"{agent_id}/{version}")
@@ -142,6 +146,7 @@ class AgentStore:
 
     async def remove(self, agent_id: str) -> bool:
         """Whether there was such a definition, which cannot be used any more; executions keep their version."""
+        check_ids(agent_id=agent_id)
         return await self.storage.records.delete(AGENT, agent_id)
 
     # Executions
@@ -152,6 +157,7 @@ class AgentStore:
         Raises:
             AgentExecutionNotFound: There is none.
         """
+        check_ids(execution_id=execution_id)
         record = await self.storage.records.get(EXECUTION, execution_id)
         if record is None:
             raise AgentExecutionNotFound(f"there is no execution '{execution_id:.100}'")
@@ -159,6 +165,7 @@ class AgentStore:
 
     async def executions(self, keys: Mapping[str, str], *, after: str = "", limit: int = 100) -> list[AgentExecution]:
         """The executions with these keys, the oldest first, a page at a time."""
+        check_ids(**keys, after=after)
         records = await self.storage.records.find(EXECUTION, keys=keys, after=after, limit=limit)
         return [execution_of(record.document) for record in records]
 

@@ -41,8 +41,8 @@ def _key(event: AgentEvent) -> tuple[Any, ...] | None:
 
 def merged(last: AgentEvent | None, event: AgentEvent, most: int) -> AgentEvent | None:
     """Two pieces of the same text as one of at most so many characters; None where they do not go together."""
-    alike = (isinstance(last, ContentChunk) and isinstance(event, ContentChunk)) or (
-        isinstance(last, Thinking) and isinstance(event, Thinking) and "thought" == last.status == event.status
+    alike = type(last) is type(event) and (
+        isinstance(event, ContentChunk) or (isinstance(event, Thinking) and "thought" == last.status == event.status)  # type: ignore[union-attr]
     )
     if not alike or last.iteration != event.iteration or len(last.content) + len(event.content) > most:  # type: ignore[union-attr]
         return None
@@ -60,7 +60,7 @@ class Told:
     def is_new(self, event: AgentEvent) -> bool:
         """Whether it is to be written; it is noted as told."""
         key = _key(event)
-        if key is not None and self._again[key] > 0:
+        if key is not None and self._again.get(key, 0) > 0:
             if not isinstance(event, ContentChunk):
                 self._again[key] -= 1
             return False
@@ -69,7 +69,7 @@ class Told:
 
     def _note(self, key: tuple[Any, ...] | None, event: AgentEvent) -> None:
         if key is not None:
-            self._seen[key] += 1
+            self._seen[key] = self._seen.get(key, 0) + 1  # quicker than asking a counter for what is missing
         if isinstance(event, ContentChunk):
             self._content.setdefault(event.iteration, event.sequence)
 

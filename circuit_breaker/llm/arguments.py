@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from circuit_breaker.errors import ResponseInvalid
 from circuit_breaker.llm.encoding import refuse_constant
 from circuit_breaker.llm.parts import ToolCall
 
 __all__ = ["arguments_of"]
+
+
+_READ: Final = json.JSONDecoder(parse_constant=refuse_constant)
 
 
 def arguments_of(call: ToolCall) -> dict[str, Any]:
@@ -21,7 +24,7 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
     if not call.arguments.strip():
         return {}
     try:
-        found = json.loads(call.arguments, parse_constant=refuse_constant)
+        found = _READ.decode(call.arguments)
     except (ValueError, RecursionError) as error:
         raise ResponseInvalid(
             f"the arguments of the tool '{call.name}' are no JSON: {error}", remedy="write one JSON object"

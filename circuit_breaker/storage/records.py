@@ -46,6 +46,8 @@ class Draft:
 
 
 def _text(value: Any, what: str) -> str:
+    if type(value) is str and value.isascii() and 0 < len(value) <= LONGEST:
+        return value
     text = freeze(value, where=what)
     if not isinstance(text, str) or not text or len(text) > LONGEST:
         raise DataInvalid(

@@ -211,6 +211,21 @@ async def test_a_person_decides_in_a_chat():
         assert ["a"] == ledger.entries
 
 
+async def test_what_a_conversation_waits_for_is_known_later():
+    """L7: who comes back to a conversation sees what a person must decide; nothing is waited for before and after."""
+    built = bot().enable_memory().add_tools("enter", approve=True).build()
+    model = script(call("enter", text="a"), "Entered.", name="openai-gpt4")
+    async with at_work(built, model=model, tools=[Ledger().tool]) as engine:
+        agent = Agent(engine, built.id)
+        before = await agent.waiting()
+        asked = await agent.chat("Enter a.")
+        waiting = await Agent(engine, built.id, conversation_id=asked.conversation_id).waiting()
+        await agent.approve(asked, asked.approval["digest"])
+
+        assert (None, asked, None) == (before, waiting, await agent.waiting())
+        assert await Agent(engine, built.id, conversation_id="unknown").waiting() is None
+
+
 async def test_no_answer_is_an_error():
     """L7: an agent that comes to no answer raises, and names the execution."""
     model = script(ContentFiltered("not this", provider="x"), name="openai-gpt4")

@@ -66,6 +66,7 @@ FULL = AgentDefinition(
     transitions=[AgentTransition(source="first", target="last", condition="data.message == 'bye'")],
     workflow_integrations=["support"],
     allowed_workflows=[],
+    allowed_tenants=["acme"],
     metadata={"team": {"name": "a", "floors": [1, 2.5, None]}},
     created_at=datetime(2026, 1, 31, tzinfo=UTC),
 )

@@ -186,6 +186,7 @@ async def test_a_model_that_goes_in_circles_is_stopped():
     async with at_work(agent(tools=("enter",)), model=model, tools=[ledger.tool]) as engine:
         done = await engine.run("helper", {"q": "?"})
     assert ("failed", "agent_stopped", "repeated_calls") == (done.status, done.error["code"], done.finish_reason)
+    assert "made the same call of a tool again and again (repeated_calls)" in done.error["message"]
     assert len(ledger.entries) < 5
 
 

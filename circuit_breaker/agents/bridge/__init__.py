@@ -11,7 +11,6 @@ from circuit_breaker.lazy import lazily
 
 if TYPE_CHECKING:
     from circuit_breaker.agents.bridge.case_toolset import CaseTools, case_tools
-    from circuit_breaker.agents.bridge.chatting import StateMachineAgent, WorkflowAgent
     from circuit_breaker.agents.bridge.executor import agent_executors
     from circuit_breaker.agents.bridge.machine import machine_workflow
     from circuit_breaker.agents.bridge.permission import check_workflow
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
     from circuit_breaker.agents.bridge.places import PlaceAgents
     from circuit_breaker.agents.bridge.schedule import Schedule
     from circuit_breaker.agents.bridge.staff import Staff
+    from circuit_breaker.agents.bridge.state_machine_agent import StateMachineAgent
     from circuit_breaker.agents.bridge.visits import Visit
+    from circuit_breaker.agents.bridge.workflow_agent import WorkflowAgent
     from circuit_breaker.agents.bridge.workflow_bridge import AgentWork, WorkflowAgentBridge
 
 __all__ = [
@@ -46,7 +47,6 @@ __getattr__ = lazily(
     __name__,
     {
         "case_toolset": ("CaseTools", "case_tools"),
-        "chatting": ("StateMachineAgent", "WorkflowAgent"),
         "executor": ("agent_executors",),
         "machine": ("machine_workflow",),
         "permission": ("check_workflow",),
@@ -55,7 +55,9 @@ __getattr__ = lazily(
         "places": ("PlaceAgents",),
         "schedule": ("Schedule",),
         "staff": ("Staff",),
+        "state_machine_agent": ("StateMachineAgent",),
         "visits": ("Visit",),
+        "workflow_agent": ("WorkflowAgent",),
         "workflow_bridge": ("AgentWork", "WorkflowAgentBridge"),
     },
 )

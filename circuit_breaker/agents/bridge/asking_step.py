@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from circuit_breaker.agents.bridge.errand import Errand
@@ -13,28 +13,32 @@ from circuit_breaker.agents.bridge.surroundings import surroundings
 from circuit_breaker.agents.context import ExecutionContext
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.engine import AgentEngine
+from circuit_breaker.agents.events import AgentEvent, ContentChunk, Thinking, ToolCallEvent
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.engine.actions import ActionContext
-from circuit_breaker.errors import ActionError
+from circuit_breaker.errors import ActionError, AgentNotFound
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.token import Token
 
-__all__ = ["AskingStep", "failed"]
+__all__ = ["AskingStep", "failed", "key_of"]
 
 
 class AskingStep(ABC):
     """Asks an agent once for each attempt of a transition, also across crashes.
 
-    Where the transition is withdrawn or runs out of time, the execution is cancelled.
+    The execution is found again by the key of the action, so that nothing is asked twice. Where the transition is
+    withdrawn or runs out of time, the execution is cancelled.
 
     Attributes:
         agents: The engine of agents.
         asked: The parameters of the step.
+        begun: The executions that were begun, of which the last is the present one.
     """
 
     def __init__(self, agents: AgentEngine, asked: Mapping[str, Any]) -> None:
         self.agents = agents
         self.asked = asked
+        self.begun: list[AgentExecution] = []
         self._context: ActionContext | None = None
 
     def bind(self, context: ActionContext) -> Self:
@@ -50,6 +54,11 @@ class AskingStep(ABC):
     async def outcome(self, ended: AgentExecution, token: Token) -> dict[str, Any] | Change:
         """What is kept of the answer, or raised where there is none."""
 
+    async def noted(self, execution: AgentExecution, number: int, context: ActionContext) -> None:
+        """Notes which execution is asked, at which attempt of the errand; here for those who follow the case."""
+        del number
+        context.log(f"{execution.agent_id}: execution {execution.id}", stream="agent")
+
     async def execute(self) -> dict[str, Any] | Change:
         """What is kept of the answer.
 
@@ -59,23 +68,29 @@ class AskingStep(ABC):
         """
         context = self._context
         if context is None or context.token is None or context.workflow is None:
-            raise ActionError("an agent is asked so in a transition only", remedy="run it as a part of a workflow")
-        definition = await self.agents.definition(self.asked["agent"])
+            raise ActionError("a step that asks an agent works in a transition only", remedy="call agents.run(...)")
+        self.begun = []
+        definition = await self._definition()
         permit(definition, context.workflow)
-        begun: list[AgentExecution] = []
-
-        async def note(execution: AgentExecution, _: int) -> None:
-            begun.append(execution)
-            context.log(f"{execution.agent_id}: execution {execution.id}", stream="agent")
-
         try:
             errand = await self.errand(definition, context.token, context)
-            ended = await errand.run(self.agents, key_of(context), begun=note)
+            ended = await errand.run(self.agents, key_of(context), begun=self._note, tell=telling(context))
         except asyncio.CancelledError:
-            if begun and (context.late or await context.withdrawn()):
-                await self.agents.cancel(begun[-1].id, reason="the workflow does not want it any more")
+            if self.begun and (context.late or await context.withdrawn()):
+                await self.agents.cancel(self.begun[-1].id, reason="the transition does not want it any more")
             raise
         return await self.outcome(ended, context.token)
+
+    async def _definition(self) -> AgentDefinition:
+        try:
+            return await self.agents.definition(self.asked["agent"])
+        except AgentNotFound as error:
+            raise ActionError(error.message, code=error.code, remedy=error.remedy) from error
+
+    async def _note(self, execution: AgentExecution, number: int) -> None:
+        assert self._context is not None  # noqa: S101 - only what is bound begins anything
+        self.begun.append(execution)
+        await self.noted(execution, number, self._context)
 
     def around(self, token: Token, context: ActionContext, **custom: Any) -> ExecutionContext:
         """The context of the execution."""
@@ -88,6 +103,24 @@ class AskingStep(ABC):
             tenant=self.agents.settings.tenant,
             custom=custom,
         )
+
+
+def telling(context: ActionContext) -> Callable[[AgentEvent], None]:
+    """Passes on to whoever follows the case what the agent does."""
+    said = 0.0
+
+    def tell(event: AgentEvent) -> None:
+        nonlocal said
+        match event:
+            case ContentChunk(content=content):
+                context.log(content, stream="agent")
+            case ToolCallEvent(tool_name=name):
+                context.progress(said, f"calls {name}")
+            case Thinking(status=status, progress=share):
+                said = share / 100 if share is not None else said
+                context.progress(said, status.replace("_", " "))
+
+    return tell
 
 
 def key_of(context: ActionContext) -> str:

@@ -47,6 +47,11 @@ def standing(case: Case, token_id: str, place: str, entered: datetime) -> Token 
     return None
 
 
+def _unused(visit: Visit) -> Visit:
+    """The visit without a run that was noted and never began; the next one takes its number."""
+    return attrs.evolve(visit, status="due", runs=visit.runs - 1) if visit.status == "running" else visit
+
+
 @attrs.frozen
 class Attendance:
     """Carries out visits of one place agent. The token is not held meanwhile: everybody may move and change it.
@@ -86,12 +91,20 @@ class Attendance:
     async def _attend(self, visit: Visit) -> None:
         case = await self.engine.get(visit.case)
         token = self._standing(case, visit)
+        if visit.status == "running" and not visit.execution:
+            visit = attrs.evolve(visit, execution=await self._begun(visit))
         if visit.status == "running" and (visit.execution or (token and token.sequence == visit.sequence)):
             await self._work(visit, case, token)
         elif token is None or case.closed:
             await self._end(visit, "left", f"the token had left '{visit.place}'")
         else:
-            await self._look(visit, case, token)
+            await self._look(_unused(visit), case, token)
+
+    async def _begun(self, visit: Visit) -> str:
+        """The id of an execution that began, and of which the process ended before it was noted; empty for none."""
+        known = self.agents.store.every(**{"context.custom_context.visit": visit.id})
+        begun = [one.id async for one in known if one.key.startswith(f"{visit.key}.")]
+        return begun[-1] if begun else ""
 
     def _standing(self, case: Case, visit: Visit) -> Token | None:
         return standing(case, visit.token, visit.place, visit.entered)

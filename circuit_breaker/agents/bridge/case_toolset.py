@@ -13,9 +13,17 @@ from circuit_breaker.agents.bridge.permission import permit
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.keys import unkeyed
+from circuit_breaker.agents.store import AgentStore
 from circuit_breaker.data import thaw
 from circuit_breaker.engine.engine import Engine
-from circuit_breaker.errors import CircuitBreakerError, StorageError, TransitionNotFound, nearest, words_of
+from circuit_breaker.errors import (
+    AgentExecutionNotFound,
+    CircuitBreakerError,
+    StorageError,
+    TransitionNotFound,
+    nearest,
+    words_of,
+)
 from circuit_breaker.llm.tools.base import Tool
 from circuit_breaker.llm.tools.context import ToolContext
 from circuit_breaker.llm.tools.toolset import Toolset
@@ -25,7 +33,7 @@ from circuit_breaker.workflow.events import ActionFailed, TransitionFired, Trans
 from circuit_breaker.workflow.timing import Manual
 from circuit_breaker.workflow.transition import Transition
 
-__all__ = ["CaseTools", "ExplainTool", "TransitionTool", "case_tools"]
+__all__ = ["CaseTools", "ExplainTool", "TransitionTool", "case_tools", "forget_firings"]
 
 FIRING: Final = "agent-firing"
 EXPLAIN: Final = "explain"
@@ -113,7 +121,33 @@ class CaseTools:
         if not case or (self.agents is not None and definition.id not in self.agents):
             return Toolset()
         permit(definition, self.engine.workflow(await self.engine.get(case)))
+        await forget_firings(self.engine, case, execution)
         return await case_tools(self.engine, case, only=self.only, by=f"agent:{definition.id}", roles=self.roles)
+
+
+async def forget_firings(engine: Engine, case: str, execution: AgentExecution) -> None:
+    """Removes what was noted of the calls of executions of the case that are over: nobody makes these again.
+
+    Args:
+        engine: The engine of workflows.
+        case: The id of the case.
+        execution: One that has just begun. Where the storage does not know it, executions are kept elsewhere, and
+            nothing can be said of the others.
+    """
+    records, store = engine.storage.records, AgentStore(engine.storage)
+    if await _is_over(store, execution.id):
+        return
+    for record in await records.find(FIRING, keys={"case": case}):
+        if await _is_over(store, str(record.document.get("execution", ""))):
+            await records.delete(FIRING, record.id)
+
+
+async def _is_over(store: AgentStore, execution: str) -> bool:
+    """Whether the storage has no such execution, or one that has ended."""
+    try:
+        return (await store.execution(execution)).ended
+    except AgentExecutionNotFound:
+        return True
 
 
 class TransitionTool(Tool):
@@ -161,7 +195,8 @@ class TransitionTool(Tool):
         record = await records.get(FIRING, key)
         if record is None:
             case = await self._engine.get(self._case)
-            await records.put(FIRING, key, {"case": case.id, "sequence": case.sequence})
+            noted = {"case": case.id, "sequence": case.sequence, "execution": context.work.partition("/")[0]}
+            await records.put(FIRING, key, noted, keys={"case": case.id})
             return None
         for event in await self._engine.storage.events(self._case, after=record.document["sequence"]):
             if isinstance(event, _ENDS) and event.transition == self._transition and event.by == self._by:

@@ -32,10 +32,13 @@ from circuit_breaker.workflow.patterns.basics import LAST, step
 from circuit_breaker.workflow.state import State
 from circuit_breaker.workflow.token import Token
 
-__all__ = ["END", "MESSAGE", "MachineTurn", "machine_agents", "machine_workflow"]
+__all__ = ["END", "MESSAGE", "OVERRIDES", "MachineTurn", "machine_agents", "machine_workflow"]
 
 MESSAGE: Final = "message"
 """The signal with which somebody says something: its data has ``message``, ``context`` and ``message_id``."""
+
+OVERRIDES: Final = "overrides"
+"""What of the data of a message takes the place of members of ``llm_config`` for its answer."""
 
 END: Final = "end"
 """The transition by which somebody ends the conversation."""
@@ -99,7 +102,7 @@ def _turns(definition: AgentDefinition, state: AgentState) -> Iterator[Flow]:
     """A turn in a state: somebody says something, the agent answers, and it goes on or stays."""
     here = _place(definition, state.name)
     heard, said = State(f"{here}/heard"), State(f"{here}/answered")
-    asked = {"agent": speaker_id(definition, state.name), "state": state.name}
+    asked = {"agent": _speaker(definition, state).id, "state": state.name}
     told = {name: Field(f"data.{name}") for name in (MESSAGE, "context", "message_id")}
     yield step(here, heard, name=f"{here}-hears").on_signal(MESSAGE)
     yield step(heard, said, name=f"{here}-answers").executed(TURN, {**asked, **told}).on_failure(here)
@@ -116,23 +119,24 @@ def _alone(way: AgentTransition, ways: list[AgentTransition]) -> bool:
     return sum(other.target == way.target for other in ways) == 1
 
 
-def speaker_id(definition: AgentDefinition, state: str) -> str:
-    """The id of the agent that speaks in a state."""
-    number = [one.name for one in definition.states].index(state) + 1
-    return f"{_voice(definition)}{number}-{_ODD.sub('-', state)[:25]}"
-
-
 def _voice(definition: AgentDefinition) -> str:
-    """What the ids begin with of all that speak for one machine."""
-    return f"{definition.id[:70]}."
+    """What the ids begin with of all that speak for one machine, in whichever version."""
+    return f"{definition.id[:55]}."
 
 
 def _speaker(definition: AgentDefinition, state: AgentState) -> AgentDefinition:
+    """The agent that speaks in a state. What it says is in its id: a conversation keeps those that it began with."""
+    number = [one.name for one in definition.states].index(state.name) + 1
+    name = f"{_voice(definition)}{number}-{_ODD.sub('-', state.name)[:25]}"
+    speaker = _unversioned(definition, state)
+    return speaker.evolve(id=f"{name}.{speaker.version}")
+
+
+def _unversioned(definition: AgentDefinition, state: AgentState) -> AgentDefinition:
     prompts = definition.prompts
     plain = prompts.user_template == AgentPrompts().user_template
     system = "\n\n".join(text for text in (prompts.system.text, state.prompt.text) if text)
     return definition.evolve(
-        id=speaker_id(definition, state.name),
         name=f"{definition.title}, {state.name}",
         type="conversational",
         prompts=attrs.evolve(prompts, system=system, user_template="{message}" if plain else prompts.user_template),
@@ -162,6 +166,7 @@ class MachineTurn(AskingStep):
             inputs={**known, MESSAGE: message},
             context=self.around(token, context, **custom),
             conversation=context.case_id,
+            overrides=thaw(token.data.get(OVERRIDES) or {}),
         )
 
     async def outcome(self, ended: AgentExecution, token: Token) -> dict[str, Any]:

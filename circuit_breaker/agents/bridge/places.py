@@ -12,6 +12,7 @@ import structlog
 
 from circuit_breaker.agents.bridge.attendance import Attendance
 from circuit_breaker.agents.bridge.doorway import Doorway
+from circuit_breaker.agents.bridge.keeping import USUALLY_KEPT, Keeping
 from circuit_breaker.agents.bridge.place import PlaceAgent
 from circuit_breaker.agents.bridge.place_check import check_places
 from circuit_breaker.agents.bridge.visits import Visit, Visits
@@ -40,9 +41,17 @@ class PlaceAgents:
         agents: The engine of agents, open, on the same storage.
         placed: The place agents, each with a name of its own.
         poll: Seconds after which what other processes did is noticed.
+        keep: Seconds that a visit is kept of which the token has left, or the case has ended; None for ever.
     """
 
-    def __init__(self, engine: Engine, agents: AgentEngine, *placed: PlaceAgent, poll: float = 1.0) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        agents: AgentEngine,
+        *placed: PlaceAgent,
+        poll: float = 1.0,
+        keep: float | None = USUALLY_KEPT,
+    ) -> None:
         self.visits = Visits(engine.storage)
         self._engine = engine
         self._agents = agents
@@ -50,6 +59,7 @@ class PlaceAgents:
         self._given = placed
         self._poll = poll
         self.doorway = Doorway(engine, self.visits, placed)
+        self._keeping = Keeping(engine, self.visits, keep)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._passed_over: set[str] = set()
         self._woken = asyncio.Event()
@@ -155,6 +165,7 @@ class PlaceAgents:
         async with self._turning:
             more = await self.doorway.read_on()
             begun = await self._begin_due()
+            await self._keeping.tidy()
             return more or begun
 
     async def _begin_due(self) -> bool:

@@ -150,6 +150,11 @@ class Visits:
             await self.done_with(visit)
         return kept
 
+    async def remove(self, visit: Visit) -> None:
+        """Removes the visit; what of the journal brought it about is not seen as new, since its token has left."""
+        await self.done_with(visit)
+        await self._journal.records.delete(VISIT, visit.id)
+
     async def done_with(self, visit: Visit) -> None:
         """Takes the moment of a visit out of what is due."""
         if visit.due is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from circuit_breaker.llm.loop.state import CallRecord
 from circuit_breaker.llm.parts import ToolCall, ToolResult
@@ -14,10 +14,13 @@ __all__ = ["judged", "signature", "told_so"]
 Judgement = Literal["made", "told", "stopped"]
 
 
+_SORTED: Final = json.JSONEncoder(sort_keys=True)
+
+
 def signature(call: ToolCall) -> str:
     """What two calls have in common that are the same: the name, and the arguments however they are written."""
     try:
-        arguments = json.dumps(json.loads(call.arguments or "{}"), sort_keys=True)
+        arguments = _SORTED.encode(json.loads(call.arguments or "{}"))
     except (ValueError, RecursionError):
         arguments = call.arguments
     return f"{call.name}:{arguments}"
@@ -34,6 +37,8 @@ def judged(records: Sequence[CallRecord], call: ToolCall, repeats: int) -> Judge
     Returns:
         ``"made"``; ``"told"``: the model is told that it repeats itself; ``"stopped"``: it was told, and does it again.
     """
+    if not records:
+        return "made"
     wanted = signature(call)
     same = [record for record in records if signature(record.call) == wanted]
     if same and same[-1].told:

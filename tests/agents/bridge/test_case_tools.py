@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
 import pytest
 
 from circuit_breaker import Workflow, field, flow, states
 from circuit_breaker.agents import AgentDefinition, AgentPrompts
 from circuit_breaker.agents.bridge import CaseTools, case_tools
+from circuit_breaker.agents.bridge.case_toolset import forget_firings
 from circuit_breaker.agents.keys import unkeyed
 from circuit_breaker.errors import TransitionNotFound
 from circuit_breaker.llm import ToolCall
 from circuit_breaker.llm.tools.context import ToolContext
+from circuit_breaker.testing import ModelTurn
 from circuit_breaker.workflow.events import TransitionFired
 from tests.agents.bridge.office import office
 
@@ -190,3 +193,46 @@ def test_what_looks_like_a_key_is_hidden():
     """A key is hidden wherever it stands; a short text is not, or every word would be."""
     document = {"note": "sk-abcdefghijklmnopqrst", "auth": {"tokens_": "a"}, "secrets": ["first", "abc"], "n": "first"}
     assert "*** and *** and abc" == unkeyed("sk-abcdefghijklmnopqrst and first and abc", document)
+
+
+async def fired_by(at: Any, case: Any) -> Any:
+    """An execution of the clerk that has sent the case on, or back."""
+    context = {"workflow_context": {"resource_id": case.id}}
+    return await at.agents.run("clerk", {"q": "?"}, context=context)
+
+
+def calls_and_says(*names: str) -> list[Any]:
+    """Turns of a model that calls each of these in an execution of its own."""
+    return [turn for name in names for turn in (ModelTurn(calls=((name, {"score": 9}),)), "Done.")]
+
+
+async def test_what_was_noted_of_calls_is_removed_with_the_next_execution():
+    """A case on which agents work for a year keeps the notes of the last execution only."""
+    clerk = AgentDefinition(id="clerk", llm_config={"model": "m"})
+    names = ("approve", "send_back", "approve")
+    async with office(order(), says=calls_and_says(*names), agents=[clerk]) as at:
+        at.agents.office.tools_for.append(CaseTools(at.engine))
+        case, other = await at.engine.start("order"), await at.engine.start("order")
+        await case_tools(at.engine, other)
+        done = [await fired_by(at, case) for _ in names]
+        kept = await at.engine.storage.records.find("agent-firing")
+
+    assert ["completed"] * 3 == [one.status for one in done]
+    assert [done[-1].id] == [record.document["execution"] for record in kept]
+
+
+async def test_notes_of_executions_that_are_kept_elsewhere_stay():
+    """Where the storage of the cases knows no executions, nothing can be said of them, and nothing is removed."""
+    async with office(order()) as at:
+        case = await at.engine.start("order")
+        await called(await case_tools(at.engine, case), "approve", score=9)
+        await forget_firings(at.engine, case.id, Named("elsewhere"))  # type: ignore[arg-type]
+
+        assert 1 == len(await at.engine.storage.records.find("agent-firing"))
+
+
+@attrs.frozen
+class Named:
+    """Something with an id."""
+
+    id: str

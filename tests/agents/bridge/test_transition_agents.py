@@ -277,6 +277,9 @@ def test_outputs_must_be_names():
     """A mapping that is none is refused."""
     with pytest.raises(WorkflowInvalid, match="no mapping of names"):
         flow(submitted >> reviewed).agent("a", output_mapping=[1])
+    with pytest.raises(WorkflowInvalid, match="output_mapping: '' is no name") as wrong:
+        flow(submitted >> reviewed).agent("a", output_mapping={"data.x": "b", "": "c", 3: "d"})
+    assert 2 == len(wrong.value.faults)
     assert OUTPUTS == reviewing().flows[0].steps[0].parameters["outputs"]
 
 

@@ -259,3 +259,19 @@ def test_a_failure_of_branches_at_once_leads_nowhere():
     """R1: a composition with several tokens cannot be replaced as a whole, and says what to do."""
     with pytest.raises(WorkflowInvalid, match="branches that run at once"):
         fallback(parallel("a", "b"), "c")
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 12])
+def test_a_batch_of_any_bound_is_proved_to_end(most):
+    """R1: how many items there may be changes how often something happens, and not what can: the proof is the same."""
+    work = map_reduce(Part("reader", required=False), "writer", over="items", most=most)
+
+    assert ("sound", []) == (work.verify().verdict, [one.kind for one in work.verify().findings])
+
+
+def test_a_batch_without_a_bound_is_not_decided():
+    """R1: where a list may have any length nothing bounds the tokens; the proof says so, and which pile up."""
+    found = map_reduce("reader", "writer", over="items", most=None).verify(limit=2000, mend=False)
+
+    assert "not decided" == found.verdict
+    assert "reader/waiting" in str(found)

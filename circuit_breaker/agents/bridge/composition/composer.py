@@ -13,6 +13,7 @@ from circuit_breaker.agents.bridge.composition.heard import latest
 from circuit_breaker.agents.bridge.composition.transcript import Transcript, transcript_of
 from circuit_breaker.agents.bridge.executor import agent_executors
 from circuit_breaker.agents.bridge.permission import check_workflow
+from circuit_breaker.agents.bridge.recalling import recalled
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.data import EMPTY, thaw
 from circuit_breaker.engine.engine import Engine
@@ -131,10 +132,13 @@ class AgentComposer:
     async def go_on(self, case: Case | str) -> Composed:
         """What came of a case that was left behind, by a crash or because something failed that may work now.
 
+        It goes on under the composition that it began with, which the storage has.
+
         Raises:
             CaseNotFound: There is no case of that id.
+            WorkflowNotFound: Its composition cannot be read any more: it has functions that nobody has given.
         """
-        now = await self.engine.run(case)
+        now = await self.engine.run(await recalled(self.engine, case))
         return Composed.of(self.engine.workflow(now), now)
 
     async def try_again(self, case: Case | str) -> Composed:
@@ -142,8 +146,9 @@ class AgentComposer:
 
         Raises:
             CaseNotFound: There is no case of that id.
+            WorkflowNotFound: Its composition cannot be read any more.
         """
-        now = await self.engine.get(case)
+        now = await recalled(self.engine, case)
         workflow = self.engine.workflow(now)
         for block in now.blocked:
             if block.kind == "failed":

@@ -1,0 +1,165 @@
+"""Models whose calls are paid from a purse: their worst is set aside before, and what they took is counted after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any, Self
+
+import attrs
+
+from circuit_breaker.agents.purse import NOTHING, Most, Purse, Reservation
+from circuit_breaker.data import thaw
+from circuit_breaker.llm.loop.model import Answering
+from circuit_breaker.llm.pricing import worst_case
+from circuit_breaker.llm.provider import EventStream
+from circuit_breaker.llm.request import ChatCompletionRequest
+from circuit_breaker.llm.response import ChatCompletionResponse, Loss
+from circuit_breaker.llm.router.needs import most_answer
+from circuit_breaker.llm.stream import StreamEnded, StreamEvent, StreamFailed
+from circuit_breaker.llm.tokens import count_tokens, estimated
+
+__all__ = ["Metered", "Paying", "most_of"]
+
+
+@attrs.frozen
+class Paying:
+    """A model that is asked beside the loop.
+
+    Attributes:
+        model: Who answers.
+        paid: Told of each answer, which is to be noted.
+    """
+
+    model: Any
+    paid: Callable[[ChatCompletionResponse], object]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    async def complete(self, request: ChatCompletionRequest) -> ChatCompletionResponse:
+        """The answer, whole."""
+        response: ChatCompletionResponse = await self.model.complete(request)
+        self.paid(response)
+        return response
+
+
+@attrs.frozen
+class Metered:
+    """A model that is asked only while there is something in the purse, and for no more than that.
+
+    Attributes:
+        model: Who answers.
+        purse: Who pays.
+        lost: Told what was delivered of an answer that broke off, which is paid all the same.
+    """
+
+    model: Answering
+    purse: Purse
+    lost: Callable[[ChatCompletionResponse], object]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    async def complete(self, request: ChatCompletionRequest) -> ChatCompletionResponse:
+        """The answer, whole.
+
+        Raises:
+            BudgetExceeded: All is taken.
+        """
+        reservation = await self._reservation(request)
+        try:
+            response = await self.model.complete(_bounded(request, reservation))
+            self.pay(response)
+        finally:
+            reservation.give_back()
+        return _told(response, request, reservation)
+
+    @asynccontextmanager
+    async def stream(self, request: ChatCompletionRequest) -> AsyncIterator[EventStream]:
+        """The answer as it comes.
+
+        Raises:
+            BudgetExceeded: All is taken.
+        """
+        reservation = await self._reservation(request)
+        try:
+            async with self.model.stream(_bounded(request, reservation)) as events:
+                yield _Watched(events, self, request, reservation)
+        finally:
+            reservation.give_back()
+
+    def pay(self, response: ChatCompletionResponse) -> None:
+        """Takes what an answer took from the purse."""
+        self.purse.spend(response.usage.total_tokens, response.cost.dollars or Decimal(0))
+
+    async def _reservation(self, request: ChatCompletionRequest) -> Reservation:
+        return await self.purse.reserve(most_of(self.model, request)) if self.purse.limited else NOTHING
+
+
+@attrs.frozen
+class _Watched:
+    """The events of a stream; its end is paid, and if it breaks off, somebody is told."""
+
+    events: EventStream
+    meter: Metered
+    request: ChatCompletionRequest
+    reservation: Reservation
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        event = await anext(self.events)
+        if isinstance(event, StreamEnded):
+            self.meter.pay(event.response)
+            told = _told(event.response, self.request, self.reservation)
+            return event if told is event.response else StreamEnded(told)
+        if isinstance(event, StreamFailed):
+            self.meter.pay(event.partial)
+            self.meter.lost(event.partial)
+        return event
+
+
+def most_of(model: Any, request: ChatCompletionRequest) -> Most:
+    """The most that a call can take: what it reads, by estimate, and the longest answer that it may give."""
+    profile = getattr(model, "profile", None)
+    known = None if profile is None else profile(request.model)
+    written = most_answer(request)
+    if written is None and known is not None and known.max_output_tokens is not None:
+        written = known.max_output_tokens * request.n
+    if written is None:
+        return Most()
+    read = _read(request)
+    price = known.price if known is not None else None
+    return Most(read + written, None if price is None else worst_case(read, written, price))
+
+
+def _read(request: ChatCompletionRequest) -> int:
+    """About how many tokens there are to read."""
+    shape = request.response_format.schema if request.response_format is not None else None
+    beside = [f"{tool.name} {tool.description} {json.dumps(thaw(tool.parameters))}" for tool in request.tools]
+    beside += [json.dumps(thaw(shape))] if shape is not None else []
+    return count_tokens(request.messages, request.model).tokens + sum(map(estimated, beside))
+
+
+def _bounded(request: ChatCompletionRequest, reservation: Reservation) -> ChatCompletionRequest:
+    """The request, with an answer that is no longer than what is left where the worst does not fit."""
+    return attrs.evolve(request, max_tokens=reservation.longest) if _is_cut(request, reservation) else request
+
+
+def _is_cut(request: ChatCompletionRequest, reservation: Reservation) -> bool:
+    longest = reservation.longest
+    return longest is not None and (request.max_tokens is None or longest < request.max_tokens)
+
+
+def _told(
+    response: ChatCompletionResponse, request: ChatCompletionRequest, reservation: Reservation
+) -> ChatCompletionResponse:
+    """The response, which tells that its answer had to be shorter."""
+    if not _is_cut(request, reservation):
+        return response
+    why = f"set to {reservation.longest:,}, which is what was left of the budget of the execution"
+    return attrs.evolve(response, losses=(*response.losses, Loss("max_tokens", "changed", why)))
