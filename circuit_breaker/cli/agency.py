@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,14 +24,17 @@ from circuit_breaker.cli.logs import logs_to
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.providers import SCRIPTED, is_anybody_there, router_of
 from circuit_breaker.cli.session import Session
-from circuit_breaker.engine.ports import SystemClock
-from circuit_breaker.errors import AgentNotFound, DocumentInvalid
-from circuit_breaker.executors.models.settings import ModelSettings
+from circuit_breaker.engine.engine import Engine
+from circuit_breaker.engine.ports import Journal, SystemClock
+from circuit_breaker.errors import AgentError, AgentNotFound, CaseNotFound, DocumentInvalid, WorkflowNotFound
+from circuit_breaker.executors.models.settings import KEYS, ModelSettings
+from circuit_breaker.lazy import deferred
 from circuit_breaker.llm.tools.base import Tool
 from circuit_breaker.llm.tools.toolset import Toolset
 
 __all__ = ["Agency", "Archive", "definitions_in", "is_document"]
 
+_executors = deferred("circuit_breaker.agents.bridge.executor", "agent_executors")
 MOST_AT_ONCE: Final = "MAX_CONCURRENT_EXECUTIONS"
 """The variable of the environment that says how many executions run at the same time (ZA12)."""
 
@@ -100,8 +103,7 @@ class Agency:
             StorageError: The journal cannot be opened.
             DefinitionError: An agent that comes from a file is wrong.
         """
-        brought = bool(self.sources or (self.session.staff is not None and self.session.staff.agents))
-        journal = self.session.journal(existing=existing and not brought)
+        journal = self._journal(existing=existing)
         with logs_to(self.output):
             async with (
                 journal,
@@ -112,13 +114,40 @@ class Agency:
                 yield agents
 
     @asynccontextmanager
+    async def desk(self, case: str = "") -> AsyncIterator[tuple[Engine, AgentEngine]]:
+        """The agents at work, and the engine of the workflows that they have or move.
+
+        Args:
+            case: The case that it will be about, if there is one already: its definition is known then.
+
+        Raises:
+            CircuitBreakerError: As :meth:`engine`.
+        """
+        journal = self._journal(existing=True)
+        with logs_to(self.output):
+            async with self._settings() as settings:
+                agents = AgentEngine(journal, settings=settings, config=_config(recover=False))
+                executors = _executors(agents, self.session.registry.executors)
+                async with Engine(*self.session.workflows, storage=journal, executors=executors) as engine, agents:
+                    await self._register(agents)
+                    with suppress(CaseNotFound, WorkflowNotFound):  # it is for whoever moves it to say so
+                        if case:
+                            await self.session.case(engine, case)
+                    yield engine, agents
+
+    def _journal(self, *, existing: bool) -> Journal:
+        brought = bool(self.sources or (self.session.staff is not None and self.session.staff.agents))
+        return self.session.journal(existing=existing and not brought)
+
+    @asynccontextmanager
     async def _settings(self) -> AsyncIterator[ModelSettings]:
         """Who answers: the staff of a module that was named, or whoever the environment has a key for."""
-        tools = Toolset().add_tools(self._tools())
         given = self._given()
         if given is not None:
-            yield attrs.evolve(given, tools=given.tools.add_tools(tools))
+            more = [tool for tool in self._tools() if tool.name not in given.tools]  # a staff names its own already
+            yield attrs.evolve(given, tools=given.tools.add_tools(more))
             return
+        tools = Toolset().add_tools(self._tools())
         async with router_of(self._provider()) as router:
             yield ModelSettings(router=router, tools=tools)
 
@@ -141,6 +170,23 @@ class Agency:
         provider = self.provider if self._given() is not None or is_anybody_there() else self.provider or SCRIPTED
         model = "demo" if provider == SCRIPTED else self.model
         return {**({"llm_provider": provider} if provider else {}), **({"model": model} if model else {})}
+
+    async def check(self, agents: AgentEngine, execution_id: str) -> None:
+        """Nothing, when an execution that another process has begun can go on with what there is here.
+
+        Raises:
+            AgentInvalid: A tool of its agent is not there.
+            AgentError: It was begun with a model, and only a script would answer here.
+        """
+        execution = await agents.execution(execution_id)
+        if execution.ended:
+            return
+        agents.check(await agents.definition(execution.agent_id, execution.agent_version))
+        if self._given() is None and not is_anybody_there() and execution.overrides.get("llm_provider") != SCRIPTED:
+            raise AgentError(
+                f"nobody here answers for the model of execution '{execution_id}': the environment has no key",
+                remedy=f"set {', '.join(KEYS.values())} or OLLAMA_BASE_URL as where it was begun",
+            )
 
     def _tools(self) -> list[Tool]:
         """The tools of the modules that were named."""
@@ -195,6 +241,11 @@ def _files(path: Path) -> list[Path]:
 
 
 def _content(path: Path) -> str:
+    if path.suffix == ".py":
+        raise DocumentInvalid(
+            f"'{path}' is a module, and no file of agents",
+            remedy=f"the agents of its staff come with `--import {path}`",
+        )
     try:
         return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
     except OSError as error:

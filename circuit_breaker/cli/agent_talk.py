@@ -2,124 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 import attrs
-import click
 
-from circuit_breaker.agents.chat import Agent
+from circuit_breaker.agents.chat import Agent, asking_in
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.cli.agency import Agency
-from circuit_breaker.cli.agent_events import EventTeller
+from circuit_breaker.cli.agent_watch import Turn, Watch, decisions_on, report
 from circuit_breaker.cli.conversation import lines
-from circuit_breaker.cli.exits import ExitCode
-from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.stopping import complete
-from circuit_breaker.cli.visible import visible
+from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import (
     AgentError,
     AgentExecutionNotFound,
     CircuitBreakerError,
     ConversationNotFound,
     DataInvalid,
+    WorkflowNotFound,
 )
+from circuit_breaker.lazy import Later
 
-__all__ = ["AgentTalk", "Watch", "exit_code_of", "report"]
+__all__ = ["AgentTalk"]
 
 HINT = "/quit or Ctrl-D to end, /clear to forget, /history, /usage; Ctrl-C stops an answer"
-Begin = Callable[[AgentEngine], Awaitable[AgentExecution]]
-
-
-@attrs.frozen
-class Watch:
-    """Watches an execution until it is over.
-
-    Attributes:
-        agency: The agents.
-        brief: Whether only the answer and the calls of tools are told.
-        asks: Whether a person is asked here where one must decide.
-        cancels: Whether Ctrl-C ends the execution, and not only the watching.
-    """
-
-    agency: Agency
-    brief: bool = False
-    asks: bool = True
-    cancels: bool = False
-
-    def over(self, begin: Begin) -> AgentExecution:
-        """The execution that begins so, once it is over or waits for somebody who is not here; it is told meanwhile."""
-        teller = EventTeller(self.agency.output, brief=self.brief)
-        execution = complete(self._until_rest(begin, teller))
-        while execution.waiting_for == "approval" and self.asks:
-            decisions = {call["digest"]: _approved(call) for call in execution.approval["calls"]}
-            execution = complete(self._until_rest(_decided(execution.id, decisions), teller))
-        return execution
-
-    async def _until_rest(self, begin: Begin, teller: EventTeller) -> AgentExecution:
-        async with self.agency.engine() as engine:
-            begun = await begin(engine)
-            try:
-                return await _told(engine, begun.id, teller)
-            except asyncio.CancelledError:
-                await self._stopped(engine, begun.id)
-                raise
-
-    async def _stopped(self, engine: AgentEngine, execution_id: str) -> None:
-        output = self.agency.output
-        if self.cancels:
-            await engine.cancel(execution_id, by="terminal")
-        elif not (await engine.execution(execution_id)).ended:
-            output.note(f"to go on: {output.onward.command('agents resume', execution_id)}")
-
-
-async def _told(engine: AgentEngine, execution_id: str, teller: EventTeller) -> AgentExecution:
-    """The execution when it is over or waits for a person, its events told."""
-    async with engine.events.subscribe_raw(execution_id, after=teller.last) as documents, asyncio.TaskGroup() as group:
-        telling = group.create_task(teller.follow(documents))
-        execution = await engine.wait(execution_id)
-        telling.cancel()
-    for document in await engine.events.read(execution_id, after=teller.last):
-        teller.tell(document)
-    teller.rest()
-    return execution
-
-
-def _decided(execution_id: str, decisions: Any) -> Begin:
-    async def begin(engine: AgentEngine) -> AgentExecution:
-        return await engine.approve(execution_id, decisions, by="terminal")
-
-    return begin
-
-
-def _approved(call: Any) -> bool:
-    shown = visible(f"call {call['name']} with {call['arguments']}?")
-    try:
-        return click.confirm(shown, default=False, err=True)
-    except click.Abort:
-        return False
-
-
-def report(output: Output, execution: AgentExecution) -> None:
-    """Says why an execution has no answer, and what to type; its answer was told."""
-    if output.json:
-        return
-    if execution.waiting_for == "approval":
-        for call in execution.approval["calls"]:
-            output.note(f"waits for a yes to: {call['name']} {call['arguments']}")
-        output.note(f"  {output.onward.command('agents approve', execution.id)}")
-    elif execution.error:
-        output.warn(f"{execution.status}: {execution.error['message']}")
-        if remedy := execution.error.get("remedy"):
-            output.note(f"       {remedy}")
-
-
-def exit_code_of(execution: AgentExecution) -> ExitCode:
-    """Whether the execution has come to an answer, or waits for a person."""
-    return ExitCode.OK if execution.status in ("completed", "pending", "running") else ExitCode.REFUSED
+_bridge = Later("circuit_breaker.agents.bridge")
+_KINDS: Final[Mapping[str, str]] = {"state_machine": "StateMachineAgent", "workflow": "WorkflowAgent"}
+"""What carries on a conversation that is a case, by the type of the agent."""
 
 
 @attrs.define
@@ -148,6 +61,7 @@ class AgentTalk:
         output = self.agency.output
         if self.interactive:
             output.note(HINT)
+            self._decide()
         for line in lines(interactive=self.interactive):
             if line.strip() == "/quit":
                 break
@@ -155,6 +69,16 @@ class AgentTalk:
         if self.interactive and self.conversation:
             option = f"--conversation {self.conversation}"
             output.note(f"to go on: {output.onward.command('agents chat', self.agent, options=option)}")
+
+    def _decide(self) -> None:
+        """Asks first about what the conversation waits for, where it waits for a person."""
+        if (found := complete(self._asking())) is not None:
+            self.agency.output.note(f"the conversation waits for a yes or no to execution '{found.id}'")
+            self._watched(self._decided(found.id, decisions_on(found)))
+
+    async def _asking(self) -> AgentExecution | None:
+        async with self.agency.engine() as agents:
+            return await asking_in(agents, self.conversation)
 
     def _hear(self, line: str) -> None:
         output = self.agency.output
@@ -189,34 +113,63 @@ class AgentTalk:
 
     def say(self, text: str) -> AgentExecution:
         """The execution that answers, told while it does."""
-        execution = Watch(self.agency, brief=True, cancels=True).over(self._begun(text))
+        return self._watched(self._turn(lambda partner: partner.turn(text)))
+
+    def _watched(self, turn: Turn) -> AgentExecution:
+        asks = not self.agency.output.json
+        execution = Watch(self.agency, brief=True, asks=asks, cancels=True, decide=self._decided).through(turn)
         self.taken += int(execution.usage.get("total_tokens", 0))
         report(self.agency.output, execution)
         return execution
 
-    def _begun(self, text: str) -> Begin:
-        async def begin(engine: AgentEngine) -> AgentExecution:
-            await self._enter(engine)
-            partner = Agent(engine, self.agent, conversation_id=self.conversation, overrides=self.agency.overrides)
-            try:
-                return await partner.begin(text)
-            finally:
-                self.conversation = partner.conversation_id
+    def _decided(self, execution_id: str, decisions: Mapping[str, Any]) -> Turn:
+        return self._turn(lambda partner: partner.decided(execution_id, decisions, by="terminal"), settled=False)
 
-        return begin
+    def _turn(self, begin: Callable[[Any], Any], *, settled: bool = True) -> Turn:
+        """A turn of the talk that begins so; what was left behind in the conversation comes first."""
+
+        @asynccontextmanager
+        async def turn() -> AsyncIterator[tuple[AgentEngine, AgentExecution]]:
+            async with self.agency.desk(self.conversation) as (engine, agents):
+                if settled:
+                    await self._enter(agents)
+                partner = await self._partner(engine, agents)
+                async with begin(partner) as execution:
+                    self.conversation = partner.conversation_id
+                    yield agents, execution
+
+        return turn
+
+    async def _partner(self, engine: Engine, agents: AgentEngine) -> Any:
+        """Whom one talks to: the agent alone, or with the cases of its workflow."""
+        overrides = self.agency.overrides
+        definition = await agents.definition(self.agent)
+        kind = _KINDS.get(definition.type)
+        if kind is None:
+            return Agent(agents, self.agent, conversation_id=self.conversation, overrides=overrides)
+        if definition.type == "workflow" and definition.workflow not in engine.workflows:
+            raise WorkflowNotFound(
+                f"agent '{self.agent}' is bound to workflow '{definition.workflow}', which is not known here",
+                remedy="name it with --workflow",
+            )
+        made = getattr(_bridge, kind)
+        return await made.deploy(engine, agents, self.agent, conversation_id=self.conversation, overrides=overrides)
 
     async def _enter(self, engine: AgentEngine) -> None:
         """Begins the conversation that was named, where there is none; a turn that was left behind in it goes on."""
         if not self.conversation:
             return
-        if (await engine.definition(self.agent)).memory is None:
+        definition = await engine.definition(self.agent)
+        alone = definition.type not in _KINDS
+        if alone and definition.memory is None:
             raise DataInvalid(
                 f"agent '{self.agent}' has no memory of conversations", remedy="give its definition 'memory: {}'"
             )
         try:
             holder = (await engine.conversations.get(self.conversation)).holder
         except ConversationNotFound:
-            await engine.conversations.create(self.agent, id=self.conversation)
+            if alone:
+                await engine.conversations.create(self.agent, id=self.conversation)
             return
         if holder:
             await self._settle(engine, holder)

@@ -164,7 +164,8 @@ def module_of(reference: str) -> ModuleType:
     """
     if reference.endswith(".py"):
         return _from_file(Path(reference))
-    if Path(reference).exists() and "/" in reference:
+    path = Path(reference)
+    if path.exists() and ("/" in reference or (path.suffix and path.is_file())):
         kinds = ", ".join((".py", *DOCUMENTS, *MODELS))
         raise WorkflowNotFound(f"'{reference}' holds no definition: it must end in one of {kinds}", remedy=HOW)
     if not all(reference.split(".")):

@@ -13,8 +13,10 @@ from circuit_breaker.cli.visible import visible
 __all__ = ["DEFAULT_STORAGE", "Onward", "quoted"]
 
 DEFAULT_STORAGE = "sqlite:///circuit_breaker.db"
-DEFINED = ("cancel", "explain", "fire", "resolve", "signal", "work")
+DEFINED = ("agents chat", "cancel", "explain", "fire", "resolve", "signal", "work")
 """The commands that need the definition of a case."""
+IMPORTING = ("agents approve", "agents resume")
+"""The commands that need the modules, and no definition."""
 
 
 def quoted(word: str) -> str:
@@ -48,7 +50,7 @@ class Onward:
             options: What else it is given, quoted already.
         """
         given = [quoted(word) for word in words]
-        named = [*([options] if options else []), *self._storage(), *(self._definitions() if name in DEFINED else ())]
+        named = [*([options] if options else []), *self._storage(), *self._named(name)]
         dashed = any(word.startswith("-") for word in words)
         parts = [*named, "--", *given] if dashed else [*given, *named]
         return " ".join(["circuit-breaker", name, *parts])
@@ -58,9 +60,11 @@ class Onward:
         if self.storage not in ("", usual):
             yield f"--storage {quoted(self.storage)}"
 
-    def _definitions(self) -> Iterator[str]:
-        yield from (f"-w {quoted(workflow)}" for workflow in self.workflows)
-        yield from (f"--import {quoted(module)}" for module in self.modules)
+    def _named(self, name: str) -> Iterator[str]:
+        if name in DEFINED:
+            yield from (f"-w {quoted(workflow)}" for workflow in self.workflows)
+        if name in DEFINED or name in IMPORTING:
+            yield from (f"--import {quoted(module)}" for module in self.modules)
 
     def undefined(self) -> Onward:
         """The same for a case whose definition the journal keeps: nothing but the journal is named."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from circuit_breaker.cli import completing
+from circuit_breaker.cli.exits import ExitCode
 from circuit_breaker.cli.onward import DEFAULT_STORAGE
 from circuit_breaker.cli.output import Output
 
 __all__ = [
     "JsonObject",
+    "Proof",
     "Seconds",
     "by_option",
     "case_argument",
@@ -34,6 +37,29 @@ if TYPE_CHECKING:
     _ParamType = click.ParamType[dict[str, Any]]
 else:
     _ParamType = click.ParamType  # older releases of click have no type parameter
+
+
+class Proof(click.Command):
+    """A command that says with 2 that something is not decided, so that whatever is wrong with its use is 3."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What is left of the arguments."""
+        with _wrong_use():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command."""
+        with _wrong_use():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _wrong_use() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        error.exit_code = ExitCode.INVALID  # type: ignore[misc]  # click means it to be set on the class
+        raise
 
 
 class JsonObject(_ParamType):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from typing import Any, TextIO
 
 import attrs
 import click
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from circuit_breaker.cli.exits import ExitCode, exit_code
@@ -17,10 +19,14 @@ from circuit_breaker.cli.remedies import in_commands, remedy_of
 from circuit_breaker.cli.visible import Line, SafeConsole, json_text, visible
 from circuit_breaker.errors import CircuitBreakerError, DefinitionError, Fault, ParameterInvalid
 
-__all__ = ["WIDE", "Output"]
+__all__ = ["WIDE", "Output", "table_of"]
 
 PIPED = 160
 """The width, in characters, of what is printed into a file or a pipe, unless COLUMNS says another."""
+HANGING = 4
+"""Columns by which the further lines of a long one are set in."""
+NARROWEST = 20
+"""Columns that a text needs to be broken between its words."""
 WIDE = 110
 """Columns of a terminal from which on a list has room for more than what is needed to go on with it."""
 
@@ -28,6 +34,19 @@ WIDE = 110
 def _console() -> Console:
     wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     return SafeConsole(width=PIPED if wide else None)
+
+
+def table_of(*titles: str, whole: Collection[str] = ()) -> Table:
+    """An empty table with these columns.
+
+    Args:
+        titles: Of the columns.
+        whole: Titles of the columns of which no text is broken, such as ids that somebody copies.
+    """
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    for title in titles:
+        made.add_column(title, overflow="fold", no_wrap=title in whole)
+    return made
 
 
 @attrs.define
@@ -63,6 +82,20 @@ class Output:
         """Prints for people; nothing where programs read."""
         if not self.json:
             self.console.print(*parts, **options)
+
+    def line(self, line: Text) -> None:
+        """Prints a line for people; on a terminal what does not fit goes on in further lines, set in a little more.
+
+        Into a file or a pipe it stays one line, so that programs find it whole.
+        """
+        indent = len(line.plain) - len(line.plain.lstrip(" "))
+        width = self.console.width - indent - HANGING
+        if self.json or not self.console.is_terminal or len(line) <= self.console.width or width < NARROWEST:
+            self.say(line, soft_wrap=True)
+            return
+        for number, part in enumerate(line[indent:].wrap(self.console, width)):
+            part.rstrip()
+            self.say(Text(" " * (indent + HANGING if number else indent)) + part, soft_wrap=True)
 
     def text(self, text: str) -> None:
         """Prints a text as it is, not wrapped and not coloured; on a terminal nothing in it can steer that."""

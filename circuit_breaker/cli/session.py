@@ -13,15 +13,17 @@ import attrs
 import click
 
 from circuit_breaker.cli.definitions import Registry, find_workflow, modules_of
+from circuit_breaker.cli.doubts import strangers
 from circuit_breaker.cli.logs import logs_to
 from circuit_breaker.cli.onward import Onward
 from circuit_breaker.cli.output import Output
-from circuit_breaker.cli.staffing import asks_agents, staff_of, staffed
+from circuit_breaker.cli.staffing import asks_agents, is_alone, staff_of, staffed
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ports import Journal
 from circuit_breaker.errors import CircuitBreakerError, StorageError, WorkflowNotFound
 from circuit_breaker.storage import connect
 from circuit_breaker.storage.address import Address
+from circuit_breaker.workflow.agent_step import ASKING
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
 
@@ -83,6 +85,8 @@ class Session:
                 async with self._opening(journal, executors) as engine:
                     yield engine
                 return
+            if is_alone(self.staff):
+                self.output.note("the environment has no key of a provider: only Ollama on this machine can answer")
             opening = partial(self._opening, journal)
             async with staffed(self.staff, journal, executors, opening) as (engine, places):
                 self._places.append(places)
@@ -121,22 +125,28 @@ class Session:
                 f"there is no journal '{address.file}'", remedy="name another with --storage, or start a case first"
             )
 
-    async def case(self, engine: Engine, case_id: str) -> Case:
+    async def case(self, engine: Engine, case_id: str, *, acting: bool = False) -> Case:
         """The case of that id, its definition known to the engine.
+
+        Args:
+            engine: It is open.
+            case_id: Which case.
+            acting: Its transitions may fire.
 
         Raises:
             CaseNotFound: There is none.
-            WorkflowNotFound: Its definition was not named, and cannot be read from the journal.
+            WorkflowNotFound: Its definition was not named, and cannot be read from the journal, or not carried out.
         """
         case = await engine.get(case_id)
-        await self.know(engine, case.definition, name=case.workflow)
+        await self.know(engine, case.definition, name=case.workflow, acting=acting)
         return await engine.get(case_id)
 
-    async def know(self, engine: Engine, version: str, *, name: str) -> Workflow:
+    async def know(self, engine: Engine, version: str, *, name: str, acting: bool = False) -> Workflow:
         """The definition of that version, which the engine knows from now on.
 
         Raises:
-            WorkflowNotFound: It was not named, and cannot be read from the journal.
+            WorkflowNotFound: It was not named, and cannot be read from the journal; or its transitions may fire, and
+                execute what nobody here knows.
         """
         for workflow in (*self.workflows, *_included()):
             if workflow.version == version:
@@ -151,6 +161,8 @@ class Session:
             raise self._unknown(name, version, _first_line(error)) from error
         if workflow.version != version:
             raise self._unknown(name, version, "it uses functions or classes that only its module knows")
+        if acting and (strange := next(strangers(workflow, engine.executors), None)):
+            raise self._unknown(name, version, _what_is_missing(*strange), what="cannot be carried out")
         await self._add(engine, workflow)
         return workflow
 
@@ -162,11 +174,7 @@ class Session:
         if any(workflow.version == case.definition for workflow in _included()):
             return self.onward.undefined()
         kept = await engine.storage.definition(case.definition)
-        try:
-            alone = kept is not None and Registry().load(kept.decode(), name="kept").version == case.definition
-        except CircuitBreakerError:
-            alone = False
-        if alone and self.staff is None:  # whose agents the module knows
+        if kept is not None and self.staff is None and _is_whole(kept, case.definition):
             return self.onward.undefined()
         named = self.onward.workflows or self.onward.modules
         return self.onward if named else attrs.evolve(self.onward, workflows=("WORKFLOW",))
@@ -177,20 +185,20 @@ class Session:
         for named in self.workflows:
             await engine.add_workflow(named)
 
-    def _unknown(self, name: str, version: str, why: str) -> WorkflowNotFound:
+    def _unknown(self, name: str, version: str, why: str, *, what: str = "is not known") -> WorkflowNotFound:
         known = [f"'{workflow.name}' has version {workflow.version}" for workflow in self.workflows]
         given = f"; of those named {', '.join(known)}" if known else ""
         return WorkflowNotFound(
-            f"the definition of workflow '{name}', version {version}, is not known: {why}{given}",
+            f"the definition of workflow '{name}', version {version}, {what}: {why}{given}",
             remedy="name it with --workflow module:attribute",
         )
 
     async def know_all(self, engine: Engine, versions: Iterable[tuple[str, str]]) -> Sequence[WorkflowNotFound]:
-        """What is not known of these definitions, each given by name and version; the others are known from now on."""
+        """What cannot be carried out of these definitions, by name and version; the others are known from now on."""
         unknown = []
         for name, version in dict.fromkeys(versions):
             try:
-                await self.know(engine, version, name=name)
+                await self.know(engine, version, name=name, acting=True)
             except WorkflowNotFound as error:
                 unknown.append(error)
         return unknown
@@ -222,6 +230,21 @@ def _included() -> Iterable[Workflow]:
     for reference in INCLUDED:
         module, _, attribute = reference.partition(":")
         yield getattr(import_module(module), attribute)
+
+
+def _is_whole(kept: bytes, version: str) -> bool:
+    """Whether a kept definition says all that is needed to carry it out."""
+    registry = Registry()
+    try:
+        workflow = registry.load(kept.decode(), name="kept")
+    except CircuitBreakerError:
+        return False
+    return workflow.version == version and not any(strangers(workflow, registry.executors))
+
+
+def _what_is_missing(transition: str, executor: str) -> str:
+    what = "asks an agent" if executor in ASKING else f"executes '{executor}'"
+    return f"its transition '{transition}' {what}, which nothing that was named makes known"
 
 
 def _first_line(error: CircuitBreakerError) -> str:

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from circuit_breaker.agents.bridge.places import PlaceAgents
     from circuit_breaker.agents.bridge.staff import Staff
 
-__all__ = ["Opening", "asks_agents", "staff_of", "staffed"]
+__all__ = ["Opening", "asks_agents", "is_alone", "staff_of", "staffed"]
 
 _HOME = "circuit_breaker.agents.bridge.staff"
 _staff = deferred(_HOME, "Staff")
 _settings = deferred("circuit_breaker.executors.models.settings", "ModelSettings")
 _router_of = deferred("circuit_breaker.cli.providers", "router_of")
+_is_anybody_there = deferred("circuit_breaker.cli.providers", "is_anybody_there")
 
 Opening = Callable[[Mapping[Any, Any]], AbstractAsyncContextManager[Engine]]
 """Opens the engine of workflows with these executors."""
@@ -50,6 +51,11 @@ def asks_agents(workflows: Iterable[Workflow]) -> bool:
     """Whether a transition of these workflows asks an agent."""
     steps = (step for workflow in workflows for flow in workflow.flows for step in flow.steps)
     return any(isinstance(step, Execution) and step.executor in ASKING for step in steps)
+
+
+def is_alone(staff: Staff | None) -> bool:
+    """Whether nobody has said who answers: neither a module nor the environment."""
+    return (staff is None or staff.settings is None) and not _is_anybody_there()
 
 
 @asynccontextmanager

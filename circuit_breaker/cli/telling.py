@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -43,6 +44,7 @@ STATUS_STYLES = {
     "in_doubt": "bold magenta",
 }
 
+_LINES = re.compile(r"\n\s*(?:- )?")
 TERSE = frozenset({"AssertionError", "AttributeError", "IndexError", "KeyError", "TypeError", "UnicodeDecodeError"})
 """Errors of Python that say little without their kind."""
 
@@ -124,8 +126,9 @@ def _failed(event: ActionFailed) -> Telling:
 
 def _reason(error: Mapping[str, Any]) -> str:
     """What an error says, with its kind where that is the half of it: ``KeyError: 'text'``."""
-    headline, *faults = error.get("message", "").split("\n  - ")
-    message, kind = f"{headline}: {'; '.join(faults)}" if faults else headline, error.get("kind", "")
+    headline, *faults = _LINES.split(error.get("message", ""))
+    message = f"{headline.removesuffix(':')}: {'; '.join(faults)}" if faults else headline
+    kind = error.get("kind", "")
     return f"{kind}: {message}" if kind in TERSE and kind != message else message
 
 

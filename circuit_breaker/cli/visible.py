@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from typing import Any
@@ -67,6 +68,11 @@ class SafeConsole(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def on_broken_pipe(self) -> None:
+        """Raises an error that whoever prints from a task can pass on; rich would leave the process where it stands."""
+        self.quiet = True
+        raise BrokenPipeError(errno.EPIPE, "nobody reads on")
 
     def render_str(self, text: str, **options: Any) -> Text:
         """The text as it is printed."""

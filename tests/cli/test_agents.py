@@ -346,14 +346,15 @@ def test_a_talk_is_forgotten(cb, agents):
 
 
 def test_a_talk_with_an_agent_of_another_kind(cb, agents):
-    """L6: one talks to conversational agents, and only those with a memory have conversations."""
+    """L6: only agents with a memory have conversations, and one of a workflow needs to know that."""
     (agents / "others.yaml").write_text("agents: [{id: plain}, {id: flow, type: workflow, workflow: w}]")
     chat = ("agents", "chat", "--agents", "others.yaml")
 
     assert "has no memory" in cb(*chat, "plain", "hi", "-c", "a", code=1).err
     assert "You said: hi" in cb(*chat, "plain", "hi").out
-    assert "no conversational one" in cb(*chat, "flow", "hi", code=1).err
-    assert "no conversational one" in cb(*chat, "flow", stdin="hi\n", code=1).err
+    for told in (cb(*chat, "flow", "hi", code=4).err, cb(*chat, "flow", stdin="hi\n", code=4).err):
+        assert "agent 'flow' is bound to workflow 'w', which is not known here" in told
+        assert "name it with --workflow" in told
 
 
 def test_a_talk_that_waits_for_a_person(cb, agents):

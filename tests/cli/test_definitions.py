@@ -65,6 +65,7 @@ def test_the_only_workflow_of_a_module_needs_no_name(cb, here):
         ("..x:plain", "'..x' names no module"),
         ("orders.py:plian", "has no 'plian'"),
         ("./orders.txt", "'./orders.txt' holds no definition: it must end in one of .py, .yaml, .yml, .json"),
+        ("orders.txt", "'orders.txt' holds no definition: it must end in one of .py, .yaml, .yml, .json"),
         ("json", "which workflow of module 'json'?"),
     ],
 )

@@ -207,6 +207,21 @@ def test_what_only_conversations_use_is_no_step():
     assert {"begin", "route_conversation"} == set(crewai.crewai_graph(talking, "g").steps)
 
 
+def test_a_graph_inside_of_a_step_is_looked_at():
+    """What is wrong there is found with the step that it is inside of; a step that never runs brings nothing."""
+    inner = built((("A", "B"), "C"), ("C", END), routes={"S": ["A", "B"]}, nodes="SABC")
+    outer = built(("S", "A"), ("A", END), nodes="SAB")
+    for step in "AB":
+        outer.builder.nodes[step].runnable = inner
+    found = found_of(outer)
+
+    assert [("starved-join", "A/C"), ("dead-transition", "B")] == sorted(
+        ((f.code, f.about) for f in found.findings), reverse=True
+    )
+    assert any(f.text.startswith("inside 'A': the join 'C' is lost") for f in found.findings)
+    assert any("counts once" in text for text in found.assumptions)
+
+
 def test_what_is_not_looked_at_is_said():
     """Graphs inside graphs, steps that are sent to, interrupts, and what steps do inside."""
     graph = built(("S", "A"), ("A", "B"), ("C", END), routes={"B": ["C"]}, nodes="SABC")

@@ -92,6 +92,9 @@ def test_without_a_staff_the_environment_says_who_answers(cb, here, monkeypatch)
     cb("start", "alone.yaml", "--id", "c")
     done = cb("fire", "c", "tell", "-w", "alone.yaml", "--json", code=3)
     assert "there is no agent 'nobody'" in json.dumps(done.document)
+    assert "" == done.err
+    monkeypatch.delenv("OLLAMA_BASE_URL")
+    assert "only Ollama on this machine" in cb("fire", "c", "tell", "-w", "alone.yaml", code=3).err
 
 
 def test_what_the_agents_cannot_do_is_told_first(cb, desk, here):
@@ -99,3 +102,52 @@ def test_what_the_agents_cannot_do_is_told_first(cb, desk, here):
     (here / "desk.py").write_text(DESK.replace("agents=[sorter, teller]", "agents=[sorter]"))
     done = cb("run", desk, "--id", "c", "--json", code=3)
     assert "there is no agent 'teller'" in json.dumps(done.error)
+
+
+def test_work_leaves_alone_what_it_has_no_agents_for(cb, desk, here):
+    """Where the staff is left out, no case fails for it; what is recommended says that a definition is needed."""
+    (here / "desk.py").write_text(DESK.replace('.transition("sort").manual()', '.transition("sort").on_signal("go")'))
+    cb("start", desk, "--id", "c")
+    assert "cannot be carried out: its transition 'tell' asks an agent" in cb("work", "--until-idle").err
+    assert "name it with --workflow" in cb("signal", "c", "go", code=4).err
+    assert "waiting" == cb("show", "c", "--json").document["status"]
+    assert "told" in cb("signal", "c", "go", "-w", desk).out
+
+
+def test_a_module_with_a_staff_has_no_strangers(cb, desk, here):
+    """``check`` knows the agents of a module, and names those that are not there."""
+    assert [] == cb("check", desk, "--json").document["warnings"]
+    (here / "desk.py").write_text(DESK.replace("agents=[sorter, teller]", "agents=[sorter]"))
+    sys.modules.pop("desk")
+    [warning] = cb("check", desk, "--json").document["warnings"]
+    assert "transition 'tell' asks agent 'teller', whom no staff here has" == warning
+
+
+TOOLED = """
+from circuit_breaker.agents import AgentDefinition, AgentPrompts
+from circuit_breaker.agents.bridge import Staff
+from circuit_breaker.executors import ModelSettings
+from circuit_breaker.llm import ToolCall, tool
+from circuit_breaker.testing import ScriptedProvider
+
+
+@tool
+def stock(article: str) -> int:
+    "How many there are."
+    return 3
+
+
+model = ScriptedProvider(ToolCall(id="1", name="stock", arguments='{"article": "a"}'), "Three.")
+clerk = AgentDefinition(
+    id="clerk", llm_config={"model": "m"}, prompts=AgentPrompts(user_template="How many?"), tools=("stock",)
+)
+staff = Staff(agents=[clerk], settings=ModelSettings(providers=[model], tools=[stock]))
+"""
+
+
+def test_an_agent_of_a_staff_runs_alone(cb, here, monkeypatch):
+    """A tool that a staff names and its module holds is one tool; a module is no file of agents."""
+    monkeypatch.delitem(sys.modules, "tooled", raising=False)
+    (here / "tooled.py").write_text(TOOLED)
+    assert "Three." in cb("agents", "run", "clerk", "--import", "tooled.py").out
+    assert "--import tooled.py" in cb("agents", "register", "tooled.py", code=3).err

@@ -208,3 +208,19 @@ def test_what_is_cancelled_without_a_signal_is_told_as_that():
     with pytest.raises(Terminated):
         complete(stopped())
     assert signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
+
+
+def test_a_reader_who_goes_away_ends_the_telling(cb, here):
+    """Where nobody reads on, as behind ``| head``, a command ends without a traceback, and its journal is closed."""
+    restless = 'w = Workflow("w", flow(a >> b).transition("go"), flow(b >> a).transition("back"), final=[])'
+    (here / "restless.py").write_text(
+        f'from circuit_breaker import Workflow, flow, states\n\na, b = states("a", "b")\n{restless}\n'
+    )
+    command = [sys.executable, "-m", "circuit_breaker.cli", "run", "restless.py", "--id", "r"]
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert "starts in a" in process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+
+    assert ("", 1, []) == (said, process.returncode, open_journals(here))
+    assert "running" == cb("show", "r", "--json").document["status"]

@@ -63,6 +63,10 @@ TOLD = [
         events.ActionFailed(*HEAD, transition="t", error=Data({"message": "wrong\n  - one\n  - two"})),
         "✗ t: failed: wrong: one; two",
     ),
+    (
+        events.ActionFailed(*HEAD, transition="t", error=Data({"message": "nobody:\n  1. one\n  2. two"})),
+        "✗ t: failed: nobody: 1. one; 2. two",
+    ),
     (events.ActionInDoubt(*HEAD, "c:t:2"), "? t: interrupted, and may not be repeated"),
     (events.ActionCompensated(*HEAD, "t", "c:t:2"), "↶ t: undone"),
     (events.SignalReceived(*HEAD, "go"), "→ go: signal"),

@@ -11,7 +11,7 @@ import click
 from rich.table import Table
 
 from circuit_breaker.cli.options import output_options, storage_option
-from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.output import Output, table_of
 from circuit_breaker.cli.stopping import complete
 from circuit_breaker.cli.visible import Line
 from circuit_breaker.storage import budgets as opened
@@ -103,14 +103,14 @@ def _lease_record(lease: Unsettled) -> dict[str, Any]:
 
 
 def _accounts_table(accounts: Mapping[str, Standing]) -> Table:
-    table = _table("account", "$ spent", "tokens", "$ reserved", "tokens reserved")
+    table = table_of("account", "$ spent", "tokens", "$ reserved", "tokens reserved")
     for name, (spent, tokens, held, held_tokens) in accounts.items():
         table.add_row(Line(name, style="bold"), _told(spent), f"{tokens:,}", _told(held), f"{held_tokens:,}")
     return table
 
 
 def _leases_table(leases: Sequence[Unsettled]) -> Table:
-    table = _table("not settled", "account", "$ counted", "tokens counted")
+    table = table_of("not settled", "account", "$ counted", "tokens counted")
     for name, account, dollars, tokens in leases:
         table.add_row(Line(name, style="yellow"), Line(account), _told(dollars), f"{tokens:,}")
     return table
@@ -119,10 +119,3 @@ def _leases_table(leases: Sequence[Unsettled]) -> Table:
 def _told(dollars: Decimal) -> str:
     """Dollars without zeros at the end, and nothing as 0 however exact it is."""
     return f"{dollars.normalize():f}"
-
-
-def _table(*titles: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    return table

@@ -47,7 +47,7 @@ class Change:
 
     async def _made(self, deed: Deed) -> Case:
         async with self.session.engine(working=self.acts) as engine:
-            case = await self.session.case(engine, self.case)
+            case = await self.session.case(engine, self.case, acting=self.acts)
             async with watched(engine, self.session.output, case=case.id):
                 case = await self._done(deed, engine, case)
                 if self.runs_on:

@@ -12,7 +12,7 @@ from rich.table import Table
 from circuit_breaker.cli.commands.budgeting import Dollars
 from circuit_breaker.cli.conversation import Conversation, Talk, lines
 from circuit_breaker.cli.options import output_options, storage_option
-from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.output import Output, table_of
 from circuit_breaker.cli.providers import SCRIPTED, VARIABLES, is_anybody_there, key_wanted, router_of
 from circuit_breaker.cli.stopping import complete
 from circuit_breaker.cli.visible import Line
@@ -130,9 +130,7 @@ def _nobody(explained: RouteExplanation) -> str:
 
 
 def _models_table(records: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("name", "stands for", "$ for 1,000 tokens", "circuit", "why"):
-        table.add_column(title, overflow="fold", no_wrap=title == "name")
+    table = table_of("name", "stands for", "$ for 1,000 tokens", "circuit", "why", whole=("name",))
     before = ""
     for record in records:
         name, before = ("" if record["name"] == before else record["name"]), record["name"]
@@ -159,9 +157,7 @@ def _health_record(health: ProviderHealth) -> dict[str, Any]:
 
 
 def _health_table(found: list[ProviderHealth]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("provider", "health", "ms", "message"):
-        table.add_column(title, overflow="fold")
+    table = table_of("provider", "health", "ms", "message")
     for health in found:
         taken = "" if health.latency_ms is None else f"{health.latency_ms:.0f}"
         style = {"healthy": "green", "degraded": "yellow", "unhealthy": "red"}.get(health.status, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import click
 from rich.text import Text
@@ -18,6 +18,7 @@ from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.stopping import complete
 from circuit_breaker.cli.visible import Line
+from circuit_breaker.lazy import deferred
 from circuit_breaker.net.drawing import terminal
 from circuit_breaker.net.graph import counted
 from circuit_breaker.workflow.case import Case
@@ -36,6 +37,8 @@ PICTURES: dict[str, PictureForm] = {
 }  # fmt: skip
 PAGES: dict[str, PageForm] = {"html": "html", "markdown": "markdown"}
 TextForm = Literal["yaml", "json"]
+Document = Literal["definition", "explanation", "policy-diff", "verification"]
+verification_schema = deferred("circuit_breaker.workflow.verification", "verification_schema")
 SUFFIXES: dict[str, str] = {
     ".mmd": "mermaid",
     ".mermaid": "mermaid",
@@ -64,7 +67,8 @@ def check(session: Session, *, strict: bool) -> None:
     Warnings tell what is possible and probably not meant. Of a BPMN model notes tell what was left alone.
     """
     output, (definition,) = session.output, session.workflows
-    warnings = doubts_about(definition, session.registry.executors)
+    agents = None if session.staff is None else {agent.id for agent in session.staff.agents}
+    warnings = doubts_about(definition, session.registry.executors, agents)
     notes = [note for name in session.onward.workflows for note in notes_on(name, session.registry)]
     faulty = strict and bool(warnings)
     if output.json:
@@ -187,12 +191,16 @@ def export(session: Session, *, form: TextForm | None, file: Path | None) -> Non
 
 
 @click.command(short_help="Print the JSON Schema of definitions, or of what is told with --json.")
-@click.argument("document", type=click.Choice(["definition", "explanation", "policy-diff"]), default="definition")
+@click.argument("document", type=click.Choice(get_args(Document)), default="definition")
 @output_options
 @click.pass_obj
-def schema(output: Output, *, document: Literal["definition", "explanation", "policy-diff"]) -> None:
+def schema(output: Output, *, document: Document) -> None:
     """Print the JSON Schema of definitions in YAML or JSON, for editors, or of another document.
 
-    An explanation is what `explain --json` prints, a policy-diff what `diff-policy --json` prints.
+    An explanation is what `explain --json` prints, a policy-diff what `diff-policy --json` prints, a verification
+    what `verify --json` prints.
     """
-    output.document(workflow_schema() if document == "definition" else told_schema(document))
+    if document == "definition":
+        output.document(workflow_schema())
+    else:
+        output.document(verification_schema() if document == "verification" else told_schema(document))

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from circuit_breaker.cli.definitions import module_of
 from circuit_breaker.cli.options import JsonObject, Seconds, output_options
-from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.output import Output, table_of
 from circuit_breaker.cli.stopping import complete
 from circuit_breaker.cli.visible import Line
 from circuit_breaker.errors import (
@@ -49,9 +49,7 @@ def list_executors(output: Output) -> None:
         for record in found:
             output.record(record)
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("executor", no_wrap=True)
-    table.add_column("what it does", overflow="fold")
+    table = table_of("executor", "what it does", whole=("executor",))
     for record in found:
         text = Line(record["description"]) if record["error"] is None else Line(record["error"], style="yellow")
         table.add_row(Line(record["name"], style="bold"), text)
@@ -84,9 +82,7 @@ def describe_executor(output: Output, name: str) -> None:
 
 
 def _parameters_table(parameters: Iterable[Parameter]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("parameter", "takes", "default", "what for"):
-        table.add_column(title, overflow="fold", no_wrap=title == "parameter")
+    table = table_of("parameter", "takes", "default", "what for", whole=("parameter",))
     for parameter in parameters:
         shown = "required" if parameter.required else parameter.displayed(parameter.default)
         default = Line(shown, style="yellow" if parameter.required else "")

@@ -8,6 +8,7 @@ import click
 
 from circuit_breaker.cli.definitions import find_workflow
 from circuit_breaker.cli.exits import ExitCode
+from circuit_breaker.cli.onward import Onward
 from circuit_breaker.cli.options import (
     case_argument,
     definitions_option,
@@ -44,7 +45,7 @@ def explain(session: Session, *, case: str, roles: Sequence[str], names: Sequenc
     fire. Where that is not known, it says so.
     """
     output = session.output
-    explanation = complete(_explain(session, case, roles or None, names))
+    explanation, onward = complete(_explain(session, case, roles or None, names))
     if output.json:
         output.document(explanation.to_document())
         return
@@ -56,31 +57,35 @@ def explain(session: Session, *, case: str, roles: Sequence[str], names: Sequenc
         soft_wrap=True,
     )  # fmt: skip
     if explanation.message and explanation.status != "cancelled":
-        output.say(Line(f"  {explanation.message}", style="italic"), soft_wrap=True)
+        output.line(Line(f"  {explanation.message}", style="italic"))
     if explanation.status in CLOSED:
         output.say(Line("  nothing can happen to it any more", style="dim"))
         return
     for reason in sorted(explanation.reasons, key=lambda each: not each.enabled):
         _say_reason(output, reason)
     if explanation.interrupted:
-        line = f"  what was interrupted is taken up again by: {session.onward.command('work')}"
-        output.say(Line(line, style="dim"), soft_wrap=True)
+        line = f"  what was interrupted is taken up again by: {onward.command('work')}"
+        output.line(Line(line, style="dim"))
 
 
-async def _explain(session: Session, case_id: str, roles: Sequence[str] | None, names: Sequence[str]) -> Explanation:
+async def _explain(
+    session: Session, case_id: str, roles: Sequence[str] | None, names: Sequence[str]
+) -> tuple[Explanation, Onward]:
+    """What can happen to the case, and what commands on it have to name."""
     async with session.engine() as engine:
         case = await session.case(engine, case_id)
         for name in names:
             engine.workflow(case).named(name)
         stopped, history = await engine.stopped(case), await engine.history(case)
-        return engine.explain(case, roles=roles, stopped=stopped, history=history).only(names)
+        explanation = engine.explain(case, roles=roles, stopped=stopped, history=history).only(names)
+        return explanation, await session.onward_from(engine, case)
 
 
 def _say_reason(output: Output, reason: Reason) -> None:
     first, *others = reason.lines()
-    output.say(Line(first, style="green" if reason.enabled else ""), soft_wrap=True)
+    output.line(Line(first, style="green" if reason.enabled else ""))
     for line in others:
-        output.say(Line(line, style="" if "✗" in line else "dim"), soft_wrap=True)
+        output.line(Line(line, style="" if "✗" in line else "dim"))
 
 
 @click.command("diff-policy", short_help="Say which past decisions another version would make otherwise.")
@@ -120,7 +125,7 @@ def _say_diff(output: Output, diff: PolicyDiff) -> None:
     for decision in diff.changed:
         _say_decision(output, decision)
     for reason, count in diff.reasons.items():
-        output.say(Line(f"  {count:,} not judged: {reason}", style="dim"), soft_wrap=True)
+        output.line(Line(f"  {count:,} not judged: {reason}", style="dim"))
     if diff.elsewhere:
         output.say(Line(f"  {diff.elsewhere:,} left out, since they were made under other versions", style="dim"))
 
@@ -131,7 +136,7 @@ def _say_decision(output: Output, decision: Decision) -> None:
     moment = decision.at.isoformat(sep=" ", timespec="seconds")
     head = f" {decision.transition} {decision.was} at {moment}{who}, and {turned}"
     style = "red" if decision.would == "refused" else "green"
-    output.say(Line.assemble((f"{decision.case} #{decision.sequence}", "bold"), (head, style)), soft_wrap=True)
+    output.line(Line.assemble((f"{decision.case} #{decision.sequence}", "bold"), (head, style)))
     verdict = decision.new if decision.would == "refused" else decision.old
     for line in str(verdict).splitlines():
-        output.say(Line(f"    {line}"), soft_wrap=True)
+        output.line(Line(f"    {line}"))

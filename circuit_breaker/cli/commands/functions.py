@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from circuit_breaker.cli.commands.executing import secrets_of, settings_of
 from circuit_breaker.cli.definitions import DOCUMENTS, module_of
 from circuit_breaker.cli.exits import ExitCode
 from circuit_breaker.cli.options import Seconds, import_option, output_options, storage_option
-from circuit_breaker.cli.output import WIDE, Output
+from circuit_breaker.cli.output import WIDE, Output, table_of
 from circuit_breaker.cli.remedies import in_commands
 from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.stopping import complete
@@ -149,20 +148,13 @@ def list_functions(session: Session) -> None:
         for definition in found:
             output.record({**definition.to_document(), "version": definition.version})
         return
-    table = _table("function", "version", "runs", "when", "then")
+    table = table_of("function", "version", "runs", "when", "then")
     for each in found:
         runs = each.container.image if each.container is not None else each.executor_name
         when = ", ".join(trigger.trigger_type for trigger in each.triggers)
         then = ", ".join(chain.target_function for chain in each.chains)
         table.add_row(Line(each.id, style="bold"), each.version, Line(runs), Line(when), Line(then))
     output.say(table if found else "no functions")
-
-
-def _table(*titles: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in titles:
-        table.add_column(title, overflow="fold", no_wrap=title == "execution")
-    return table
 
 
 async def _functions(session: Session) -> list[FunctionDefinition]:
@@ -287,7 +279,7 @@ def executions(session: Session, *, function: str | None, statuses: Sequence[str
             output.record(result.to_document())
         return
     titles = ("execution", "function", "status", "because", "seconds", "asked for (UTC)")
-    table = _table(*(titles if output.console.width >= WIDE else titles[:4]))
+    table = table_of(*(titles if output.console.width >= WIDE else titles[:4]), whole=("execution",))
     for result in found:
         taken = "" if result.execution_time is None else f"{result.execution_time:.3f}"
         cells = (

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from circuit_breaker.cli.onward import quoted
 from circuit_breaker.cli.options import case_argument, output_options, storage_option
-from circuit_breaker.cli.output import WIDE
+from circuit_breaker.cli.output import WIDE, table_of
 from circuit_breaker.cli.records import summary_record
 from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.stopping import complete
@@ -66,9 +66,7 @@ async def _cases(session: Session, **filters: Any) -> list[CaseSummary]:
 
 
 def _cases_table(page: Iterable[CaseSummary], *, wide: bool) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("case", "workflow", "status", "state"):
-        table.add_column(name, overflow="fold", no_wrap=name in ("case", "status"))
+    table = table_of("case", "workflow", "status", "state", whole=("case", "status"))
     if wide:
         table.add_column("events", justify="right")
         table.add_column("changed (UTC)", no_wrap=True)
