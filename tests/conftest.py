@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
+
+# How long a case takes is not what is tested, and a busy machine takes long.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # Our own fixtures come from here and not by the entry point, which pytest imports before coverage is measured.
 pytest_plugins = ["circuit_breaker.testing.plugin", "tests.services.dockerd", "tests.services.podman"]

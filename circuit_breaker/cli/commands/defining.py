@@ -191,7 +191,9 @@ def export(session: Session, *, form: TextForm | None, file: Path | None) -> Non
 
 
 @click.command(short_help="Print the JSON Schema of definitions, or of what is told with --json.")
-@click.argument("document", type=click.Choice(get_args(Document)), default="definition")
+@click.argument(
+    "document", type=click.Choice(get_args(Document)), default="definition", metavar=f"[{'|'.join(get_args(Document))}]"
+)
 @output_options
 @click.pass_obj
 def schema(output: Output, *, document: Document) -> None:
