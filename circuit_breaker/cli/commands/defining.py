@@ -191,16 +191,14 @@ def export(session: Session, *, form: TextForm | None, file: Path | None) -> Non
 
 
 @click.command(short_help="Print the JSON Schema of definitions, or of what is told with --json.")
-@click.argument(
-    "document", type=click.Choice(get_args(Document)), default="definition", metavar=f"[{'|'.join(get_args(Document))}]"
-)
+@click.argument("document", type=click.Choice(get_args(Document)), default="definition", metavar="[DOCUMENT]")
 @output_options
 @click.pass_obj
 def schema(output: Output, *, document: Document) -> None:
-    """Print the JSON Schema of definitions in YAML or JSON, for editors, or of another document.
+    """Print the JSON Schema of DOCUMENT: of definitions in YAML or JSON, for editors, unless another is named.
 
-    An explanation is what `explain --json` prints, a policy-diff what `diff-policy --json` prints, a verification
-    what `verify --json` prints.
+    DOCUMENT is definition, explanation (what `explain --json` prints), policy-diff (what `diff-policy --json`
+    prints) or verification (what `verify --json` prints).
     """
     if document == "definition":
         output.document(workflow_schema())
