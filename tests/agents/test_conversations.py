@@ -485,7 +485,7 @@ async def test_agents_share_a_conversation():
 CALLS = st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(CALLS, st.integers(1, 200), st.integers(1, 12))
 def test_tool_calls_keep_their_results(turns, tokens, messages):
     """J5: however little an agent is shown, a call of a tool and its results are shown together, or neither."""

@@ -126,7 +126,7 @@ def test_an_agent_is_read_back_as_it_was_written():
         assert FULL.created_at == read.created_at
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(definitions)
 def test_nothing_is_lost_on_the_way(definition):
     """ZA32: every definition without a fault comes back from YAML, and fits the published JSON Schema."""

@@ -145,7 +145,7 @@ async def test_a_tool_streams_its_result():
     assert [0.0, 10.0] == [event.progress for event in events if getattr(event, "progress", None) is not None]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(min_size=1, max_size=300), st.integers(1, 50), st.integers(1, 40))
 def test_content_comes_whole_however_it_is_cut(text, pieces, most):
     """I13: long pieces of content are split and short ones put together, and nothing is lost or changed."""

@@ -227,6 +227,37 @@ async def test_an_answer_that_must_be_shorter_tells_so(whole):
     assert ["set to 20, which is what was left of the budget of the execution"] == [one.why for one in response.losses]
 
 
+async def test_an_answer_costs_no_more_than_is_left():
+    """R1: under a limit of dollars alone an answer is no longer than what is left can pay, where there is a price."""
+    open_, model = attrs.evolve(REQUEST, max_tokens=None), script(always=SHORT, profile=priced())
+    await Metered(model, Purse("a", dollars=Decimal(20)), print).complete(open_)
+    unpriced = script(always=SHORT)
+    await Metered(unpriced, Purse("a", dollars=Decimal(20)), print).complete(open_)
+    assert (20, None) == (model.requests[0].max_tokens, unpriced.requests[0].max_tokens)
+
+
+async def test_an_answer_that_cannot_be_too_long_is_left_alone():
+    """Where what is left pays the longest answer that there can be, the model is not told to be shorter."""
+    model = script(always=SHORT, profile=priced(max_output_tokens=18))
+    for purse in (Purse("a", tokens=20), Purse("a", dollars=Decimal(20))):
+        await Metered(model, purse, print).complete(attrs.evolve(REQUEST, max_tokens=None))
+    assert [None, None] == [request.max_tokens for request in model.requests]
+
+
+@given(
+    read=st.integers(1, 50),
+    answer=st.integers(1, 50),
+    each=st.decimals("0.000001", 10, places=6),
+    left=st.decimals("0.000001", 10, places=6),
+)
+def test_a_limit_of_dollars_is_exceeded_by_what_is_read_at_most(read, answer, each, left):
+    """R1: the answer that a call may have costs what is left or is one token; a call that fits has the longest one."""
+    longest = Most(read + answer, (read + answer) * each, answer, each).longest(Most(None, left))
+    if (read + answer) * each <= left:
+        assert longest is None
+    assert longest == 1 or (longest or answer) * each <= left or (longest is None and answer == 1)
+
+
 async def test_an_answer_that_fits_is_left_alone():
     """Within the budget, requests and responses are as they would be without one."""
     model = script(always=SHORT)

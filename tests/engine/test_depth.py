@@ -198,7 +198,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=json_values, levels=st.integers(0, DEEPEST + 4), door=st.sampled_from(DOORS))
 async def test_whatever_is_accepted_can_be_read_back(
     place: Callable[[], str], value: Any, levels: int, door: Any

@@ -145,7 +145,7 @@ def test_a_limit_is_a_whole_number(limit: dict[str, Any]) -> None:
         Limits(**limit)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 400)), max_size=12))
 async def test_no_token_ever_carries_more_than_the_limit(steps: list[tuple[str, int]]) -> None:
     """Whatever is added in whatever order, exactly what would be too much is refused."""

@@ -153,7 +153,7 @@ class ThreePhases(RuleBasedStateMachine):
             assert arrived == (self.case.status == "completed")
 
 
-ThreePhases.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+ThreePhases.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestThreePhases = ThreePhases.TestCase
 
 

@@ -6,7 +6,7 @@ import base64
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_breaker.errors import OutputInvalid, OutputTooLarge
@@ -52,7 +52,6 @@ def test_a_secret_is_taken_out_wherever_it_is_cut(before, after, cuts):
     assert SECRET not in "\n".join(lines_of(text.encode(), cuts))
 
 
-@settings(deadline=None)
 @given(filler=st.integers(0, 3), start=st.integers(0, 40), size=st.integers(64, 9000))
 def test_a_secret_in_an_endless_line_is_taken_out(filler, start, size):
     """Without an end of line, pieces are passed on; no secret is split between two of them, however many there are."""

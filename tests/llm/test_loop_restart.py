@@ -100,7 +100,7 @@ def tools(made):
     return sum(count for name, count in made.items() if not name.startswith("model"))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SCRIPTS, st.integers(0, 12), st.integers(1, 6))
 def test_a_restart_comes_to_the_same_end(script, lives, iterations):
     """B10: killed after any number of steps, the next run ends as one that was not killed, and repeats no step."""
@@ -121,7 +121,7 @@ def test_a_restart_comes_to_the_same_end(script, lives, iterations):
     assert tools(before) + tools(after) <= tools(made) + 1, "only what had begun and not finished is done again"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SCRIPTS, st.integers(1, 6))
 def test_every_call_has_its_result(script, iterations):
     """B10: however a loop ends, no call is without a result, and its state can be kept as a document."""

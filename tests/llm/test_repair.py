@@ -66,7 +66,7 @@ def mended(kind, *conversation, **changes):
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(conversation=conversations, able=abilities, thoughts=st.sampled_from(["dropped", "text"]))
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_after_repair_every_vendors_rules_hold(kind, conversation, able, thoughts):
     """Pains 10, 42, 44: whatever a conversation is made of, what goes out breaks no rule of the vendor's."""
     profile = profile_of(kind, capabilities={"streaming", *able}, foreign_thinking=thoughts)
@@ -80,7 +80,7 @@ def test_after_repair_every_vendors_rules_hold(kind, conversation, able, thought
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(conversation=conversations, able=abilities, thoughts=st.sampled_from(["dropped", "text"]))
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_repair_is_idempotent(kind, conversation, able, thoughts):
     """What was repaired is repaired: the second time nothing changes and nothing is lost."""
     changes = {"capabilities": {"streaming", *able}, "foreign_thinking": thoughts}

@@ -60,7 +60,7 @@ def used(assembly):
     return encoded(to_document(response.message)), response.id + response.model, hash(response.usage + response.usage)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_whole_answer_of_a_strange_form_is_an_answer_or_an_error(data):
     """One or two members are something else than they should be: counts, texts, lists, names."""
@@ -80,7 +80,7 @@ def test_a_whole_answer_of_a_strange_form_is_an_answer_or_an_error(data):
     assert not refused or "provider 'p', model 'm'" in refused
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_an_event_of_a_strange_form_is_part_of_an_answer_or_an_error(data):
     """The same for one event of a stream."""

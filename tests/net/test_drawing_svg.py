@@ -141,14 +141,14 @@ def test_there_are_colours_for_dark_paper_and_no_script() -> None:
     assert not any(part in text for part in ("<script", "href", "url(", "@import"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(any_drawing())
 def test_every_svg_is_well_formed_and_shows_all_edges(drawing: Drawing) -> None:
     """No text breaks the XML, and no edge is lost, loops and double edges included."""
     assert len(drawing.edges) == classes(parsed(drawing)).count("cb-edge")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(any_drawing())
 def test_nodes_never_overlap_and_stay_on_the_paper(drawing: Drawing) -> None:
     """Any two nodes are apart, and all are within the width and height."""
@@ -161,7 +161,7 @@ def test_nodes_never_overlap_and_stay_on_the_paper(drawing: Drawing) -> None:
         assert -0.01 <= y - h / 2 <= y + h / 2 <= plan.height + 0.01
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(any_drawing())
 def test_edges_never_run_through_a_node(drawing: Drawing) -> None:
     """Along every edge no point lies inside of a node, in either direction of layout."""
@@ -171,7 +171,7 @@ def test_edges_never_run_through_a_node(drawing: Drawing) -> None:
             assert [] == [point for point in points if within(point, plan, drawing)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(any_drawing())
 def test_labels_never_overlap_a_node(drawing: Drawing) -> None:
     """The label of an edge stands between the layers."""

@@ -146,7 +146,7 @@ def operations(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 expressions = st.recursive(literals | paths, operations, max_leaves=6)
 
 
-@settings(max_examples=int(os.environ.get("CB_ORACLE_EXAMPLES", "400")), deadline=None)
+@settings(max_examples=int(os.environ.get("CB_ORACLE_EXAMPLES", "400")))
 @given(expressions, tokens)
 @example("data.a && false", Token({}, {}, {}))
 @example("data.a || true", Token({"a": 1}, {}, {}))

@@ -24,7 +24,7 @@ texts = st.text(st.sampled_from("abkKsSſA_1é.\n -[]{}x3,\x07K"), max_size=8)
 EXAMPLES = int(os.environ.get("CB_ORACLE_EXAMPLES", "800"))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(patterns, st.lists(texts, min_size=1, max_size=6))
 @example(r"(?i)\W", ["k", "K"])
 @example(r"\Qa.b\E?", ["a", "a.b"])

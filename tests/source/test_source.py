@@ -258,14 +258,13 @@ def test_the_number_of_faults_is_bounded() -> None:
     assert 50 == len(faults("\x00" * 1000))
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_what_is_written_is_read_back_equal(value: object) -> None:
     """Every JSON value comes back the same, down to the type of its numbers."""
     assert repr(value) == repr(read_source(write_source(value)).value)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.dictionaries(TEXTS, VALUES, max_size=4))
 def test_json_is_read_as_json_reads_it(value: object) -> None:
     """Every JSON object, however it is spaced and escaped, means what the standard library says."""
@@ -273,7 +272,7 @@ def test_json_is_read_as_json_reads_it(value: object) -> None:
         assert repr(json.loads(text)) == repr(read_source(text).value)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(VALUES)
 def test_other_readers_take_it_for_yaml(value: object) -> None:
     """What is written is YAML without tags, anchors or second documents, for either parser."""

@@ -32,7 +32,6 @@ ODD_IDS = [
 ]
 IN_PLACE = settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 numbers = itertools.count()

@@ -275,7 +275,7 @@ STEPS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(workflow=workflows(), form=st.sampled_from(["yaml", "json"]))
 def test_any_workflow_is_the_same_after_a_round_trip(workflow: Workflow, form: Any) -> None:
     """D16: whatever a workflow says is read back as it was written, and the published schema accepts it."""
@@ -307,7 +307,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(path=st.sampled_from(places(PLAIN)[1:]), value=ANYTHING)
 def test_whatever_stands_in_a_document_it_is_read_or_refused(path: tuple[Any, ...], value: Any) -> None:
     """D15: any JSON anywhere in a document gives a workflow or the one error, and never another."""

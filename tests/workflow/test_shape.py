@@ -13,7 +13,7 @@ from uuid import UUID
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_breaker import Workflow, cel, field, flow, states, template
@@ -254,7 +254,6 @@ ORDERS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(ORDERS)
 def test_typed_data_comes_back_from_json_as_it_was(order: Order) -> None:
     """D19, E2: whatever a field holds, JSON gives it back, with its type."""

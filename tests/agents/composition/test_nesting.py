@@ -54,7 +54,7 @@ class Making:
         return (chain if kind == "chain" else parallel)(*parts, name=name)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(SHAPES)
 def test_whatever_is_composed_is_sound(shape):
     """R1: every nesting of shapes is a workflow of which every case can end cleanly, as far as that can be decided."""
@@ -65,7 +65,7 @@ def test_whatever_is_composed_is_sound(shape):
     assert found.verdict in ("sound", "not decided")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SHAPES)
 async def test_whatever_is_composed_comes_to_its_end(shape):
     """R1: every nesting runs to its end, and the last agent hears somebody who has spoken, if anybody has."""

@@ -158,7 +158,7 @@ async def test_a_composition_runs_in_an_engine_of_workflows_too():
     assert case.token.results["b"]["output"] == "two"
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.booleans(), min_size=1, max_size=6))
 async def test_a_chain_hears_who_spoke_last_whoever_is_left_out(kept):
     """R1: whichever parts are left out, the last is given what the last one has said that was not."""
@@ -232,3 +232,46 @@ async def test_a_part_waits_for_a_person_who_must_approve():
         done = await composer.go_on(case)
 
     assert (done.completed, done.outputs) == (True, {"a": "one", "b": "two"})
+
+
+CAREFUL = {"tools": ("summarize",), "approve": ("summarize",)}
+ASKS = ModelTurn(calls=(("summarize", {"text": "Nets are sound."}),))
+
+
+async def test_what_waits_for_a_person_comes_back():
+    """R1 K9: run returns with the executions that a person must decide on, and go_on with what came of it."""
+    async with at_work(agent("a", **CAREFUL), a=[ASKS, "one"], b="two") as (composer, crew):
+        asked = await composer.run(chain("a", "b"))
+        same = await composer.go_on(asked.case)
+        [waiting] = asked.waiting
+        await composer.agents.approve(waiting.id, waiting.approval["digest"], by="ann")
+        done = await composer.go_on(asked.case)
+
+    assert (asked.completed, asked.output, same.waiting) == (False, None, asked.waiting)
+    assert (done.waiting, done.outputs) == ((), {"a": "one", "b": "two"})
+    assert crew.names == ["a", "a", "b"]
+
+
+async def test_what_does_not_wait_for_the_person_is_finished_first():
+    """R2 K9: of agents at once those that need no decision come to their end, and are not asked again."""
+    async with at_work(
+        agent("a", **CAREFUL), a=[ASKS, "one"], b=ModelTurn(says="two", after=0.5), c="both"
+    ) as (composer, crew):
+        asked = await composer.run(parallel("a", "b", synthesise="c"))
+        await composer.agents.approve(asked.waiting[0].id, asked.waiting[0].approval["digest"])
+        done = await composer.go_on(asked.case)
+
+    assert ["a"] == [one.agent_id for one in asked.waiting]
+    assert asked.outputs == {"b": "two"}
+    assert (done.output, crew.names.count("b")) == ("both", 1)
+
+
+async def test_what_is_tried_again_may_wait_for_a_person_too():
+    """R1 K9: a part that failed, and asks for a decision when it is tried again, is waited for in the same way."""
+    async with at_work(agent("a", **CAREFUL), a=[FAILS, ASKS, "one"]) as (composer, _):
+        failed = await composer.run(chain("a"))
+        asked = await composer.try_again(failed.case)
+        await composer.agents.approve(asked.waiting[0].id, False)
+        done = await composer.go_on(asked.case)
+
+    assert ("a", "one") == (asked.waiting[0].agent_id, done.output)

@@ -195,7 +195,7 @@ async def test_an_error_is_hidden_too():
     assert [] == [place for place in written if "ann@example.org" in place]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 7), st.integers(0, 40))
 async def test_a_stream_of_an_answer_adds_up_to_it(pieces, cut):
     """However an answer is cut, the pieces that are told are together the response, and none has a secret."""
