@@ -13,12 +13,12 @@ from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.prompts import Insert, as_it_is
 from circuit_breaker.data import thaw
-from circuit_breaker.errors import AgentError, Fault
+from circuit_breaker.errors import AgentError, Fault, NoProviderAvailable, ProviderNotFound
 from circuit_breaker.executors.models.sampling import form_of
 from circuit_breaker.executors.models.settings import KEYS, LOCAL_OLLAMA, ModelSettings, UnknownProvider
 from circuit_breaker.executors.models.tools import gathered_tools
 from circuit_breaker.executors.secrets import NO_SECRETS
-from circuit_breaker.llm.messages import ChatMessage
+from circuit_breaker.llm.messages import ChatMessage, user
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.tools.toolset import Toolset
 
@@ -54,6 +54,18 @@ class Assignment:
             return self.settings.provider(self._provider(), ollama=LOCAL_OLLAMA)
         except UnknownProvider as unknown:
             raise AgentError(str(unknown), remedy="give it to the engine of agents") from unknown
+
+    def provider_faults(self, tenant: str = "") -> list[Fault]:
+        """What is wrong with whoever would answer, also where only the name of the model says who that is."""
+        if self.settings.router is None:
+            return provider_faults(self._provider(), self.settings)
+        explain = getattr(self.settings.router, "explain", None)
+        try:
+            if explain is not None:
+                explain(ChatCompletionRequest(model=self.model, messages=(user("?"),)), tenant=tenant)
+        except (NoProviderAvailable, ProviderNotFound) as nobody:
+            return [Fault("llm_provider", nobody.message, nobody.remedy)]
+        return []
 
     def _provider(self) -> str:
         return self._wanted() or self.settings.detected(self._named())[0]
@@ -105,9 +117,8 @@ class Assignment:
         )
 
 
-def provider_faults(definition: AgentDefinition, settings: ModelSettings) -> list[Fault]:
-    """What is wrong with the provider that the definition names."""
-    name = definition.llm_provider
+def provider_faults(name: str, settings: ModelSettings) -> list[Fault]:
+    """What is wrong with the provider of that name; nothing with an empty one, which leaves the choice to others."""
     if not name or settings.router is not None or name in settings.providers or name == "ollama":
         return []
     if name in KEYS and settings.secrets is not NO_SECRETS:

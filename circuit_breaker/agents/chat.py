@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from circuit_breaker.errors import (
     InvalidAgentType,
 )
 
-__all__ = ["Agent", "ChatRequest", "ChatResponse", "asking_in"]
+__all__ = ["Agent", "ChatRequest", "ChatResponse", "Partner", "asking_in"]
 
 APPROVAL_NEEDED: Final = "approval_needed"
 
@@ -126,17 +127,11 @@ async def asking_in(agents: AgentEngine, conversation_id: str) -> AgentExecution
     return found if found is not None and found.waiting_for == "approval" else None
 
 
-class Agent:
-    """An agent that was deployed, to talk to.
-
-    ::
-
-        agent = Agent(agents, await builder.deploy(agents))
-        response = await agent.chat(ChatRequest("I need help with my order", {"customerId": "cust_123"}))
-        print(response.message)
+class Partner(ABC):
+    """Somebody to talk to, of whatever kind.
 
     Args:
-        agents: The engine, open.
+        agents: The engine of agents, open.
         id: The agent.
         conversation_id: The conversation that goes on; a new one, when something is said first, unless given.
         overrides: Members of ``llm_config``, or ``llm_provider``, for all that is said.
@@ -150,23 +145,67 @@ class Agent:
         conversation_id: str = "",
         overrides: Mapping[str, Any] | None = None,
     ) -> None:
+        self.agents = agents
         self.id = id
         self.conversation_id = conversation_id
-        self._agents = agents
-        self._overrides = overrides
+        self.overrides = dict(overrides or {})
         self._beginning = asyncio.Lock()
 
+    @abstractmethod
+    def turn(self, request: ChatRequest | str) -> AbstractAsyncContextManager[AgentExecution]:
+        """The execution that answers, to be followed inside of the block."""
+
+    @abstractmethod
+    def decided(self, execution_id: str, decision: Any, *, by: str = "") -> AbstractAsyncContextManager[AgentExecution]:
+        """The execution that goes on with what a person has decided, to be followed inside of the block."""
+
     async def chat(self, request: ChatRequest | str) -> ChatResponse:
-        """What the agent answers, once it has.
+        """What the agent answers, once it has; or with the status ``"approval_needed"`` what a person must decide on.
 
         Raises:
             AgentNotFound: There is no such agent.
             ConversationNotFound: There is no such conversation.
-            InvalidAgentType: It is no conversational agent.
-            AgentError: It has come to no answer.
+            InvalidAgentType: It is of another type.
+            CaseClosed: The conversation is a case that has ended.
+            WorkflowNotFound: The definition that this began with cannot be read any more.
+            AgentError: It has come to no answer, or a person must decide about something that was said before.
         """
-        begun = await self.begin(request)
-        return ChatResponse.of(await self._agents.wait(begun.id))
+        async with self.turn(request) as begun:
+            ended = await self.agents.wait(begun.id)
+        return ChatResponse.of(ended)
+
+    async def approve(self, response: ChatResponse, decision: Any, *, by: str = "") -> ChatResponse:
+        """What the agent answers after a person has decided; see :meth:`AgentEngine.approve`.
+
+        Raises:
+            AgentError: It does not wait for a person, or has come to no answer.
+            DataInvalid: The decision is about other calls.
+        """
+        async with self.decided(response.execution_id, decision, by=by) as begun:
+            ended = await self.agents.wait(begun.id)
+        return ChatResponse.of(ended)
+
+    async def waiting(self) -> ChatResponse | None:
+        """What a person must decide on before the conversation goes on, or None."""
+        found = await asking_in(self.agents, self.conversation_id)
+        return None if found is None else ChatResponse.of(found)
+
+
+class Agent(Partner):
+    """An agent that was deployed, to talk to.
+
+    ::
+
+        agent = Agent(agents, await builder.deploy(agents))
+        response = await agent.chat(ChatRequest("I need help with my order", {"customerId": "cust_123"}))
+        print(response.message)
+
+    Args:
+        agents: The engine, open.
+        id: The agent.
+        conversation_id: As for a :class:`Partner`.
+        overrides: As for a :class:`Partner`.
+    """
 
     @asynccontextmanager
     async def turn(self, request: ChatRequest | str) -> AsyncIterator[AgentExecution]:
@@ -184,7 +223,7 @@ class Agent:
             CircuitBreakerError: As :meth:`chat`, before anything is asked.
         """
         asked = request if isinstance(request, ChatRequest) else ChatRequest(request)
-        definition = await self._agents.definition(self.id)
+        definition = await self.agents.definition(self.id)
         if definition.type != "conversational":
             raise InvalidAgentType(
                 f"agent '{self.id}' is of type '{definition.type}', which is no conversational one",
@@ -194,24 +233,14 @@ class Agent:
         conversation = asked.conversation_id
         if not conversation and definition.memory is not None:
             conversation = await self._conversation(asked)
-        return await self._agents.start(
+        return await self.agents.start(
             self.id,
             {**named, "message": asked.message},
             context=asked.around() or None,
             conversation=conversation,
             key=asked.key,
-            overrides=self._overrides,
+            overrides=self.overrides or None,
         )
-
-    async def approve(self, response: ChatResponse, decision: Any, *, by: str = "") -> ChatResponse:
-        """What the agent answers after a person has decided; see :meth:`AgentEngine.approve`.
-
-        Raises:
-            AgentError: It does not wait for a person, or has come to no answer.
-            DataInvalid: The decision is about other calls.
-        """
-        async with self.decided(response.execution_id, decision, by=by) as begun:
-            return ChatResponse.of(await self._agents.wait(begun.id))
 
     @asynccontextmanager
     async def decided(self, execution_id: str, decision: Any, *, by: str = "") -> AsyncIterator[AgentExecution]:
@@ -220,12 +249,7 @@ class Agent:
         Raises:
             CircuitBreakerError: As :meth:`approve`.
         """
-        yield await self._agents.approve(execution_id, decision, by=by)
-
-    async def waiting(self) -> ChatResponse | None:
-        """What a person must decide on before the conversation goes on, or None."""
-        found = await asking_in(self._agents, self.conversation_id)
-        return None if found is None else ChatResponse.of(found)
+        yield await self.agents.approve(execution_id, decision, by=by)
 
     async def _conversation(self, asked: ChatRequest) -> str:
         async with self._beginning:
@@ -234,5 +258,5 @@ class Agent:
         return self.conversation_id
 
     async def _begun(self, asked: ChatRequest) -> str:
-        begun = await self._agents.conversations.create(self.id, context=asked.around())
+        begun = await self.agents.conversations.create(self.id, context=asked.around())
         return begun.id

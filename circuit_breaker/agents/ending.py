@@ -23,7 +23,10 @@ _STOPS: Final[Mapping[str, tuple[str, str]]] = {
     "max_tokens": ("it has used up its tokens", "raise limits.tokens, or ask for less"),
     "max_dollars": ("it has used up its dollars", "raise limits.dollars, or ask for less"),
     "time": ("it took too long", "raise limits.timeout, or ask for less"),
-    "unpriced": ("nobody knows what it has cost so far", "give the price of the model, or limit the tokens"),
+    "unpriced": (
+        "nobody knows what it has cost so far",
+        "set limits.tokens in place of limits.dollars, or give the provider a profile with the price of the model",
+    ),
     "repeated_calls": (
         "the model made the same call of a tool again and again",
         "look at what the tool gave, and say in the prompt what follows from it",

@@ -143,7 +143,11 @@ class AgentEngine:
     async def definitions(
         self, *, tag: str = "", capability: str = "", after: str = "", limit: int = 100
     ) -> list[AgentDefinition]:
-        """The agents, ordered by id, a page at a time."""
+        """The agents, ordered by id, a page at a time.
+
+        Raises:
+            DataInvalid: The limit is none.
+        """
         return await self.store.listed(tag=tag, capability=capability, after=after, limit=limit)
 
     async def remove(self, agent_id: str) -> bool:
@@ -230,12 +234,13 @@ class AgentEngine:
             AgentExecutionNotFound: There is none.
             AgentForbidden: Whoever decides may not.
             DataInvalid: The decision is none, or is about other calls.
+            AgentInvalid: A tool or the provider that it works with is not here.
             AgentError: It does not wait for a person, or somebody else was quicker.
         """
         return await self._intervention.approved(execution_id, decision, by=by)
 
     async def execution(self, execution_id: str) -> AgentExecution:
-        """The execution as it stands.
+        """The execution as it stands, with what its finished calls have taken.
 
         Raises:
             AgentExecutionNotFound: There is none.
@@ -256,6 +261,9 @@ class AgentEngine:
         """The executions that fit all of it, the oldest first, a page at a time.
 
         ``context`` finds by what is in the context: ``{"workflow_context.token_id": "..."}``.
+
+        Raises:
+            DataInvalid: There is no such status, or the limit is none.
         """
         keys = {f"context.{path}": str(text) for path, text in (context or {}).items()}
         keys |= {"conversation": conversation, "parent": parent, "agent": agent, "status": status or ""}
@@ -272,6 +280,7 @@ class AgentEngine:
 
         Raises:
             AgentExecutionNotFound: There is none.
+            AgentInvalid: A tool or the provider that it works with is not here.
         """
         return await self.recovery.resume(execution_id)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import attrs
 
-from circuit_breaker.agents.assignment import provider_faults
+from circuit_breaker.agents.assignment import Assignment, provider_faults
 from circuit_breaker.agents.definition import AgentDefinition
+from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.guardrails.registry import Guardrails
-from circuit_breaker.errors import AgentInvalid
+from circuit_breaker.errors import AgentInvalid, Fault
 from circuit_breaker.executors.models.settings import ModelSettings
 from circuit_breaker.executors.models.tools import tool_faults
 
-__all__ = ["check_definition"]
+__all__ = ["check_definition", "check_equipment"]
 
 
 def check_definition(definition: AgentDefinition, settings: ModelSettings, guardrails: Guardrails) -> None:
@@ -20,11 +21,27 @@ def check_definition(definition: AgentDefinition, settings: ModelSettings, guard
     Raises:
         AgentInvalid: Something is wrong with it, or it names what nobody has given; every fault is named.
     """
-    tools = tool_faults(definition.tools, settings.tools, definition.approve)
-    faults = [*definition.faults(), *(attrs.evolve(fault, place=_member(fault.place)) for fault in tools)]
-    faults += [*guardrails.faults(definition), *provider_faults(definition, settings)]
+    faults = [*definition.faults(), *_tool_faults(definition, settings)]
+    faults += [*guardrails.faults(definition), *provider_faults(definition.llm_provider, settings)]
     if faults:
         raise AgentInvalid(f"agent '{definition.id:.100}' is not valid", faults=faults)
+
+
+def check_equipment(definition: AgentDefinition, execution: AgentExecution, settings: ModelSettings) -> None:
+    """Nothing, when these have the tools and the provider that an execution goes on with.
+
+    Raises:
+        AgentInvalid: They have not; all that is missing is named.
+    """
+    assignment = Assignment(definition=definition, settings=settings, overrides=execution.overrides)
+    tenant = execution.context.tenant_id or settings.tenant
+    if faults := [*_tool_faults(definition, settings), *assignment.provider_faults(tenant)]:
+        raise AgentInvalid(f"agent '{definition.id:.100}' lacks here what it works with", faults=faults)
+
+
+def _tool_faults(definition: AgentDefinition, settings: ModelSettings) -> list[Fault]:
+    found = tool_faults(definition.tools, settings.tools, definition.approve)
+    return [attrs.evolve(fault, place=_member(fault.place)) for fault in found]
 
 
 def _member(place: str) -> str:

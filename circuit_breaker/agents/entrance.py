@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import attrs
 
@@ -51,26 +52,29 @@ class Entrance:
 
     async def _keyed(self, agent_id: str, wish: Wish) -> AgentExecution:
         """The execution of a key: its id is kept before it begins, so that there is never another one."""
-        execution_id = await self._id_of(wish.key)
-        try:
-            found = await self.office.store.execution(execution_id)
-        except LookupError:
-            try:
-                return await self._begun(agent_id, wish, execution_id)
-            except (VersionConflict, AgentError):
-                if (found := await self._found(execution_id)) is None:  # type: ignore[assignment]
-                    raise
+        found = await self._once(agent_id, wish, await self._id_of(wish.key))
         if found.agent_id != agent_id:
             raise DataInvalid(
                 f"key {wish.key!r:.80} is that of an execution of agent '{found.agent_id}'", remedy="give another key"
             )
         return found
 
+    async def _once(self, agent_id: str, wish: Wish, execution_id: str) -> AgentExecution:
+        """The execution of that id, which begins unless it is there, or somebody else is quicker."""
+        with suppress(LookupError):
+            return await self.office.store.execution(execution_id)
+        try:
+            return await self._begun(agent_id, wish, execution_id)
+        except (VersionConflict, AgentError):
+            if (found := await self._found(execution_id)) is None:
+                raise
+            return found
+
     async def _found(self, execution_id: str) -> AgentExecution | None:
         """The execution that somebody else has begun at the same time, here or in another process."""
         while True:
             try:
-                return await self.office.store.execution(execution_id)
+                return await self.office.store.written(execution_id)
             except LookupError:
                 if execution_id not in self.office.roster:
                     return None

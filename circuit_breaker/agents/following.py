@@ -60,7 +60,7 @@ class AgentEvents:
             AgentExecutionNotFound: There is no such execution.
             AgentForbidden: Whoever reads may not follow it.
         """
-        await self.check(by, "follow", await self.store.execution(execution_id))
+        await self.check(by, "follow", await self.store.written(execution_id))
         return await self.storage.streams.read(stream_of(execution_id), after=after, limit=limit)
 
     async def rest(self, execution_id: str) -> AgentExecution:
@@ -74,7 +74,7 @@ class AgentEvents:
         while True:
             if (post := self.roster.get(execution_id)) is not None:
                 await post.tail.over()
-            execution = await self.store.execution(execution_id)
+            execution = await self.store.written(execution_id)
             if execution.ended or execution.waiting_for == "approval":
                 return execution
             if execution_id not in self.roster:
@@ -150,7 +150,7 @@ class AgentEvents:
             ) from error
 
     async def _check(self, execution_id: str, number: int, by: str) -> None:
-        await self.check(by, "follow", await self.store.execution(execution_id))
+        await self.check(by, "follow", await self.store.written(execution_id))
         length = await self.storage.streams.length(stream_of(execution_id))
         if type(number) is not int or number < 0 or number > length:
             raise DataInvalid(
@@ -176,7 +176,7 @@ class AgentEvents:
             if documents and is_last(decode(documents[-1])):
                 return
             if not documents:
-                execution = await self.store.execution(execution_id)
+                execution = await self.store.written(execution_id)
                 if execution.ended and execution.events <= number:
                     return
                 self.roster.check_not_closed()

@@ -38,7 +38,7 @@ class Intervention:
         await self.events.check(by, "cancel", await self.office.store.execution(execution_id))
         why = f"cancelled{f' by {by}' if by else ''}{f': {reason}' if reason else ''}"
         asked = stopped = False
-        while not (execution := await self.office.store.execution(execution_id)).ended:
+        while not (execution := await self.office.store.written(execution_id)).ended:
             if (post := self.office.roster.get(execution_id)) is not None:
                 stopped |= post.cancel(why)
                 await post.tail.over()

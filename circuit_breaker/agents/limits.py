@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 import attrs
 
 from circuit_breaker.errors import AgentInvalid, CircuitBreakerError, Fault, LLMError
-from circuit_breaker.llm.loop.limits import LoopLimits
+from circuit_breaker.llm.loop.limits import LoopLimits, exact_dollars
 
 __all__ = ["AgentLimits", "AgentRetry"]
 
@@ -20,14 +20,6 @@ _SPELLINGS: Final[Mapping[str, str]] = {
     "overloaded": "provider_overloaded",
 }
 """What people call errors, and their codes."""
-
-
-def _dollars(value: Any) -> Any:
-    """The amount, exactly as it is written."""
-    try:
-        return value if value is None or isinstance(value, bool) else Decimal(str(value))
-    except InvalidOperation:
-        return value
 
 
 def _is_positive(value: Any, *, zero: bool = False) -> bool:
@@ -90,7 +82,7 @@ class AgentLimits:
 
     iterations: int | None = 10
     tokens: int | None = None
-    dollars: Decimal | None = attrs.field(default=None, converter=_dollars)
+    dollars: Decimal | None = attrs.field(default=None, converter=exact_dollars)
     timeout: float | None = 300.0
     depth: int = 5
     repairs: int = 2

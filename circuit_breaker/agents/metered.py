@@ -130,11 +130,12 @@ def most_of(model: Any, request: ChatCompletionRequest) -> Most:
     written = most_answer(request)
     if written is None and known is not None and known.max_output_tokens is not None:
         written = known.max_output_tokens * request.n
-    if written is None:
-        return Most()
-    read = _read(request)
     price = known.price if known is not None else None
-    return Most(read + written, None if price is None else worst_case(read, written, price))
+    read = _read(request)
+    each = None if price is None else price.of(read).output.scaleb(-6)
+    if written is None:
+        return Most(each=each)
+    return Most(read + written, None if price is None else worst_case(read, written, price), written, each)
 
 
 def _read(request: ChatCompletionRequest) -> int:

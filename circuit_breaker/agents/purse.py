@@ -3,7 +3,8 @@
 A call sets aside what it can take at the worst before it is made, in the purses above that of its execution. What does
 not fit waits until others have given back what they did not need. Only calls that are under way have something set
 aside in all the purses, and none of them waits for another, so that somebody always gives back. In its own purse an
-execution sets nothing aside: it makes one call at a time, and none while it waits for those that it wants.
+execution sets nothing aside, so that those that it wants do not wait for it: where it calls its model while they are
+at work, that one call may be more than what was left.
 """
 
 from __future__ import annotations
@@ -31,10 +32,23 @@ class Most:
     Attributes:
         tokens: Of input and output.
         dollars: US dollars.
+        answer: Tokens of the answer.
+        each: US dollars that one token of the answer costs.
     """
 
     tokens: int | None = None
     dollars: Decimal | None = None
+    answer: int | None = None
+    each: Decimal | None = None
+
+    def longest(self, left: Most) -> int | None:
+        """The most tokens that the answer may have where only so much is left; None where its worst is no more."""
+        tokens = None if _fits(self.tokens, left.tokens) else left.tokens
+        paid = None
+        if self.each and left.dollars is not None and not _fits(self.dollars, left.dollars):
+            paid = max(1, int(left.dollars / self.each))
+        found = _least(tokens, paid)
+        return None if found is None or _fits(self.answer, found) else int(found)
 
 
 @attrs.define(eq=False)
@@ -117,7 +131,7 @@ class Purse:
                 await self._bell.wait()
                 self._check()
             left = self._left()
-            reservation.shorten(None if _fits(most.tokens, left.tokens) else left.tokens)
+            reservation.shorten(most.longest(left))
             if reservation.payer is not self:
                 self._out[reservation] = Most(_least(most.tokens, left.tokens), _least(most.dollars, left.dollars))
 
@@ -196,17 +210,10 @@ async def purse_of(
 ) -> Purse:
     """The purse of an execution as far as is written: what it has taken itself, and those that it wanted."""
     purse = Purse.of(definition, execution, above)
-    purse.note(await _taken(store, execution))
+    purse.note(Account.of_execution(execution))
     async for below in _below(store, execution):
-        purse.note(await _taken(store, below))
+        purse.note(Account.of_execution(below))
     return purse
-
-
-async def _taken(store: AgentStore, execution: AgentExecution) -> Account:
-    """What the calls of an execution have taken; of one that is not over, its finished steps say so."""
-    if execution.ended:
-        return Account.of_execution(execution)
-    return Account.of_document(execution.before) + Account.of_steps(await store.steps(execution))
 
 
 async def _below(store: AgentStore, execution: AgentExecution) -> AsyncIterator[AgentExecution]:

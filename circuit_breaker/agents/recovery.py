@@ -12,6 +12,7 @@ import structlog
 from circuit_breaker.agents.account import Account
 from circuit_breaker.agents.chronicle import Chronicle
 from circuit_breaker.agents.definition import AgentDefinition
+from circuit_breaker.agents.enrolment import check_equipment
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.office import Office
 from circuit_breaker.agents.roster import Post
@@ -35,6 +36,7 @@ class Recovery:
     """
 
     office: Office
+    _told: dict[str, str] = attrs.field(factory=dict, init=False)  # why executions are left to others
 
     async def take_up(self, execution_id: str, change: Change, *, cancelled: str | None = None) -> bool:
         """Whether this process goes on with an execution now.
@@ -43,6 +45,9 @@ class Recovery:
             execution_id: Which one.
             change: The execution as it goes on; None where it shall not, as it stands.
             cancelled: Why it is to end at once, if it is.
+
+        Raises:
+            AgentInvalid: A tool or the provider that it works with is not here; it is left as it stands.
         """
         if self.office.roster.has(execution_id):
             return False
@@ -61,17 +66,17 @@ class Recovery:
     async def put_down(self, execution_id: str) -> None:
         """Returns once the task that has written here that the execution waits for a person is over."""
         while self.office.roster.has(execution_id):
-            if (await self.office.store.execution(execution_id)).waiting_for != "approval":
+            if (await self.office.store.written(execution_id)).waiting_for != "approval":
                 return  # somebody has decided
             await asyncio.sleep(0.001)
 
     async def _claimed(self, post: Post, change: Change) -> bool:
         # The events are read before the record: whoever writes after that lets our first event fail.
         documents = await self.office.storage.streams.read(stream_of(post.execution_id))
-        execution = change(await self.office.store.execution(post.execution_id))
+        execution = change(await self.office.store.written(post.execution_id))
         if execution is None:
             return False
-        definition = await self._definition(execution, lost=post.cancelled is not None)
+        definition = await self._definition(execution, ends=post.cancelled is not None)
         steps = await self.office.store.steps(execution)
         taken = Account.of_document(execution.before) + Account.of_steps(steps)
         chronicle = self.office.chronicle(taken.entered(execution), post.tail)
@@ -93,14 +98,17 @@ class Recovery:
             raise
         return True
 
-    async def _definition(self, execution: AgentExecution, *, lost: bool) -> AgentDefinition:
-        """The definition of an execution; an empty one where it may be lost, because the execution only ends."""
+    async def _definition(self, execution: AgentExecution, *, ends: bool) -> AgentDefinition:
+        """The definition by which an execution goes on here; what only ends needs neither it nor what it names."""
         try:
-            return await self.office.store.get(execution.agent_id, execution.agent_version)
+            definition = await self.office.store.get(execution.agent_id, execution.agent_version)
         except AgentNotFound:
-            if not lost:
+            if not ends:
                 raise
             return AgentDefinition(id=execution.agent_id)
+        if not ends:
+            check_equipment(definition, execution, self.office.settings)
+        return definition
 
     def _again(self, chronicle: Chronicle, seat: Seat) -> AgentExecution:
         """The execution that goes on here, or waits for its turn to do so."""
@@ -121,35 +129,47 @@ class Recovery:
 
         Raises:
             AgentExecutionNotFound: There is none.
+            AgentInvalid: A tool or the provider that it works with is not here.
         """
-        execution = await self.office.store.execution(execution_id)
+        execution = await self.office.store.written(execution_id)
         elsewhere = execution.worker not in ("", self.office.storage.worker) and await self.office.storage.alive(
             execution.worker
         )
         return not elsewhere and await self.take_up(execution_id, _unless_at_rest)
 
     async def recover(self) -> list[str]:
-        """Takes up the executions of processes that are gone; gives their ids."""
+        """Takes up the executions of processes that are gone; gives their ids.
+
+        One that cannot go on here is left for others, which is logged once.
+        """
         found = []
-        lives: dict[str, bool] = {self.office.storage.worker: False}
-
-        def left_behind(execution: AgentExecution) -> AgentExecution | None:
-            over = execution.ended or execution.waiting_for == "approval"
-            return None if over or lives.get(execution.worker, True) else execution
-
-        async for execution in self.office.store.every(open="1"):
+        lives = {self.office.storage.worker: False}
+        async for execution in self.office.store.under_way():
             if self.office.roster.has(execution.id):
                 continue
             if execution.worker not in lives:
                 lives[execution.worker] = await self.office.storage.alive(execution.worker)
-            if lives[execution.worker]:
-                continue
-            try:
-                if await self.take_up(execution.id, left_behind):
-                    found.append(execution.id)
-            except CircuitBreakerError as error:
-                _log.warning("an execution could not be taken up", execution=execution.id, error=str(error))
+            if not lives[execution.worker] and await self._goes_on(execution.id, lives):
+                found.append(execution.id)
         return found
+
+    async def _goes_on(self, execution_id: str, lives: Mapping[str, bool]) -> bool:
+        """Whether this process goes on with an execution, unless its process is one of those that live."""
+
+        def left_behind(execution: AgentExecution) -> AgentExecution | None:
+            return None if lives.get(execution.worker, True) else _unless_at_rest(execution)
+
+        try:
+            return await self.take_up(execution_id, left_behind)
+        except CircuitBreakerError as error:
+            self._leave(execution_id, str(error))
+            return False
+
+    def _leave(self, execution_id: str, why: str) -> None:
+        """Tells why an execution is left to others, unless that was told before, or this engine ends."""
+        if not self.office.roster.closed and self._told.get(execution_id) != why:
+            self._told[execution_id] = why
+            _log.warning("an execution could not be taken up", execution=execution_id, error=why)
 
 
 def _unless_at_rest(execution: AgentExecution) -> AgentExecution | None:

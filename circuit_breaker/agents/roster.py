@@ -113,6 +113,11 @@ class Roster:
         self._posts[execution_id] = post = Post(execution_id, tail)
         return post
 
+    @property
+    def closed(self) -> bool:
+        """Whether the engine has ended, or is about to."""
+        return self._closed
+
     def check_not_closed(self) -> None:
         """Nothing, unless the engine has ended; one that was not opened yet may look at what others do.
 

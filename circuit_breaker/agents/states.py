@@ -80,6 +80,18 @@ def machine_faults(
                 hint = nearest(str(name), tuple(map(str, names)))
                 yield Fault(f"transitions[{number}].{end}", f"there is no state {name!r:.60}", hint)
         yield from _condition_faults(transition.condition, f"transitions[{number}].condition")
+    yield from _stranded(names, transitions)
+
+
+def _stranded(names: list[str], transitions: Sequence[AgentTransition]) -> Iterator[Fault]:
+    """The states to which nothing leads from the first one."""
+    reached = names[:1]
+    for here in reached:  # which grows meanwhile
+        reached += [way.target for way in transitions if way.source == here and way.target not in reached]
+    for number, name in enumerate(names):
+        if name not in reached and name not in names[:number]:
+            remedy = "add a transition that leads to it, or take it out"
+            yield Fault(f"states[{number}]", f"nothing leads from '{names[0]}' to '{name:.60}'", remedy)
 
 
 def _condition_faults(condition: str, place: str) -> Iterator[Fault]:

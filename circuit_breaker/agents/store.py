@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import attrs
 
+from circuit_breaker.agents.account import Account
 from circuit_breaker.agents.context import MEMBERS, ExecutionContext
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.documents import agent_from_document
 from circuit_breaker.agents.execution import AgentExecution
-from circuit_breaker.agents.identity import check_ids
+from circuit_breaker.agents.identity import check_ids, check_page
 from circuit_breaker.agents.ports import AgentStorage
 from circuit_breaker.data import Data, freeze_mapping
 from circuit_breaker.engine.streams import Put
@@ -139,7 +140,12 @@ class AgentStore:
     async def listed(
         self, *, tag: str = "", capability: str = "", after: str = "", limit: int = 100
     ) -> list[AgentDefinition]:
-        """The present definitions, ordered by id, a page at a time."""
+        """The present definitions, ordered by id, a page at a time.
+
+        Raises:
+            DataInvalid: The limit is none.
+        """
+        check_page(limit)
         keys = ({f"tag.{tag}": "1"} if tag else {}) | ({f"capability.{capability}": "1"} if capability else {})
         records = await self.storage.records.find(AGENT, keys=keys, after=after, limit=limit)
         return [agent_from_document(record.document, judged=False) for record in records]
@@ -152,7 +158,15 @@ class AgentStore:
     # Executions
 
     async def execution(self, execution_id: str) -> AgentExecution:
-        """The execution as it stands.
+        """The execution as it stands; what its finished steps have taken is counted also while it is under way.
+
+        Raises:
+            AgentExecutionNotFound: There is none.
+        """
+        return await self._counted(await self.written(execution_id))
+
+    async def written(self, execution_id: str) -> AgentExecution:
+        """The execution as its record says, without what it has taken since that was written: for looking often.
 
         Raises:
             AgentExecutionNotFound: There is none.
@@ -164,10 +178,26 @@ class AgentStore:
         return execution_of(record.document)
 
     async def executions(self, keys: Mapping[str, str], *, after: str = "", limit: int = 100) -> list[AgentExecution]:
-        """The executions with these keys, the oldest first, a page at a time."""
+        """The executions with these keys, the oldest first, a page at a time.
+
+        Raises:
+            DataInvalid: There is no such status, or the limit is none.
+        """
+        check_page(limit, keys.get("status"))
+        return [await self._counted(one) for one in await self._page(keys, after, limit)]
+
+    async def _page(self, keys: Mapping[str, str], after: str, limit: int = 100) -> list[AgentExecution]:
         check_ids(**keys, after=after)
         records = await self.storage.records.find(EXECUTION, keys=keys, after=after, limit=limit)
         return [execution_of(record.document) for record in records]
+
+    async def _counted(self, execution: AgentExecution) -> AgentExecution:
+        """The execution with what its finished steps have taken."""
+        if execution.ended or execution.started_at is None:
+            return execution
+        taken = Account.of_document(execution.before) + Account.of_steps(await self.steps(execution))
+        is_more = taken.usage.total_tokens > execution.usage.get("total_tokens", 0)  # else it has ended meanwhile
+        return taken.entered(execution) if is_more else execution
 
     async def left(self, executions: Iterable[AgentExecution]) -> set[str]:
         """The ids of those of the executions whose process has ended before they were over."""
@@ -177,8 +207,17 @@ class AgentStore:
 
     async def every(self, **keys: str) -> AsyncIterator[AgentExecution]:
         """All executions with these keys."""
+        async for execution in self._each(keys):
+            yield await self._counted(execution)
+
+    async def under_way(self) -> AsyncIterator[AgentExecution]:
+        """All executions on which somebody works, or should, as their records say."""
+        async for execution in self._each({"open": "1"}):
+            yield execution
+
+    async def _each(self, keys: Mapping[str, str]) -> AsyncIterator[AgentExecution]:
         after = ""
-        while page := await self.executions(keys, after=after):
+        while page := await self._page(keys, after):
             for execution in page:
                 yield execution
             after = page[-1].id

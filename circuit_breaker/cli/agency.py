@@ -19,10 +19,11 @@ from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.following import AgentEvents
 from circuit_breaker.agents.roster import Roster
 from circuit_breaker.agents.store import AgentStore
-from circuit_breaker.cli.definitions import DOCUMENTS, modules_of
+from circuit_breaker.cli.definitions import modules_of
 from circuit_breaker.cli.logs import logs_to
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.providers import SCRIPTED, is_anybody_there, router_of
+from circuit_breaker.cli.references import DOCUMENTS
 from circuit_breaker.cli.session import Session
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ports import Journal, SystemClock
@@ -107,7 +108,7 @@ class Agency:
         with logs_to(self.output):
             async with (
                 journal,
-                self._settings() as settings,
+                self.settings() as settings,
                 AgentEngine(journal, settings=settings, config=_config(recover=recover)) as agents,
             ):
                 await self._register(agents)
@@ -125,7 +126,7 @@ class Agency:
         """
         journal = self._journal(existing=True)
         with logs_to(self.output):
-            async with self._settings() as settings:
+            async with self.settings() as settings:
                 agents = AgentEngine(journal, settings=settings, config=_config(recover=False))
                 executors = _executors(agents, self.session.registry.executors)
                 async with Engine(*self.session.workflows, storage=journal, executors=executors) as engine, agents:
@@ -140,7 +141,7 @@ class Agency:
         return self.session.journal(existing=existing and not brought)
 
     @asynccontextmanager
-    async def _settings(self) -> AsyncIterator[ModelSettings]:
+    async def settings(self) -> AsyncIterator[ModelSettings]:
         """Who answers: the staff of a module that was named, or whoever the environment has a key for."""
         given = self._given()
         if given is not None:

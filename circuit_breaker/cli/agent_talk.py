@@ -72,9 +72,13 @@ class AgentTalk:
 
     def _decide(self) -> None:
         """Asks first about what the conversation waits for, where it waits for a person."""
-        if (found := complete(self._asking())) is not None:
-            self.agency.output.note(f"the conversation waits for a yes or no to execution '{found.id}'")
-            self._watched(self._decided(found.id, decisions_on(found)))
+        if (found := complete(self._asking())) is None:
+            return
+        self.agency.output.note(f"the conversation waits for a yes or no to execution '{found.id}'")
+        if (said := decisions_on(found)) is None:
+            report(self.agency.output, found)
+        else:
+            self._watched(self._decided(found.id, said))
 
     async def _asking(self) -> AgentExecution | None:
         async with self.agency.engine() as agents:

@@ -53,9 +53,8 @@ class Watch:
         """The execution of a turn, once it is over or waits for somebody who is not here; it is told meanwhile."""
         teller = EventTeller(self.agency.output, brief=self.brief)
         execution = complete(self._until_rest(turn, teller))
-        while execution.waiting_for == "approval" and self.asks:
-            turn = self._decided(execution.id, decisions_on(execution))
-            execution = complete(self._until_rest(turn, teller))
+        while self.asks and execution.waiting_for == "approval" and (said := decisions_on(execution)) is not None:
+            execution = complete(self._until_rest(self._decided(execution.id, said), teller))
         return execution
 
     def _alone(self, begin: Begin) -> Turn:
@@ -100,17 +99,18 @@ async def _told(engine: AgentEngine, execution_id: str, teller: EventTeller) -> 
     return execution
 
 
-def decisions_on(execution: AgentExecution) -> dict[str, Any]:
-    """What somebody at the terminal says to each call that waits, by its digest."""
-    return {call["digest"]: _approved(call) for call in execution.approval["calls"]}
+def decisions_on(execution: AgentExecution) -> dict[str, Any] | None:
+    """What somebody at the terminal says to each call that waits, by its digest; None where nobody answers."""
+    try:
+        return {call["digest"]: _approved(call) for call in execution.approval["calls"]}
+    except click.Abort:  # the input ended, or somebody went away: that is no answer
+        click.echo(err=True)
+        return None
 
 
 def _approved(call: Any) -> bool:
     shown = visible(f"call {call['name']} with {call['arguments']}?")
-    try:
-        return click.confirm(shown, default=False, err=True)
-    except click.Abort:
-        return False
+    return click.confirm(shown, default=False, err=True)
 
 
 def report(output: Output, execution: AgentExecution) -> None:

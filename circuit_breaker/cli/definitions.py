@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 
 from circuit_breaker.cli.origin import origin_of
+from circuit_breaker.cli.references import DOCUMENTS, MODEL, MODELS, homes_of
 from circuit_breaker.errors import (
     DefinitionError,
     DocumentInvalid,
@@ -30,6 +31,7 @@ from circuit_breaker.errors import (
 from circuit_breaker.executors.registry import installed
 from circuit_breaker.lazy import deferred
 from circuit_breaker.rules import Rulebook
+from circuit_breaker.workflow.agent_step import PART, TURN
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.documents import load_workflow
 
@@ -38,11 +40,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Registry", "find_workflow", "module_of", "modules_of", "notes_on"]
 
-DOCUMENTS = (".yaml", ".yml", ".json")
 _INSTALLED = installed()
+_OF_AGENTS: dict[str, Any] = {PART: PART, TURN: TURN}
+"""The executors of machines and compositions stay names: whoever has agents at work says what they stand for."""
 _import_bpmn = deferred("circuit_breaker.workflow.bpmn", "import_bpmn")
-MODELS = (".bpmn", ".bpmn20.xml")
-_MODEL = re.compile(r"(?is)(.*?\.bpmn(?:20\.xml)?)(?::(.+))?")
 HOW = "write module:attribute, path/file.py:attribute, or a YAML, JSON or BPMN file"
 
 
@@ -85,8 +86,9 @@ class Registry:
         Raises:
             DocumentInvalid: It has faults.
         """
+        executors = ChainMap(_OF_AGENTS, cast(MutableMapping[str, Any], self.executors))
         return load_workflow(
-            text, name=name, rules=self.rules, actions=self.actions, executors=self.executors, data=self.classes
+            text, name=name, rules=self.rules, actions=self.actions, executors=executors, data=self.classes
         )
 
 
@@ -107,7 +109,7 @@ def find_workflow(reference: str, registry: Registry) -> Workflow:
     """
     if reference.lower().endswith(DOCUMENTS):
         return _from_document(Path(reference), registry)
-    if model := _MODEL.fullmatch(reference):
+    if model := MODEL.fullmatch(reference):
         return _from_model(model, registry).workflow
     place, _, attribute = reference.rpartition(":") if ":" in reference else (reference, "", "")
     module = module_of(place)
@@ -120,9 +122,7 @@ def modules_of(modules: Iterable[str], workflows: Iterable[str]) -> list[ModuleT
     Raises:
         WorkflowNotFound: There is no such module.
     """
-    coded = (name for name in workflows if not name.lower().endswith(DOCUMENTS) and not _MODEL.fullmatch(name))
-    homes = [name.rpartition(":")[0] or name for name in coded]
-    return [module_of(reference) for reference in dict.fromkeys((*modules, *homes))]
+    return [module_of(reference) for reference in dict.fromkeys((*modules, *homes_of(workflows)))]
 
 
 def _from_document(path: Path, registry: Registry) -> Workflow:
@@ -151,7 +151,7 @@ def _from_model(model: re.Match[str], registry: Registry) -> Imported:
 
 def notes_on(reference: str, registry: Registry) -> list[str]:
     """What was left alone of the model of that name, or taken in a way that is good to know; nothing of others."""
-    model = _MODEL.fullmatch(reference)
+    model = MODEL.fullmatch(reference)
     return [] if model is None else [str(note) for note in _from_model(model, registry).notes]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import attrs
 
+from circuit_breaker.cli.references import homes_of
 from circuit_breaker.cli.visible import visible
 
 __all__ = ["DEFAULT_STORAGE", "Onward", "quoted"]
@@ -16,7 +17,7 @@ DEFAULT_STORAGE = "sqlite:///circuit_breaker.db"
 DEFINED = ("agents chat", "cancel", "explain", "fire", "resolve", "signal", "work")
 """The commands that need the definition of a case."""
 IMPORTING = ("agents approve", "agents resume")
-"""The commands that need the modules, and no definition."""
+"""The commands that need the modules, also those of definitions, and no definition."""
 
 
 def quoted(word: str) -> str:
@@ -35,11 +36,19 @@ class Onward:
         storage: The URL of the journal; empty where none is used.
         workflows: The definitions, as they were typed.
         modules: The modules whose names definitions use, as they were typed.
+        machine: The agent with whom the case that they are about is a conversation; empty for any other case.
     """
 
     storage: str = ""
     workflows: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    machine: str = ""
+
+    def going_on(self, case: str) -> str:
+        """The command by which a case goes on that was interrupted."""
+        if self.machine:
+            return self.command("agents chat", self.machine, options=f"--conversation {quoted(case)}")
+        return self.command("work")
 
     def command(self, name: str, *words: str, options: str = "") -> str:
         """The command, complete.
@@ -63,8 +72,10 @@ class Onward:
     def _named(self, name: str) -> Iterator[str]:
         if name in DEFINED:
             yield from (f"-w {quoted(workflow)}" for workflow in self.workflows)
-        if name in DEFINED or name in IMPORTING:
             yield from (f"--import {quoted(module)}" for module in self.modules)
+        if name in IMPORTING:
+            homes = homes_of(self.workflows)
+            yield from (f"--import {quoted(module)}" for module in dict.fromkeys((*self.modules, *homes)))
 
     def undefined(self) -> Onward:
         """The same for a case whose definition the journal keeps: nothing but the journal is named."""

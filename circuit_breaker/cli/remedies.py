@@ -10,7 +10,7 @@ from typing import Final
 from circuit_breaker.cli.onward import Onward
 from circuit_breaker.errors import CircuitBreakerError
 
-__all__ = ["in_commands", "remedy_of"]
+__all__ = ["deciding", "in_commands", "remedy_of"]
 
 # A call, as it stands in remedies, and the command: CASE is the case that it is about, SIGNAL the signal.
 CALLS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -39,6 +39,7 @@ WORDS: Final[Mapping[str, str]] = {
 }
 _SETTING: Final = re.compile(r"(?:with |use |as )?\w*\.under\((\w+)=([^()]*)\)(, or (?=\1=))?")
 _CALL: Final = re.compile("|".join(f"`?{re.escape(call)}`?" for call in CALLS))
+_DECIDING: Final = re.compile(r"`agents\.approve\('([^']+)', \.\.\.\)`")
 _SIGNAL: Final = re.compile(r"the signal '([^']+)'")
 
 
@@ -71,6 +72,11 @@ def in_commands(text: str, *, setting: str = "") -> str:
     for phrase, words in WORDS.items():
         text = text.replace(phrase, words)
     return _SETTING.sub(lambda found: _setting(found, setting), text) if setting else text
+
+
+def deciding(text: str, onward: Onward) -> str:
+    """The text with the command by which a person decides, in place of the call that does."""
+    return _DECIDING.sub(lambda found: f"`{onward.command('agents approve', found[1])}`", text)
 
 
 def _setting(found: re.Match[str], option: str) -> str:

@@ -14,6 +14,7 @@ import click
 
 from circuit_breaker.cli.definitions import Registry, find_workflow, modules_of
 from circuit_breaker.cli.doubts import strangers
+from circuit_breaker.cli.hiring import Hiring, machine_of, whole
 from circuit_breaker.cli.logs import logs_to
 from circuit_breaker.cli.onward import Onward
 from circuit_breaker.cli.output import Output
@@ -30,6 +31,7 @@ from circuit_breaker.workflow.definition import Workflow
 if TYPE_CHECKING:
     from circuit_breaker.agents.bridge.places import PlaceAgents
     from circuit_breaker.agents.bridge.staff import Staff
+    from circuit_breaker.agents.execution import AgentExecution
 
 __all__ = ["Session", "with_session"]
 
@@ -55,6 +57,7 @@ class Session:
     registry: Registry = attrs.field(factory=Registry)
     staff: Staff | None = None
     _places: list[PlaceAgents] = attrs.field(factory=list, init=False, repr=False)
+    _hiring: Hiring = attrs.field(default=attrs.Factory(Hiring, takes_self=True), init=False, repr=False, eq=False)
 
     @classmethod
     def of(cls, output: Output, onward: Onward) -> Session:
@@ -82,7 +85,7 @@ class Session:
         executors = self.registry.executors
         with logs_to(self.output):
             if not working or (self.staff is None and not asks_agents(self.workflows)):
-                async with self._opening(journal, executors) as engine:
+                async with self._opening(journal, executors) as engine, self._hiring:
                     yield engine
                 return
             if is_alone(self.staff):
@@ -104,6 +107,10 @@ class Session:
         for places in self._places:
             await places.settle()
         return await engine.get(case) if self._places else case
+
+    async def undecided(self, case: Case) -> list[AgentExecution]:
+        """What agents wait for a person with, of those at work here for the case."""
+        return [execution for places in self._places for execution in await places.undecided(case.id)]
 
     def journal(self, *, existing: bool = True) -> Journal:
         """The journal, not open yet.
@@ -141,8 +148,17 @@ class Session:
         await self.know(engine, case.definition, name=case.workflow, acting=acting)
         return await engine.get(case_id)
 
-    async def know(self, engine: Engine, version: str, *, name: str, acting: bool = False) -> Workflow:
+    async def know(
+        self, engine: Engine, version: str, *, name: str, acting: bool = False, scripted: bool = True
+    ) -> Workflow:
         """The definition of that version, which the engine knows from now on.
+
+        Args:
+            engine: It is open.
+            version: Which version.
+            name: What to call it in a message.
+            acting: Its transitions may fire.
+            scripted: A script may answer for agents that it is made of, where nobody else does.
 
         Raises:
             WorkflowNotFound: It was not named, and cannot be read from the journal; or its transitions may fire, and
@@ -161,8 +177,12 @@ class Session:
             raise self._unknown(name, version, _first_line(error)) from error
         if workflow.version != version:
             raise self._unknown(name, version, "it uses functions or classes that only its module knows")
-        if acting and (strange := next(strangers(workflow, engine.executors), None)):
-            raise self._unknown(name, version, _what_is_missing(*strange), what="cannot be carried out")
+        if acting:
+            why, remedy = await self._hiring.objection(engine, workflow, scripted=scripted)
+            if not why and (strange := next(strangers(workflow, engine.executors), None)):
+                why, remedy = _what_is_missing(*strange), ""
+            if why:
+                raise self._unknown(name, version, why, what="cannot be carried out", remedy=remedy)
         await self._add(engine, workflow)
         return workflow
 
@@ -174,8 +194,10 @@ class Session:
         if any(workflow.version == case.definition for workflow in _included()):
             return self.onward.undefined()
         kept = await engine.storage.definition(case.definition)
-        if kept is not None and self.staff is None and _is_whole(kept, case.definition):
-            return self.onward.undefined()
+        if kept is not None and self.staff is None and (workflow := whole(kept, case.definition)) is not None:
+            made_of_agents = any(strangers(workflow, Registry().executors))
+            modules = self.onward.modules if made_of_agents else ()  # which may have their tools
+            return attrs.evolve(self.onward, workflows=(), modules=modules, machine=machine_of(workflow))
         named = self.onward.workflows or self.onward.modules
         return self.onward if named else attrs.evolve(self.onward, workflows=("WORKFLOW",))
 
@@ -185,12 +207,14 @@ class Session:
         for named in self.workflows:
             await engine.add_workflow(named)
 
-    def _unknown(self, name: str, version: str, why: str, *, what: str = "is not known") -> WorkflowNotFound:
+    def _unknown(
+        self, name: str, version: str, why: str, *, what: str = "is not known", remedy: str = ""
+    ) -> WorkflowNotFound:
         known = [f"'{workflow.name}' has version {workflow.version}" for workflow in self.workflows]
         given = f"; of those named {', '.join(known)}" if known else ""
         return WorkflowNotFound(
             f"the definition of workflow '{name}', version {version}, {what}: {why}{given}",
-            remedy="name it with --workflow module:attribute",
+            remedy=remedy or "name it with --workflow module:attribute",
         )
 
     async def know_all(self, engine: Engine, versions: Iterable[tuple[str, str]]) -> Sequence[WorkflowNotFound]:
@@ -198,7 +222,7 @@ class Session:
         unknown = []
         for name, version in dict.fromkeys(versions):
             try:
-                await self.know(engine, version, name=name, acting=True)
+                await self.know(engine, version, name=name, acting=True, scripted=False)
             except WorkflowNotFound as error:
                 unknown.append(error)
         return unknown
@@ -230,16 +254,6 @@ def _included() -> Iterable[Workflow]:
     for reference in INCLUDED:
         module, _, attribute = reference.partition(":")
         yield getattr(import_module(module), attribute)
-
-
-def _is_whole(kept: bytes, version: str) -> bool:
-    """Whether a kept definition says all that is needed to carry it out."""
-    registry = Registry()
-    try:
-        workflow = registry.load(kept.decode(), name="kept")
-    except CircuitBreakerError:
-        return False
-    return workflow.version == version and not any(strangers(workflow, registry.executors))
 
 
 def _what_is_missing(transition: str, executor: str) -> str:

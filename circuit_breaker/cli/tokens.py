@@ -82,7 +82,7 @@ def _progress(case: Case, pending: Pending, stopped: Collection[str], onward: On
     if pending.doubt:
         return "in doubt{since}", resolving(case, pending, onward)
     if pending.worker in stopped:
-        following = f"it is taken up again by: {onward.command('work')}"
+        following = f"it is taken up again by: {onward.going_on(case.id)}"
         return "in progress{since}, but interrupted: its worker has stopped", following
     return "in progress{since}", ""
 

@@ -10,6 +10,7 @@ from rich.status import Status
 
 from circuit_breaker.cli.onward import Onward, quoted
 from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.remedies import deciding
 from circuit_breaker.cli.session import Session
 from circuit_breaker.cli.telling import status_text, tell
 from circuit_breaker.cli.tokens import resolving
@@ -59,8 +60,9 @@ async def _tell_all(events: Subscription, output: Output, status: Status | None,
 
 def _progress(event: Progress, output: Output, status: Status | None, prefix: str) -> None:
     share = "" if event.fraction is None else f"{event.fraction:.0%} "
-    line = Line(f"{prefix}{event.transition}  {share}{event.message}", style="dim")
-    if status is not None:
+    message = deciding(event.message, output.onward)
+    line = Line(f"{prefix}{event.transition}  {share}{message}", style="dim")
+    if status is not None and message == event.message:  # what somebody is to type stays in sight
         status.update(line)
     else:
         output.say(Line("  ").append_text(line), soft_wrap=True)
@@ -76,6 +78,10 @@ async def report(engine: Engine, session: Session, case: Case) -> None:
     explanation = engine.explain(case)
     if explanation.message and case.status != "cancelled":
         output.say(Line(f"  {explanation.message}", style="italic"), soft_wrap=True)
+    for execution in await session.undecided(case):
+        names = ", ".join(call["name"] for call in execution.approval["calls"])
+        command = output.onward.command("agents approve", execution.id)
+        output.say(Line(f"  {execution.agent_id} waits for a yes or no to {names}: {command}", "dim"), soft_wrap=True)
     for line in _onward(case, explanation, engine.workflow(case), await session.onward_from(engine, case)):
         output.say(Line(f"  {line}", style="dim"), soft_wrap=True)
 
@@ -83,7 +89,7 @@ async def report(engine: Engine, session: Session, case: Case) -> None:
 def _onward(case: Case, explanation: Explanation, workflow: Workflow, onward: Onward) -> Iterator[str]:
     """The commands that bring a case on, or tell why nothing does."""
     if case.status == "running":
-        yield onward.command("work")
+        yield onward.going_on(case.id)
     if case.status in ("waiting", "stuck", "failed"):
         yield onward.command("explain", case.id)
     for pending in case.pending:

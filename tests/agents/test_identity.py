@@ -62,3 +62,29 @@ async def test_an_id_of_nothing_says_that_there_is_nothing(unknown, kind, tmp_pa
         for asked in (engine.wait, engine.cancel, engine.execution, engine.resume):
             with pytest.raises(AgentExecutionNotFound):
                 await asked(unknown)
+
+
+PAGES = {
+    "executions": lambda engine, limit: engine.executions(limit=limit),
+    "definitions": lambda engine, limit: engine.definitions(limit=limit),
+    "conversations": lambda engine, limit: engine.conversations.listed(limit=limit),
+}
+
+
+@pytest.mark.parametrize("wrong", [-1, 0, 1.5, "5", None, True], ids=repr)
+@pytest.mark.parametrize("asked", PAGES)
+async def test_a_page_of_no_size_is_one_clear_error(asked, wrong):
+    """Whatever is listed, a limit that is no whole number from 1 is named with its value."""
+    async with at_work(agent(), model=script()) as engine:
+        with pytest.raises(DataInvalid) as caught:
+            await PAGES[asked](engine, wrong)
+    assert f"limit={wrong!r} is no size of a page" in caught.value.message
+
+
+async def test_a_status_that_does_not_exist_is_named_with_the_nearest():
+    """Whoever looks for a status that executions never have is told which one he may mean, and all that is wrong."""
+    async with at_work(agent(), model=script()) as engine:
+        with pytest.raises(DataInvalid) as caught:
+            await engine.executions(status="complete", limit=-1)
+    assert "limit=-1 is no size of a page and status='complete' is no status" == caught.value.message
+    assert "give a whole number from 1; did you mean 'completed'?" == caught.value.remedy

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -157,3 +159,118 @@ def test_an_agent_of_a_workflow_is_talked_to(cb, desk):
     assert ASKED in done.err
     assert "42" in done.out
     assert ("new", "plain") == (state(cb, "a"), cb("show", "a", "--json").document["workflow"])
+
+
+# At a keyboard
+
+
+class Keyboard(io.BytesIO):
+    """A keyboard at which everything was typed in advance."""
+
+    def __init__(self, typed: str) -> None:
+        super().__init__(typed.encode())
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+INTERRUPTED = '''
+"""A model at which somebody presses Ctrl-C the first time."""
+
+import signal
+
+from circuit_breaker.agents import AgentDefinition, AgentMemory
+from circuit_breaker.agents.bridge import Staff
+from circuit_breaker.executors import ModelSettings
+from circuit_breaker.testing import ModelTurn, ScriptedProvider
+
+asked = []
+
+
+def answer(request):
+    asked.append(request)
+    if len(asked) > 1:
+        return "Here I am."
+    signal.raise_signal(signal.SIGINT)
+    return ModelTurn(says="Too late.", after=60)
+
+
+agent = AgentDefinition(id="slow", llm_config={"model": "m"}, memory=AgentMemory())
+staff = Staff(agents=[agent], settings=ModelSettings(providers=[ScriptedProvider(always=answer)]))
+'''
+
+
+@pytest.fixture
+def interrupted(here, monkeypatch):
+    """The module of an agent whose first answer is interrupted."""
+    monkeypatch.delitem(sys.modules, "interrupted", raising=False)
+    (here / "interrupted.py").write_text(INTERRUPTED)
+    return "interrupted.py"
+
+
+def test_at_a_keyboard_it_is_said_how_to_talk_and_to_go_on(cb, desk):
+    """K11: what can be typed comes first, and the command for another time last."""
+    told = cb("agents", "chat", "desk", "-c", "a", stdin=Keyboard("hello\n/quit\n")).err
+
+    assert "/quit or Ctrl-D to end" in told
+    assert told.endswith("to go on: circuit-breaker agents chat desk --conversation a\n")
+
+
+def test_at_a_keyboard_an_error_does_not_end_the_talk(cb, desk):
+    """L3: what cannot be said is told, and the next line is heard."""
+    cb("agents", "chat", "desk", "6 * 7", "-c", "a", stdin="y\n")
+    cb("agents", "chat", "desk", "bye", "-c", "a")
+    told = cb("agents", "chat", "desk", "-c", "a", stdin=Keyboard("hm\n/usage\n")).err
+
+    assert "is completed" in told
+    assert "0 tokens taken" in told
+
+
+@pytest.mark.parametrize(
+    ("typed", "status"), [("y\n/quit\n", "completed"), ("n\n/quit\n", "completed"), ("", "pending")]
+)
+def test_at_a_keyboard_what_waits_is_asked_before_anything_is_said(cb, desk, typed, status):
+    """K9 L3: a yes and a no are answers; Ctrl-D is none, and what waits is told with the command that decides."""
+    cb("agents", "chat", "desk", "6 * 7", "-c", "a", stdin="")
+    told = cb("agents", "chat", "desk", "-c", "a", stdin=Keyboard(typed)).err
+    [execution] = cb("agents", "executions", "--json").records
+
+    assert ASKED in told
+    assert status == execution["status"]
+    assert (status == "pending") == (f"circuit-breaker agents approve {execution['execution']}" in told)
+
+
+def test_an_interrupt_at_a_keyboard_ends_the_answer(cb, interrupted):
+    """K11: Ctrl-C ends the answer, and the talk goes on."""
+    done = cb("agents", "chat", "slow", "--import", interrupted, stdin=Keyboard("one\ntwo\n"))
+    statuses = [one["status"] for one in cb("agents", "executions", "--json").records]
+
+    assert "stopped; what was begun is forgotten" in done.err
+    assert "Here I am." in done.out
+    assert ["cancelled", "completed"] == statuses
+
+
+def test_an_interrupt_ends_a_talk_of_a_program(cb, interrupted):
+    """K11: where no person types, the command ends as one that was interrupted."""
+    assert "interrupted" in cb("agents", "chat", "slow", "--import", interrupted, stdin="one\ntwo\n", code=130).err
+
+
+def test_an_interrupted_run_is_left_where_it_is(cb, interrupted):
+    """P14: Ctrl-C ends the watching; the execution goes on with the command that is told."""
+    told = cb("agents", "run", "slow", "--import", interrupted, "-i", "message=go", code=130).err
+    [execution] = cb("agents", "executions", "--json").records
+    onward = f"circuit-breaker agents resume {execution['execution']} --import {interrupted}"
+
+    assert f"to go on: {onward}" in told
+    assert "Here I am." in cb(*onward.split()[1:]).out
+
+
+def test_a_conversation_that_was_read_from_a_file_goes_on(cb, desk):
+    """J6: nothing was left behind in it, so that the next thing is said at once."""
+    (desk / "helper.yaml").write_text("id: helper\nmemory: {}\n")
+    cb("agents", "chat", "helper.yaml", "one", "-c", "a")
+    (desk / "talk.json").write_text(cb("agents", "export", "-c", "a").out)
+    cb("agents", "import", "talk.json", "--id", "b")
+
+    assert "You said: two" in cb("agents", "chat", "helper", "two", "-c", "b").out

@@ -67,6 +67,23 @@ agent = AgentDefinition(id="slow", llm_provider="scripted", tools=["count"], mem
 staff = Staff(agents=[agent], settings=ModelSettings(providers=[ScriptedProvider(always=answer)]))
 '''
 
+TWO_CALLS = """
+from circuit_breaker.agents import AgentDefinition
+from circuit_breaker.agents.bridge import Staff
+from circuit_breaker.executors import ModelSettings
+from circuit_breaker.testing import ModelTurn, ScriptedProvider
+
+
+def answer(request):
+    if any(message.tool_results for message in request.messages):
+        return "Both."
+    return ModelTurn(calls=[("calculator", {"expression": "1 + 1"}), ("calculator", {"expression": "2 + 2"})])
+
+
+agent = AgentDefinition(id="two", llm_config={"model": "m"}, tools=["calculator"], approve=["calculator"])
+staff = Staff(agents=[agent], settings=ModelSettings(providers=[ScriptedProvider(always=answer)]))
+"""
+
 
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch):
@@ -186,6 +203,10 @@ def test_an_execution_is_replayed_from_any_number(cb, agents):
     assert "The tool says" in cb("agents", "replay", execution["execution"]).out
     again = cb("agents", "replay", execution["execution"], "--after", last - 1, "--json", "--follow").records
     assert [last] == [event["sequence"] for event in again]
+    assert f"no events above {last}" in cb("agents", "replay", execution["execution"], "--after", last).err
+    for following in ([], ["--follow"]):
+        beyond = cb("agents", "replay", execution["execution"], "--after", 99, *following, code=1).err
+        assert f"has {last} events, and none with the number 99" in beyond
     assert "there is no execution" in cb("agents", "replay", "unknown", code=4).err
 
 
@@ -278,13 +299,27 @@ def test_how_many_run_at_once_is_said_by_the_environment(cb, agents, monkeypatch
 # A person decides
 
 
-@pytest.mark.parametrize(("said", "answer"), [("y\n", "42"), ("n\n", "not approved"), ("", "not approved")])
+@pytest.mark.parametrize(("said", "answer"), [("y\n", "42"), ("n\n", "not approved"), ("\n", "not approved")])
 def test_a_person_is_asked_while_it_runs(cb, agents, said, answer):
     """K9: a call that needs approval is shown, and made after a yes only."""
     done = cb("agents", "run", "asker.yaml", "-i", "question=6 * 7", stdin=said)
 
     assert answer in done.out
     assert "call calculator with" in done.err
+
+
+@pytest.mark.parametrize("said", ["", "y\n"])
+def test_the_end_of_the_input_decides_nothing(cb, agents, said):
+    """K9: who hangs up before every call is decided leaves all of them open, and is told how to decide later."""
+    (agents / "two.py").write_text(TWO_CALLS)
+    told = cb("agents", "run", "two", "--import", "two.py", "-i", "message=go", stdin=said).err
+    [execution] = cb("agents", "executions", "--json").records
+    decide = f"circuit-breaker agents approve {execution['execution']} --import two.py"
+
+    assert ("pending", "approval") == (execution["status"], execution["waiting_for"])
+    assert decide in told
+    assert decide in cb("agents", "approve", execution["execution"], "--import", "two.py", stdin=said).err
+    assert "Both." in cb("agents", "approve", execution["execution"], "--import", "two.py", stdin="y\ny\n").out
 
 
 def test_an_approval_can_come_later(cb, agents):

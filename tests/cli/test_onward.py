@@ -11,7 +11,7 @@ import pytest
 
 import circuit_breaker
 from circuit_breaker.cli.onward import Onward
-from circuit_breaker.cli.remedies import remedy_of
+from circuit_breaker.cli.remedies import deciding, remedy_of
 from circuit_breaker.errors import CaseError, NotEnabled
 
 ORDER = '{"name": "Ann", "amount": 12}'
@@ -127,3 +127,11 @@ def test_a_remedy_without_a_case_says_where_it_belongs():
     error = NotEnabled("x waits", remedy="send it with engine.signal(...)")
 
     assert "send it with `circuit-breaker signal CASE NAME`" == remedy_of(error, Onward())
+
+
+def test_how_to_decide_names_the_modules_that_know_the_agents():
+    """A call that a person decides with is told as a command, with the modules of definitions and no documents."""
+    onward = Onward(workflows=("shop.py:desk", "order.yaml", "model.bpmn:p"), modules=("tools",))
+    told = deciding("approval needed for refund: `agents.approve('x 1', ...)`", onward)
+
+    assert "approval needed for refund: `circuit-breaker agents approve 'x 1' --import tools --import shop.py`" == told

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import sys
 
 import pytest
@@ -151,3 +153,64 @@ def test_an_agent_of_a_staff_runs_alone(cb, here, monkeypatch):
     (here / "tooled.py").write_text(TOOLED)
     assert "Three." in cb("agents", "run", "clerk", "--import", "tooled.py").out
     assert "--import tooled.py" in cb("agents", "register", "tooled.py", code=3).err
+
+
+ASKING = """
+from circuit_breaker import Workflow, flow, states
+from circuit_breaker.agents import AgentDefinition, AgentPrompts
+from circuit_breaker.agents.bridge import PlaceAgent, Staff
+from circuit_breaker.executors import ModelSettings
+from circuit_breaker.testing import ModelTurn, ScriptedProvider
+
+new, told, done = states("new", "told", "done")
+asking = Workflow(
+    "asking", flow(new >> told).transition("tell").KIND, flow(told >> done).transition("end").manual()
+)
+teller = AgentDefinition(
+    id="teller",
+    llm_config={"model": "m"},
+    prompts=AgentPrompts(user_template="Tell it."),
+    tools=["calculator"],
+    approve=["calculator"],
+)
+
+
+def answer(request):
+    if any(message.tool_results for message in request.messages):
+        return "Told."
+    return ModelTurn(calls=[("calculator", {"expression": "6 * 7"})])
+
+
+PLACES = []
+staff = Staff(agents=[teller], places=PLACES, settings=ModelSettings(providers=[ScriptedProvider(always=answer)]))
+"""
+PLACED = 'PLACES = [PlaceAgent(workflow="asking", place="new", agent="teller", auto_transition="tell")]'
+
+
+def approving(text: str) -> str:
+    """The execution that a command tells to approve, with the module that knows its agent."""
+    return re.search(r"circuit-breaker agents approve (\S+) --import asking.py", text)[1]
+
+
+def test_a_transition_that_needs_a_yes_says_how_to_give_it(cb, here):
+    """K9: whoever runs the case is told the call, the execution and the command that decides; then the case goes on."""
+    (here / "asking.py").write_text(ASKING.replace("KIND", 'agent("teller")'))
+    running = [sys.executable, "-u", "-m", "circuit_breaker.cli", "run", "asking.py", "--id", "c"]
+    with subprocess.Popen(running, stdout=subprocess.PIPE, text=True) as run:
+        told = next(line for line in run.stdout if "approval needed" in line)
+        cb("agents", "approve", approving(told), "--import", "asking.py", "--yes")
+        rest = run.communicate(timeout=30)[0]
+
+    assert "calculator" in told
+    assert "case c is waiting in told" in rest
+
+
+def test_a_place_that_needs_a_yes_says_how_to_give_it(cb, here):
+    """K9: a case that rests since the agent of its place asks says so, with the command that decides."""
+    (here / "asking.py").write_text(ASKING.replace("KIND", "manual()").replace("PLACES = []", PLACED))
+    told = cb("run", "asking.py", "--id", "c").out
+    cb("agents", "approve", approving(told), "--import", "asking.py", "--yes")
+    cb("work", "--until-idle", "-w", "asking.py")
+
+    assert "teller waits for a yes or no to calculator" in told
+    assert "told" == cb("show", "c", "--json").document["state"]

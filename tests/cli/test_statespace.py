@@ -94,6 +94,14 @@ def test_a_file_that_is_not_there_is_refused(cb):
     assert "'none.pnml' cannot be read: No such file or directory" in cb("statespace", "none.pnml", code=3).err
 
 
+@pytest.mark.parametrize("name", ["work.py", "work.yaml"])
+def test_a_workflow_is_no_net(cb, here, name):
+    """What is no PNML by its name is refused as that, not as broken XML."""
+    (here / name).write_text("a: 1\n")
+
+    assert f"'{name}' is no net in PNML" in cb("statespace", name, code=3).err
+
+
 def test_of_an_unbounded_net_with_a_reset_the_rest_is_not_decided(cb, here):
     """That it is unbounded is certain, so the code is 0; bounds and dead transitions are not."""
     filling = NetTransition("t", (Arc("a"),), (Arc("a"), Arc("b"), Arc("c")), resets=("b",))

@@ -150,6 +150,7 @@ def test_wrong_use_is_bad_input(cb, wrong):
 def test_two_targets_are_no_framework(cb):
     """A word before the target must be the name of a framework."""
     assert "langgraph" in cb("verify", "langraph", "work.py:sound", code=3).err
+    assert "say which graph of langgraph: langgraph module:graph" in cb("verify", "langgraph", code=3).err
     assert "--property is for" in cb("verify", "langgraph", "work:x", "--property", "never(a)", code=3).err
 
 

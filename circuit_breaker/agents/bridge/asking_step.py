@@ -15,9 +15,11 @@ from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.events import AgentEvent, ContentChunk, Thinking, ToolCallEvent
 from circuit_breaker.agents.execution import AgentExecution
-from circuit_breaker.engine.actions import ActionContext
+from circuit_breaker.data import EMPTY
+from circuit_breaker.engine.actions import ActionContext, resolved
 from circuit_breaker.errors import ActionError, AgentNotFound
 from circuit_breaker.workflow.change import Change
+from circuit_breaker.workflow.steps import Execution
 from circuit_breaker.workflow.token import Token
 
 __all__ = ["AskingStep", "failed", "key_of"]
@@ -92,6 +94,14 @@ class AskingStep(ABC):
         self.begun.append(execution)
         await self.noted(execution, number, self._context)
 
+    def mapping(self, token: Token, context: ActionContext) -> Mapping[str, Any]:
+        """Where its inputs come from, as the definition of the transition says; empty where it does not."""
+        named = () if context.workflow is None else context.workflow.by_name.get(context.transition, ())
+        steps = (step for transition in named for step in transition.steps if isinstance(step, Execution))
+        alike = (step for step in steps if step.parameters.get("agent") == self.asked["agent"])
+        own = next((step for step in alike if resolved(step.parameters, token) == self.asked), None)
+        return EMPTY if own is None else own.parameters.get("inputs") or EMPTY
+
     def around(self, token: Token, context: ActionContext, **custom: Any) -> ExecutionContext:
         """The context of the execution."""
         return surroundings(
@@ -116,11 +126,19 @@ def telling(context: ActionContext) -> Callable[[AgentEvent], None]:
                 context.log(content, stream="agent")
             case ToolCallEvent(tool_name=name):
                 context.progress(said, f"calls {name}")
+            case Thinking(status="approval_needed", execution_id=execution, details=asked):
+                context.progress(said, _undecided(execution, asked or EMPTY))
             case Thinking(status=status, progress=share):
                 said = share / 100 if share is not None else said
                 context.progress(said, status.replace("_", " "))
 
     return tell
+
+
+def _undecided(execution: str, asked: Mapping[str, Any]) -> str:
+    """What a person must decide, and how."""
+    names = ", ".join(call["name"] for call in asked.get("calls", ()))
+    return f"approval needed for {names}: `agents.approve('{execution}', ...)`"
 
 
 def key_of(context: ActionContext) -> str:

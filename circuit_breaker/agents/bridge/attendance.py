@@ -183,6 +183,7 @@ class Attendance:
                 tenant=self.agents.settings.tenant,
                 custom={"place_agent": placed.name, "visit": visit.id},
             ),
+            mapping=placed.inputs,
             overrides=placed.llm_config,
             timeout=placed.limit,
             retry=placed.policy if token is not None and token.sequence == visit.sequence else ONCE,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, ClassVar, Self
 
 from circuit_breaker.agents.bridge.recalling import recalled
-from circuit_breaker.agents.chat import ChatRequest, ChatResponse, asking_in
+from circuit_breaker.agents.chat import ChatRequest, Partner, asking_in
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
@@ -26,7 +26,7 @@ from circuit_breaker.workflow import Case
 __all__ = ["CaseAgent"]
 
 
-class CaseAgent(ABC):
+class CaseAgent(Partner):
     """An agent to talk to, of which each conversation is a case.
 
     A conversation goes on under the definition that it began with, whatever is deployed later: the storage keeps it.
@@ -35,9 +35,8 @@ class CaseAgent(ABC):
         engine: The engine of workflows, open.
         agents: The engine of agents, open.
         id: The agent.
-        conversation_id: The conversation that goes on, which is the id of its case; a new one, when something is said
-            first, unless given.
-        overrides: Members of ``llm_config``, or ``llm_provider``, for all that is said.
+        conversation_id: As for a :class:`Partner`; it is the id of the case.
+        overrides: As for a :class:`Partner`.
     """
 
     kind: ClassVar[str] = ""
@@ -51,11 +50,8 @@ class CaseAgent(ABC):
         conversation_id: str = "",
         overrides: Mapping[str, Any] | None = None,
     ) -> None:
+        super().__init__(agents, id, conversation_id=conversation_id, overrides=overrides)
         self.engine = engine
-        self.agents = agents
-        self.id = id
-        self.conversation_id = conversation_id
-        self.overrides = dict(overrides or {})
 
     @classmethod
     async def deploy(
@@ -99,34 +95,6 @@ class CaseAgent(ABC):
             CaseNotFound: Nothing was said yet.
         """
         return await self.engine.get(self.conversation_id)
-
-    async def chat(self, request: ChatRequest | str) -> ChatResponse:
-        """What the agent answers, once it has; or with the status ``"approval_needed"`` what a person must decide on.
-
-        Raises:
-            CaseClosed: The conversation has ended.
-            WorkflowNotFound: The definition that it began with cannot be read any more.
-            AgentError: It has come to no answer, or a person must decide about something that was said before.
-        """
-        async with self.turn(request) as begun:
-            ended = await self.agents.wait(begun.id)
-        return ChatResponse.of(ended)
-
-    async def approve(self, response: ChatResponse, decision: Any, *, by: str = "") -> ChatResponse:
-        """What the agent answers after a person has decided; see :meth:`AgentEngine.approve`.
-
-        Raises:
-            AgentError: It does not wait for a person, or has come to no answer.
-            DataInvalid: The decision is about other calls.
-        """
-        async with self.decided(response.execution_id, decision, by=by) as begun:
-            ended = await self.agents.wait(begun.id)
-        return ChatResponse.of(ended)
-
-    async def waiting(self) -> ChatResponse | None:
-        """What a person must decide on before the conversation goes on, or None."""
-        found = await asking_in(self.agents, self.conversation_id)
-        return None if found is None else ChatResponse.of(found)
 
     @asynccontextmanager
     async def turn(self, request: ChatRequest | str) -> AsyncIterator[AgentExecution]:
@@ -177,13 +145,18 @@ class CaseAgent(ABC):
             AgentError: Somebody must.
         """
         found = await asking_in(self.agents, self.conversation_id)
-        if found is None or (asked.key and asked.key == self._key_of(found)):
+        if found is None or await self._was_said(asked):
             return
         calls = ", ".join(call["name"] for call in found.approval["calls"])
         raise AgentError(
             f"conversation '{self.conversation_id}' waits for a yes or no to {calls} of execution '{found.id}'",
             remedy="decide with approve(await agent.waiting(), ...), then say it again",
         )
+
+    async def _was_said(self, asked: ChatRequest) -> bool:
+        """Whether the message came before, so that what became of it is only given again."""
+        known = self.agents.store.every(conversation=self.conversation_id)
+        return bool(asked.key) and asked.key in [self._key_of(one) async for one in known]
 
     @abstractmethod
     async def _prepared(self, definition: AgentDefinition) -> None:

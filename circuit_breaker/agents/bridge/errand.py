@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from typing import Any, Final, Self
@@ -15,6 +16,8 @@ from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.events import AgentEvent
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.engine.actions import HOPELESS, ONCE
+from circuit_breaker.errors import Fault, ParameterInvalid
+from circuit_breaker.rules import Field
 from circuit_breaker.workflow.agent_step import retry_of
 from circuit_breaker.workflow.timing import RetryPolicy
 
@@ -49,6 +52,7 @@ class Errand:
         agent: The id of the agent.
         inputs: What it is given, by name.
         context: For whom and where.
+        mapping: Where the inputs come from, by name, as far as they are fields of a token.
         overrides: What takes the place of members of its ``llm_config``.
         conversation: The conversation that it belongs to, or empty.
         timeout: Seconds that one attempt may take; None for what the agent allows itself.
@@ -58,18 +62,22 @@ class Errand:
     agent: str
     inputs: Mapping[str, Any]
     context: ExecutionContext
+    mapping: Mapping[str, Any] = attrs.field(factory=dict)
     overrides: Mapping[str, Any] = attrs.field(factory=dict)
     conversation: str = ""
     timeout: float | None = None
     retry: RetryPolicy = ONCE
 
     @classmethod
-    def of(cls, asked: Mapping[str, Any], inputs: Mapping[str, Any], context: ExecutionContext) -> Self:
+    def of(
+        cls, asked: Mapping[str, Any], inputs: Mapping[str, Any], context: ExecutionContext, mapping: Mapping[str, Any]
+    ) -> Self:
         """The errand of a step that :func:`agent_step` made, with its inputs as the token has them."""
         return cls(
             agent=asked["agent"],
             inputs=inputs,
             context=context,
+            mapping=mapping,
             overrides=asked.get("llm_config") or {},
             timeout=asked.get("timeout"),
             retry=retry_of(asked["retry"]) if asked.get("retry") else ONCE,
@@ -104,17 +112,34 @@ class Errand:
         return code in wanted if wanted else code not in _HOPELESS
 
     async def _attempt(self, agents: AgentEngine, key: str, number: int, begun: Begun, tell: Tell) -> AgentExecution:
-        execution = await agents.start(
-            self.agent,
-            self.inputs,
-            context=self.context,
-            conversation=self.conversation,
-            key=key,
-            overrides=self.overrides or None,
-            timeout=self.timeout,
-        )
+        try:
+            execution = await agents.start(
+                self.agent,
+                self.inputs,
+                context=self.context,
+                conversation=self.conversation,
+                key=key,
+                overrides=self.overrides or None,
+                timeout=self.timeout,
+            )
+        except ParameterInvalid as error:
+            raise _traced(error, self.mapping) from error
         await begun(execution, number)
         return execution if execution.ended else await _followed(agents, execution.id, tell)
+
+
+def _traced(error: ParameterInvalid, mapping: Mapping[str, Any]) -> ParameterInvalid:
+    """The error with the paths from which the inputs come that are not as they have to be."""
+    faults = [_from(fault, mapping) for fault in error.faults]
+    return ParameterInvalid(error.message.partition("\n")[0], faults=faults, remedy=error.remedy)
+
+
+def _from(fault: Fault, mapping: Mapping[str, Any]) -> Fault:
+    name = next((name for name in mapping if re.match(rf"input\.{re.escape(name)}(\W|$)", fault.place)), None)
+    source = mapping.get(name) if name is not None else None
+    if not isinstance(source, Field):
+        return fault
+    return attrs.evolve(fault, message=f"{fault.message}; it comes from '{source.path}' of the token")
 
 
 async def _followed(agents: AgentEngine, execution_id: str, tell: Tell) -> AgentExecution:

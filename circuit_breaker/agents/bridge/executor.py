@@ -85,7 +85,8 @@ class AgentStep(AskingStep):
     async def errand(self, definition: AgentDefinition, token: Token, context: ActionContext) -> Errand:
         """What the inputs of the transition say."""
         del definition
-        return Errand.of(self.asked, self.asked.get("inputs") or {}, self.around(token, context))
+        inputs, mapping = self.asked.get("inputs") or {}, self.mapping(token, context)
+        return Errand.of(self.asked, inputs, self.around(token, context), mapping)
 
     async def outcome(self, ended: AgentExecution, token: Token) -> Change:
         """What the output mapping of the transition says.

@@ -37,9 +37,8 @@ async def _faults(placed: PlaceAgent, workflow: Workflow, agents: AgentEngine) -
     places = [state.name for state in workflow.states]
     if placed.place not in places:
         yield Fault(placed.title, f"there is no state '{placed.place}'", nearest(placed.place, places))
-    name = placed.auto_transition
-    if name and name not in workflow.by_name:
-        yield Fault(placed.title, f"there is no transition '{name}'", nearest(name, list(workflow.by_name)))
+    if fault := _way_out(placed, workflow):
+        yield fault
     try:
         if placed.rule is not None:
             placed.rule.resolve(workflow.rules)
@@ -49,3 +48,16 @@ async def _faults(placed: PlaceAgent, workflow: Workflow, agents: AgentEngine) -
             yield fault
     except CircuitBreakerError as error:
         yield Fault(placed.title, error.message, error.remedy)
+
+
+def _way_out(placed: PlaceAgent, workflow: Workflow) -> Fault | None:
+    """What is wrong with its transition: one that is not there, or leaves another place, never moves its tokens on."""
+    name = placed.auto_transition
+    if name and name not in workflow.by_name:
+        return Fault(placed.title, f"there is no transition '{name}'", nearest(name, list(workflow.by_name)))
+    leaving = list(dict.fromkeys(transition.name for transition in workflow.leaving.get(placed.place, ())))
+    if not name or name in leaving or placed.place not in workflow.leaving:
+        return None
+    known = ", ".join(map(repr, leaving))
+    remedy = f"name one that does: {known}" if leaving else "leave auto_transition out: nothing leaves that state"
+    return Fault(placed.title, f"transition '{name}' does not leave state '{placed.place}'", remedy)

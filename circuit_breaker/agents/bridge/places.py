@@ -15,8 +15,10 @@ from circuit_breaker.agents.bridge.doorway import Doorway
 from circuit_breaker.agents.bridge.keeping import USUALLY_KEPT, Keeping
 from circuit_breaker.agents.bridge.place import PlaceAgent
 from circuit_breaker.agents.bridge.place_check import check_places
+from circuit_breaker.agents.bridge.undecided import undecided
 from circuit_breaker.agents.bridge.visits import Visit, Visits
 from circuit_breaker.agents.engine import AgentEngine
+from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.engine.bus import Subscription
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import (
@@ -130,6 +132,10 @@ class PlaceAgents:
         async for due in self.visits.due(self._engine.clock.now()):
             return due.due if isinstance(due, Visit) else due
         return None
+
+    async def undecided(self, case: str) -> list[AgentExecution]:
+        """The executions for a case that wait for a person's yes or no, the oldest first."""
+        return await undecided(self._agents, case)
 
     # The rounds
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import attrs
 
@@ -18,22 +18,28 @@ from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ports import Journal
-from circuit_breaker.errors import AgentInvalid, AgentNotFound
+from circuit_breaker.errors import AgentInvalid, AgentNotFound, Fault
 from circuit_breaker.executors.models.settings import ModelSettings
 
 __all__ = ["Staff"]
 
 
-def _agents(definitions: Iterable[AgentDefinition]) -> tuple[AgentDefinition, ...]:
-    return tuple(definitions)
+_MEMBERS: Final[Mapping[str, tuple[type, str]]] = {
+    "agents": (AgentDefinition, "AgentDefinition"),
+    "places": (PlaceAgent, "PlaceAgent"),
+    "case_tools": (str, "id of an agent"),
+}
+_PARTS: Final[Mapping[str, type]] = {"settings": ModelSettings, "config": AgentEngineConfig}
 
 
-def _places(placed: Iterable[PlaceAgent]) -> tuple[PlaceAgent, ...]:
-    return tuple(placed)
+def _listed(values: Any) -> Any:
+    """The values as a tuple; what is no list of them stays as it is, to be refused."""
+    return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str | Mapping) else values
 
 
-def _names(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(names)
+def _names(values: Any) -> Any:
+    listed = _listed(values)
+    return frozenset(listed) if isinstance(listed, tuple) and all(isinstance(name, str) for name in listed) else listed
 
 
 @attrs.frozen(kw_only=True)
@@ -50,13 +56,35 @@ class Staff:
         settings: Who answers, and which tools there are; None leaves that to whoever opens it.
         config: How executions are run.
         case_tools: Agents that have the transitions of the case that they work for as tools.
+
+    Raises:
+        AgentInvalid: Something of it is not what belongs there; every fault is named.
     """
 
-    agents: tuple[AgentDefinition, ...] = attrs.field(default=(), converter=_agents)
-    places: tuple[PlaceAgent, ...] = attrs.field(default=(), converter=_places)
+    agents: tuple[AgentDefinition, ...] = attrs.field(default=(), converter=_listed)
+    places: tuple[PlaceAgent, ...] = attrs.field(default=(), converter=_listed)
     settings: ModelSettings | None = None
     config: AgentEngineConfig | None = None
     case_tools: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+
+    def __attrs_post_init__(self) -> None:
+        if faults := [*self._strangers(), *self._misfits()]:
+            raise AgentInvalid("the staff is not valid", faults=faults)
+
+    def _strangers(self) -> Iterator[Fault]:
+        for place, (kind, what) in _MEMBERS.items():
+            values = getattr(self, place)
+            if not isinstance(values, tuple | frozenset):
+                yield Fault(place, f"{values!r:.60} is no list", f"write {place}=[...]")
+                continue
+            strange = ((at, value) for at, value in enumerate(values) if not isinstance(value, kind))
+            yield from (Fault(f"{place}[{at}]", f"{value!r:.60} is no {what}") for at, value in strange)
+
+    def _misfits(self) -> Iterator[Fault]:
+        for place, kind in _PARTS.items():
+            value = getattr(self, place)
+            if value is not None and not isinstance(value, kind):
+                yield Fault(place, f"{value!r:.60} is no {kind.__name__}", f"give {kind.__name__}(...)")
 
     @classmethod
     def together(cls, staffs: Iterable[Self]) -> Self | None:

@@ -137,8 +137,9 @@ class WorkflowAgentBridge:
         seen = _token(now, token)
         step = agent_step(agent, input_mapping=input_mapping, output_mapping=output_mapping, **asking)
         name = transition if isinstance(transition, str) else ""
-        inputs = resolved(step.parameters.get("inputs") or {}, typed(workflow, seen))
-        errand = Errand.of(step.parameters, inputs, self.resource_to_context(now, token=seen.id, transition=name))
+        mapping = step.parameters.get("inputs") or {}
+        around = self.resource_to_context(now, token=seen.id, transition=name)
+        errand = Errand.of(step.parameters, resolved(mapping, typed(workflow, seen)), around, mapping)
         ended = await errand.run(self.agents, f"bridge:{now.id}:{key or new_id()}")
         if ended.status != "completed":
             raise AgentError(f"agent '{agent}' {ended.status}: {ended.error.get('message', '')} ('{ended.id}')")

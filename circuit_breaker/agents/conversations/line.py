@@ -88,7 +88,7 @@ class ConversationLine:
     async def is_taken(self, conversation: Conversation) -> bool:
         """Whether an execution has its turn, which is not over."""
         try:
-            return bool(conversation.holder) and not (await self.store.execution(conversation.holder)).ended
+            return bool(conversation.holder) and not (await self.store.written(conversation.holder)).ended
         except AgentExecutionNotFound:
             return False
 
@@ -103,7 +103,7 @@ class ConversationLine:
                     "which waits for it",
                     remedy="give it another conversation, or none",
                 )
-            above = await self.store.execution(above.parent_id)
+            above = await self.store.written(above.parent_id)
 
     async def _pause(self, execution: AgentExecution, line: Mapping[str, asyncio.Event]) -> None:
         """Waits until whoever came before has left the line, or else until the turn may be over."""

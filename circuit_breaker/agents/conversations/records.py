@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from circuit_breaker.agents.conversations.conversation import Conversation, ConversationTurn
+from circuit_breaker.agents.identity import check_page
 from circuit_breaker.agents.ports import AgentStorage
 from circuit_breaker.engine.records import Record
 from circuit_breaker.engine.streams import Gone, Put
@@ -50,7 +51,12 @@ class ConversationRecords:
         return Conversation.from_document((await self.record(conversation_id)).document)
 
     async def listed(self, *, agent: str = "", after: str = "", limit: int = 100) -> list[Conversation]:
-        """The conversations, ordered by id, a page at a time."""
+        """The conversations, ordered by id, a page at a time.
+
+        Raises:
+            DataInvalid: The limit is none.
+        """
+        check_page(limit)
         keys = {f"agent.{agent}": "1"} if agent else {}
         records = await self.storage.records.find(CONVERSATION, keys=keys, after=after, limit=limit)
         return [Conversation.from_document(record.document) for record in records]

@@ -107,16 +107,17 @@ def replay(session: Session, *, execution: str, after: int, follow: bool) -> Non
 
 
 async def _replay(agency: Agency, execution_id: str, after: int, *, follow: bool) -> None:
-    teller = EventTeller(agency.output, last=after)
-    async with agency.archive() as archive:
+    output, teller = agency.output, EventTeller(agency.output, last=after)
+    async with agency.archive() as archive, archive.events.subscribe_raw(execution_id, after=after) as documents:
         if follow:
-            async with archive.events.subscribe_raw(execution_id, after=after) as documents:
-                await teller.follow(documents)
+            await teller.follow(documents)
         else:
             for document in await archive.events.read(execution_id, after=after):
                 teller.tell(document)
             teller.rest()
-        report(agency.output, await archive.store.execution(execution_id))
+        if teller.last == after and not output.json:
+            output.note(f"no events above {after}")
+        report(output, await archive.store.execution(execution_id))
 
 
 LOOKING: Final = (executions, replay)

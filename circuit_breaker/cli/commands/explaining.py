@@ -64,7 +64,7 @@ def explain(session: Session, *, case: str, roles: Sequence[str], names: Sequenc
     for reason in sorted(explanation.reasons, key=lambda each: not each.enabled):
         _say_reason(output, reason)
     if explanation.interrupted:
-        line = f"  what was interrupted is taken up again by: {onward.command('work')}"
+        line = f"  what was interrupted is taken up again by: {onward.going_on(case)}"
         output.line(Line(line, style="dim"))
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from circuit_breaker.cli.commands.executing import secrets_of, settings_of
-from circuit_breaker.cli.definitions import DOCUMENTS, module_of
+from circuit_breaker.cli.definitions import module_of
 from circuit_breaker.cli.exits import ExitCode
 from circuit_breaker.cli.options import Seconds, import_option, output_options, storage_option
 from circuit_breaker.cli.output import WIDE, Output, table_of
+from circuit_breaker.cli.references import DOCUMENTS
 from circuit_breaker.cli.remedies import in_commands
 from circuit_breaker.cli.session import Session, with_session
 from circuit_breaker.cli.stopping import complete

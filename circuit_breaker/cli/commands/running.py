@@ -104,7 +104,8 @@ async def _start(session: Session, options: dict[str, Any]) -> Case:
 def work(session: Session, *, until_idle: bool, poll: float, grace: float) -> None:
     """Keep the cases of a journal going, until it is stopped: take up what was interrupted, fire timers when due.
 
-    Cases whose definition is not known are left alone, and named.
+    Cases whose definition is not known are left alone, and named. So are those of state machines and compositions of
+    agents, unless the environment has the key of a provider, or a module with a staff is named.
 
     At SIGTERM or Ctrl-C no action begins any more, and those in progress may end. What takes longer than the --grace is
     given up, and taken up again by whoever works next; at a second signal everything is given up at once.

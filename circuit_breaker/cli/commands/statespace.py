@@ -24,6 +24,8 @@ from circuit_breaker.net.xml import LARGEST
 
 __all__ = ["read_net", "statespace", "until"]
 
+OTHERS = frozenset({".py", ".yaml", ".yml", ".json", ".bpmn"})
+"""The ends of the names of files that hold workflows, and no nets."""
 
 HELP = """Find every marking that the place/transition net in FILE (PNML) can reach.
 
@@ -92,6 +94,8 @@ def read_net(file: str, net_id: str) -> PetriNet:
             text = opened.read(LARGEST + 1)
     except OSError as error:
         raise DocumentInvalid(f"'{file}' cannot be read: {error.strerror}", remedy="name a file in PNML") from error
+    if Path(file).suffix.lower() in OTHERS:
+        raise DocumentInvalid(f"'{file}' is no net in PNML", remedy="name a file in PNML, or verify a workflow")
     return from_pnml(text, name=f"'{file}'", net=net_id)
 
 

@@ -81,7 +81,7 @@ def verify(  # noqa: PLR0913 - one for each option
     reference = target[-1]
     try:
         drawn = None if file is None else drawing_of(file, target, modules)
-        alone = len(target) == 1
+        alone = len(target) == 1 and reference not in FRAMEWORKS
         found = _verified(reference, modules, asked, limit, until(seconds)) if alone else _foreign(target, asked)
     except WorkflowNotFound as error:  # to a script that verifies, what is not there is as wrong as what is broken
         output.fail(error)
@@ -111,6 +111,8 @@ def _verified(
 
 def _foreign(target: Sequence[str], properties: Sequence[Property]) -> Verification:
     framework, *rest = target
+    if not rest:
+        raise click.UsageError(f"say which graph of {framework}: {framework} module:graph, or path/file.py:graph")
     if framework not in FRAMEWORKS or len(rest) != 1:
         hint = nearest(framework, FRAMEWORKS)
         raise click.UsageError(f"give one TARGET, or the name of a framework and one ({hint})")

@@ -10,11 +10,11 @@ import attrs
 
 from circuit_breaker.errors import DefinitionError, Fault
 
-__all__ = ["LoopLimits"]
+__all__ = ["LoopLimits", "exact_dollars"]
 
 
-def _dollars(value: Any) -> Any:
-    """The amount, exactly as it is written."""
+def exact_dollars(value: Any) -> Any:
+    """The amount, exactly as it is written; what is no amount is left for whoever judges it."""
     try:
         return value if value is None or isinstance(value, bool) else Decimal(str(value))
     except InvalidOperation:
@@ -41,7 +41,7 @@ class LoopLimits:
 
     iterations: int | None = 10
     tokens: int | None = None
-    dollars: Decimal | None = attrs.field(default=None, converter=_dollars)
+    dollars: Decimal | None = attrs.field(default=None, converter=exact_dollars)
     seconds: float | None = None
     repeats: int = 2
     repairs: int = 2

@@ -89,7 +89,7 @@ class Work:
         raise BudgetExceeded(
             f"nobody knows what '{self.request.model}' costs, and there is a limit of ${limits.dollars:f}",
             model=self.request.model,
-            remedy="give a profile with its price, allow unpriced models, or limit the tokens",
+            remedy="limit the tokens in place of the dollars, or give its provider a profile with its price",
         )
 
     async def _in_time(self) -> LoopOutcome:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,20 @@ class Desk:
         files = [self.journal, self.journal.with_name(f"{self.journal.name}-wal")]
         return tuple(file.stat().st_mtime_ns for file in files if file.exists())
 
-    def kill(self, process: subprocess.Popen[str], wait: float) -> None:
-        """Kills it so long after the first thing that it wrote; or finds it done."""
+    def has_case(self) -> bool:
+        """Whether the case has begun: nobody could go on with what was never written."""
+        return self.journal.exists() and bool(asyncio.run(self._events()))
+
+    async def _events(self) -> list[Event]:
+        async with connect(f"sqlite:///{self.journal}") as journal:
+            return await journal.events("text-1")
+
+    def kill(self, process: subprocess.Popen[str], wait: float, *, after: Callable[[], bool] | None = None) -> None:
+        """Kills it so long after the first thing that it wrote, or after that moment; or finds it done."""
         before = self.written()
+        reached = after or (lambda: self.written() != before)
         with process:
-            while process.poll() is None and self.written() == before:
+            while process.poll() is None and not reached():
                 time.sleep(0.005)
             time.sleep(wait)
             process.send_signal(signal.SIGKILL)
@@ -120,7 +130,7 @@ def test_a_desk_that_is_killed_asks_nothing_twice(tmp_path):
     assert "is completed in published" in ended(calm.publish())
 
     dice = random.Random(7)  # noqa: S311 - moments, not secrets
-    wild.kill(wild.begin(), 0.1)
+    wild.kill(wild.begin(), 0.1, after=wild.has_case)
     for _ in range(KILLS):
         wild.kill(wild.go_on(), dice.uniform(0.0, 0.4))
     ended(wild.go_on())

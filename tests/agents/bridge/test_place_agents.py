@@ -294,6 +294,19 @@ async def test_everything_is_checked_before_work_begins():
         assert part in told
 
 
+async def test_a_transition_that_leaves_another_place_is_refused():
+    """O3: an auto_transition that would never move the token on is refused with those that do, if there are any."""
+    on = flow(pending >> sorted_).transition("sort"), flow(sorted_ >> archived).transition("archive").manual()
+    last = placed(place="archived", name="last", auto_transition="sort")
+    async with office(Workflow("intake", *on), agents=[classifier()]) as at:
+        with pytest.raises(AgentInvalid) as caught:
+            async with keeping(at, placed(auto_transition="archive"), last):
+                pass
+    told = str(caught.value)
+    assert "transition 'archive' does not leave state 'pending' (name one that does: 'sort')" in told
+    assert "transition 'sort' does not leave state 'archived' (leave auto_transition out" in told
+
+
 async def test_a_workflow_that_may_not_use_the_agent_is_refused():
     """W5: what is forbidden is refused when the work is to begin."""
     forbidding = classifier(allowed_workflows=())
@@ -369,7 +382,7 @@ async def test_an_input_that_the_token_has_not_is_a_failure():
         await places.settle()
         visit = await only_visit(places)
     assert ("failed", []) == (visit.status, at.model.requests)
-    assert "input.content: is missing" in visit.reason
+    assert "input.content: is missing; it comes from 'data.no_such_field' of the token" in visit.reason
 
 
 async def test_an_output_that_the_answer_has_not_is_a_failure():

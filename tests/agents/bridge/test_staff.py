@@ -83,3 +83,14 @@ async def test_a_step_works_in_a_transition_only():
     async with office(reviewing(), says=[said()]) as at:
         with pytest.raises(ActionError, match="works in a transition only"):
             await at.engine.executors["registered-agent"](agent="content-reviewer").execute()
+
+
+def test_what_is_no_part_of_a_staff_is_named_with_its_place():
+    """W5: everything that does not belong there is refused together when the staff is made."""
+    with pytest.raises(AgentInvalid) as caught:
+        Staff(agents=[reviewer(), 3], places=placed(), case_tools="clerk", settings=5, config={})  # type: ignore[arg-type]
+    assert ["agents[1]", "places", "case_tools", "settings", "config"] == [fault.place for fault in caught.value.faults]
+    assert "3 is no AgentDefinition" in str(caught.value)
+
+    with pytest.raises(AgentInvalid, match=r"case_tools\[1\]: 3 is no id of an agent"):
+        Staff(case_tools=["clerk", 3])  # type: ignore[list-item]

@@ -21,7 +21,7 @@ from circuit_breaker.errors import (
     RateLimitExceeded,
     WorkflowInvalid,
 )
-from circuit_breaker.testing import HANG
+from circuit_breaker.testing import HANG, ModelTurn
 from circuit_breaker.workflow.documents import dump_workflow, load_workflow
 from circuit_breaker.workflow.events import StepFinished, TransitionFired
 from tests.agents.bridge.office import INPUTS, OUTPUTS, Office, office, reviewed, reviewer, reviewing, said, submitted
@@ -102,6 +102,20 @@ async def test_followers_of_the_case_hear_the_agent():
     assert "".join(each.message for each in told if each.stream == "agent") == said()
 
 
+async def test_followers_of_the_case_hear_what_a_person_must_decide():
+    """K9: the call that needs a yes, and the execution that asks, are told to whoever follows the case."""
+    careful = reviewer(tools=("calculator",), approve=("calculator",))
+    calls = (("calculator", {"expression": "6 * 7"}),)
+    async with office(reviewing(), says=[ModelTurn(calls=calls), said()], agents=[careful]) as at:
+        with at.engine.subscribe(types=(Progress,)) as events:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(at.engine.run(await at.case()))
+                told = await anext(each.message async for each in events if "approval" in each.message)
+                [waits] = await at.executions()
+                await at.agents.approve(waits.id, False)
+    assert f"approval needed for calculator: `agents.approve('{waits.id}', ...)`" == told
+
+
 async def test_a_failure_of_a_required_agent_fails_the_transition():
     """N5: the token stays, and the error says which execution failed and why."""
     async with office(reviewing(), says=[RateLimitExceeded("slow down", provider="p")] * 9) as at:
@@ -133,9 +147,9 @@ async def test_an_answer_without_the_wanted_field_is_a_failure():
 
 
 async def test_a_missing_input_is_told_and_nothing_is_asked():
-    """An input that the token has not is named, and the model is not called."""
+    """An input that the token has not is named with its path there, and the model is not called."""
     async with office(reviewing(input_mapping={"document_content": "data.content", "document_type": "data.no"})) as at:
-        with pytest.raises(ParameterInvalid, match=r"input.document_type"):
+        with pytest.raises(ParameterInvalid, match=r"document_type: is missing; it comes from 'data.no' of"):
             await at.engine.fire(await at.case(), "ai_review")
         assert [] == at.model.requests
 

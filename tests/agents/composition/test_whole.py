@@ -254,9 +254,10 @@ async def test_what_waits_for_a_person_comes_back():
 
 async def test_what_does_not_wait_for_the_person_is_finished_first():
     """R2 K9: of agents at once those that need no decision come to their end, and are not asked again."""
-    async with at_work(
-        agent("a", **CAREFUL), a=[ASKS, "one"], b=ModelTurn(says="two", after=0.5), c="both"
-    ) as (composer, crew):
+    async with at_work(agent("a", **CAREFUL), a=[ASKS, "one"], b=ModelTurn(says="two", after=0.5), c="both") as (
+        composer,
+        crew,
+    ):
         asked = await composer.run(parallel("a", "b", synthesise="c"))
         await composer.agents.approve(asked.waiting[0].id, asked.waiting[0].approval["digest"])
         done = await composer.go_on(asked.case)
@@ -275,3 +276,14 @@ async def test_what_is_tried_again_may_wait_for_a_person_too():
         done = await composer.go_on(asked.case)
 
     assert ("a", "one") == (asked.waiting[0].agent_id, done.output)
+
+
+async def test_what_fails_again_is_told_again():
+    """R1: a part that fails once more, when it is tried again, is told as the first time, and not raised."""
+    async with at_work(a=FAILS) as (composer, crew):
+        failed = await composer.run(chain("a"))
+        again = await composer.try_again(failed.case)
+
+    assert (False, False) == (failed.completed, again.completed)
+    assert again.error["transition"] == failed.error["transition"]
+    assert 2 <= len(crew.asked)

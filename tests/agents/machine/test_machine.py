@@ -236,6 +236,17 @@ def test_only_a_state_machine_is_made_into_one():
         machine_agents(BOT.evolve(states=()))
 
 
+def test_a_state_to_which_nothing_leads_is_refused_in_the_words_of_the_machine():
+    """L2: a state that can never be reached, an end or not, is named as it stands in the definition."""
+    lost = (*BOT.states, AgentState(name="lost"), AgentState(name="aside", prompt="Wait."))
+    aside = AgentTransition(source="aside", target="lost")
+    with pytest.raises(AgentInvalid) as caught:
+        machine_workflow(BOT.evolve(states=lost, transitions=(*BOT.transitions, aside)))
+
+    assert ["states[3]", "states[4]"] == [fault.place for fault in caught.value.faults]
+    assert "nothing leads from 'greeting' to 'lost' (add a transition that leads to it" in str(caught.value)
+
+
 received, checked, refunded = states("received", "checked", "refunded")
 ORDER = Workflow(
     "order",

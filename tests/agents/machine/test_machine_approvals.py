@@ -70,6 +70,19 @@ async def test_nothing_else_can_be_said_before_the_decision():
         assert "Yes." == (await bot.chat("really?")).message
 
 
+async def test_what_was_answered_is_given_again_before_the_decision():
+    """L3: a message that is said again under its key has its answer, also while another one waits for a person."""
+    async with at_work("Hello.", CALL) as (engine, agents, model):
+        bot = await StateMachineAgent.deploy(engine, agents, ASKING)
+        first = await bot.chat(ChatRequest("hello", key="one"))
+        await bot.chat(ChatRequest("my order", key="two"))
+
+        assert first == await bot.chat(ChatRequest("hello", key="one"))
+        with pytest.raises(AgentError, match="waits for a yes or no"):
+            await bot.chat(ChatRequest("hello", key="three"))
+    assert 2 == len(model.requests)
+
+
 async def test_a_decision_made_elsewhere_moves_the_machine_when_it_is_talked_to_next():
     """L3: who decides by the engine of agents need not know the machine; the next message finds it in its new state."""
     async with at_work(CALL, "It is A-7.", "Yes.") as (engine, agents, _):

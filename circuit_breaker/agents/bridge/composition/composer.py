@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Self
@@ -10,14 +11,17 @@ from typing import Any, Self
 import attrs
 
 from circuit_breaker.agents.bridge.composition.heard import latest
-from circuit_breaker.agents.bridge.composition.transcript import Transcript, transcript_of
+from circuit_breaker.agents.bridge.composition.transcript import Transcript, place_of, transcript_of
 from circuit_breaker.agents.bridge.executor import agent_executors
 from circuit_breaker.agents.bridge.permission import check_workflow
 from circuit_breaker.agents.bridge.recalling import recalled
+from circuit_breaker.agents.bridge.undecided import undecided
 from circuit_breaker.agents.engine import AgentEngine
+from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.data import EMPTY, thaw
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ports import Journal
+from circuit_breaker.engine.running import only
 from circuit_breaker.errors import ActionError
 from circuit_breaker.workflow import Case, Workflow
 
@@ -33,12 +37,15 @@ class Composed:
         outputs: What each part has said, by its name; of the last time, where it spoke more often.
         output: The answer: what the last part has said, or by name what the last ones have; None while there is none.
         error: What went wrong with the part that failed last: ``code`` and ``message``; empty where nothing did.
+        waiting: The executions that a person must decide on before it goes on, by :meth:`AgentEngine.approve` and then
+            :meth:`AgentComposer.go_on`.
     """
 
     case: Case
     outputs: Mapping[str, Any]
     output: Any
     error: Mapping[str, Any]
+    waiting: tuple[AgentExecution, ...] = ()
 
     @property
     def completed(self) -> bool:
@@ -46,7 +53,7 @@ class Composed:
         return self.case.status == "completed"
 
     @classmethod
-    def of(cls, workflow: Workflow, case: Case) -> Self:
+    def of(cls, workflow: Workflow, case: Case, waiting: Iterable[AgentExecution] = ()) -> Self:
         """What the tokens of a case say."""
         results: dict[str, Any] = {}
         for token in case.marking:
@@ -61,6 +68,7 @@ class Composed:
             outputs=said,
             output=next(iter(last.values())) if len(last) == 1 else last or None,
             error=_error(case),
+            waiting=tuple(waiting),
         )
 
 
@@ -115,6 +123,8 @@ class AgentComposer:
     ) -> Composed:
         """What came of a new case of the composition; a failure is told in it, not raised.
 
+        Where nothing goes on before a person has decided about a call of a tool, it says so: see ``waiting``.
+
         Args:
             workflow: The composition.
             data: What it is given.
@@ -127,7 +137,7 @@ class AgentComposer:
         """
         await check_workflow(self.agents, workflow)
         case = await self.engine.start(workflow, data=dict(data or {}), id=id, by=by)
-        return Composed.of(workflow, await self.engine.run(case))
+        return await self._come_of(workflow, case)
 
     async def go_on(self, case: Case | str) -> Composed:
         """What came of a case that was left behind, by a crash or because something failed that may work now.
@@ -138,8 +148,8 @@ class AgentComposer:
             CaseNotFound: There is no case of that id.
             WorkflowNotFound: Its composition cannot be read any more: it has functions that nobody has given.
         """
-        now = await self.engine.run(await recalled(self.engine, case))
-        return Composed.of(self.engine.workflow(now), now)
+        now = await recalled(self.engine, case)
+        return await self._come_of(self.engine.workflow(now), now)
 
     async def try_again(self, case: Case | str) -> Composed:
         """What came of a case once more: what failed is tried again, and nobody is asked twice who has answered.
@@ -153,8 +163,34 @@ class AgentComposer:
         for block in now.blocked:
             if block.kind == "failed":
                 with suppress(ActionError):
-                    await self.engine.fire(now, workflow.by_id[block.transition].name)
+                    await self._driven(now, self.engine.fire(now, workflow.by_id[block.transition].name))
         return await self.go_on(now)
+
+    async def _come_of(self, workflow: Workflow, case: Case) -> Composed:
+        waiting = await self._driven(case, self.engine.run(case))
+        return Composed.of(workflow, await self.engine.get(case), waiting)
+
+    async def _driven(self, case: Case, deed: Coroutine[Any, Any, Case]) -> list[AgentExecution]:
+        """What a person must decide on before the deed can come to its end; empty where it has.
+
+        What waits for a person is left as a crash would leave it: whoever drives the case next goes on with it.
+        """
+        waiting: list[AgentExecution] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                driving = group.create_task(deed)
+                while not driving.done() and not waiting:
+                    await asyncio.wait({driving}, timeout=self.agents.config.poll)
+                    waiting = [] if driving.done() else await self._asking(case)
+                driving.cancel()
+        except BaseExceptionGroup as errors:
+            raise only(errors) from None
+        return waiting
+
+    async def _asking(self, case: Case) -> list[AgentExecution]:
+        """The executions of parts that wait for a person, where nothing else is under way; else none."""
+        found = [one for one in await undecided(self.agents, case.id) if place_of(one.context)]
+        return found if len(found) >= len((await self.engine.get(case)).pending) else []
 
     async def transcript(self, case: Case | str) -> Transcript:
         """Who said what to whom in the case, when, in which execution, and for how much."""

@@ -47,6 +47,7 @@ class PartStep(AskingStep):
             agent=asked["agent"],
             inputs=given_to(definition, asked, token, sender, before),
             context=self.around(token, context, composition=place),
+            mapping=self.mapping(token, context),
             overrides=asked.get("overrides") or {},
         )
 
