@@ -11,7 +11,7 @@ import attrs
 from circuit_breaker.attempts import repeated
 from circuit_breaker.errors import LLMError
 
-__all__ = ["PATIENCE", "SECONDS", "Patience", "Retries", "Timeouts", "least", "persisted"]
+__all__ = ["PATIENCE", "SECONDS", "Pace", "Patience", "Retries", "Timeouts", "persisted"]
 
 T = TypeVar("T")
 
@@ -35,15 +35,35 @@ class Timeouts:
     @property
     def beginning(self) -> float | None:
         """Seconds until an answer has to have begun."""
-        return least(self.first_byte, self.total)
+        return _least(self.first_byte, self.total)
 
-    def deadline(self) -> float | None:
-        """When an answer has to have ended that is asked for now, by the clock of the event loop."""
-        return None if self.total is None else asyncio.get_running_loop().time() + self.total
+    def pace(self) -> Pace:
+        """How an answer has to come that is asked for now."""
+        clock = asyncio.get_running_loop().time
+        return Pace(clock, self.idle, None if self.total is None else clock() + self.total)
 
 
-def least(one: float | None, other: float | None) -> float | None:
-    """The fewer seconds of two limits; None where there is neither."""
+@attrs.frozen
+class Pace:
+    """How an answer has to come.
+
+    Attributes:
+        clock: That of the event loop, in seconds.
+        idle: The most seconds between two pieces, or None.
+        deadline: When it has to have ended, by that clock, or None.
+    """
+
+    clock: Callable[[], float]
+    idle: float | None
+    deadline: float | None
+
+    def until(self) -> float | None:
+        """When the next piece has to have come, by that clock; None where there is no limit."""
+        return _least(None if self.idle is None else self.clock() + self.idle, self.deadline)
+
+
+def _least(one: float | None, other: float | None) -> float | None:
+    """The lesser of two limits; None where there is neither."""
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)

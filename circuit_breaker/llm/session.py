@@ -13,7 +13,7 @@ from circuit_breaker import outgoing
 from circuit_breaker.errors import OutputTooLarge, RequestRefused, ResponseTooLong
 from circuit_breaker.llm.disturbances import telling
 from circuit_breaker.llm.failures import Asked
-from circuit_breaker.llm.patience import SECONDS, Timeouts, least
+from circuit_breaker.llm.patience import SECONDS, Pace, Timeouts
 from circuit_breaker.outgoing.perimeter import Perimeter
 
 if TYPE_CHECKING:
@@ -127,11 +127,10 @@ class Connections:
             ResponseInvalid: It is wrongly packed.
         """
         timeouts = timeouts or self.timeouts
-        opening, deadline = self._opening(call, asked), timeouts.deadline()
+        opening, pace = self._opening(call, asked), timeouts.pace()
         with telling(asked):
             async with asyncio.timeout(timeouts.beginning) as limit, opening as response:
-                limit.reschedule(deadline)
-                return Whole(response.status, response.headers, await outgoing.read_body(response, MOST))
+                return Whole(response.status, response.headers, await _body(response, limit, pace))
 
     def _opening(self, call: Call, asked: Asked) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         if self._providers is None:
@@ -210,11 +209,11 @@ class Exchange:
             ConnectionFailed: Nobody is there, its certificate is wrong, or the connection broke.
             ResponseTimeout: It took too long.
         """
-        deadline = self._timeouts.deadline()
+        pace = self._timeouts.pace()
         with telling(self._asked):
             async with asyncio.timeout(self._timeouts.beginning):
                 response = await self._opening.__aenter__()
-        return Answer(response, self._asked, idle=self._timeouts.idle, deadline=deadline, most=self._most)
+        return Answer(response, self._asked, pace, most=self._most)
 
     async def __aexit__(self, *_: object) -> None:
         await self._opening.__aexit__(None, None, None)
@@ -229,23 +228,15 @@ class Answer:
     """
 
     def __init__(
-        self,
-        response: aiohttp.ClientResponse,
-        asked: Asked,
-        *,
-        idle: float | None,
-        deadline: float | None,
-        most: int = MOST_STREAMED,
+        self, response: aiohttp.ClientResponse, asked: Asked, pace: Pace, *, most: int = MOST_STREAMED
     ) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._asked = asked
-        self._idle = idle
-        self._deadline = deadline
+        self._pace = pace
         self._most = most
         self._left = most
-        self._time = asyncio.get_running_loop().time
 
     @property
     def media_type(self) -> str:
@@ -262,8 +253,8 @@ class Answer:
             ResponseInvalid: It is wrongly packed.
         """
         with telling(self._asked):
-            async with asyncio.timeout_at(self._deadline):
-                return await outgoing.read_body(self._response, MOST)
+            async with asyncio.timeout(None) as limit:
+                return await _body(self._response, limit, self._pace)
 
     async def more(self) -> bytes:
         """The next piece; nothing at the end.
@@ -274,7 +265,7 @@ class Answer:
             ResponseTooLong: There is more than a streamed answer may have.
         """
         with telling(self._asked):
-            async with asyncio.timeout(self._patience()):
+            async with asyncio.timeout_at(self._pace.until()):
                 piece = await self._response.content.readany()
         self._left -= len(piece)
         if self._left < 0:
@@ -282,7 +273,12 @@ class Answer:
             raise self._asked.error(ResponseTooLong, what, remedy="if it has one, raise Connections(most_streamed=...)")
         return piece
 
-    def _patience(self) -> float | None:
-        """How many seconds the next piece may take."""
-        left = None if self._deadline is None else max(0.0, self._deadline - self._time())
-        return least(self._idle, left)
+
+async def _body(response: aiohttp.ClientResponse, limit: asyncio.Timeout, pace: Pace) -> bytes:
+    """All of a body; the limit of time goes on with each piece."""
+
+    def go_on() -> None:
+        limit.reschedule(pace.until())
+
+    go_on()
+    return await outgoing.read_body(response, MOST, arrived=go_on)

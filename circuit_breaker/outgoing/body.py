@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -19,8 +20,16 @@ ACCEPTED: Final = "gzip"
 _GZIP: Final = zlib.MAX_WBITS | 16
 
 
-async def read_body(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:
+async def read_body(
+    response: aiohttp.ClientResponse, limit: int, *, cut: bool = False, arrived: Callable[[], None] | None = None
+) -> bytes:
     """The whole body, unpacked; with ``cut`` no more than its first ``limit`` bytes.
+
+    Args:
+        response: The answer.
+        limit: The most bytes of its body, unpacked.
+        cut: Whether the rest of a longer one is left out.
+        arrived: Called whenever a piece has come.
 
     Raises:
         OutputTooLarge: There is more. It was not read.
@@ -29,6 +38,8 @@ async def read_body(response: aiohttp.ClientResponse, limit: int, *, cut: bool =
     unpacked = _unpacking(response)
     kept = bytearray()
     async for piece in response.content.iter_any():
+        if arrived is not None:
+            arrived()
         kept += unpacked.more(piece, limit + 1 - len(kept))
         if len(kept) > limit:
             if cut:

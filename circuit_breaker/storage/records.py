@@ -10,7 +10,7 @@ import attrs
 from circuit_breaker.data import Data, freeze, freeze_mapping
 from circuit_breaker.errors import DataInvalid, VersionConflict
 
-__all__ = ["Draft", "check_version"]
+__all__ = ["Draft", "check_place", "check_version"]
 
 LONGEST = 500
 
@@ -41,8 +41,18 @@ class Draft:
         named = {
             _text(name, "the name of a key"): _text(value, f"key '{name}'") for name, value in (keys or {}).items()
         }
-        frozen = freeze_mapping(document, where=f"{kind} '{record_id}'")
-        return cls(_text(kind, "kind"), _text(record_id, "id"), frozen, named)
+        check_place(kind, record_id)
+        return cls(kind, record_id, freeze_mapping(document, where=f"{kind} '{record_id}'"), named)
+
+
+def check_place(kind: str, record_id: str) -> None:
+    """Nothing, when a record can be kept there.
+
+    Raises:
+        DataInvalid: The kind or the id is no text, or too long.
+    """
+    _text(kind, "kind")
+    _text(record_id, "id")
 
 
 def _text(value: Any, what: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from circuit_breaker.engine.streams import Gone, Put
 from circuit_breaker.errors import DataInvalid, VersionConflict
-from circuit_breaker.storage.records import LONGEST, Draft
+from circuit_breaker.storage.records import LONGEST, Draft, check_place
 
 __all__ = ["check_append", "check_length", "drafts_of"]
 
@@ -33,7 +33,14 @@ def drafts_of(put: Sequence[Put | Gone]) -> tuple[Draft | Gone, ...]:
     Raises:
         DataInvalid: One is none.
     """
-    return tuple(one if isinstance(one, Gone) else Draft.of(one.kind, one.id, one.document, one.keys) for one in put)
+    return tuple(
+        _checked(one) if isinstance(one, Gone) else Draft.of(one.kind, one.id, one.document, one.keys) for one in put
+    )
+
+
+def _checked(gone: Gone) -> Gone:
+    check_place(gone.kind, gone.id)
+    return gone
 
 
 def check_length(stream: str, *, held: int, after: int) -> VersionConflict | None:

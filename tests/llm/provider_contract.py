@@ -323,6 +323,21 @@ class ProviderContract:
         assert isinstance(last, StreamFailed)
         assert isinstance(last.error, ResponseTimeout)
 
+    async def test_a_whole_answer_that_stalls_times_out(self, face):
+        """Nothing for the idle time in the middle of an answer that is not streamed: it has failed, long before the end
+        of the time for all of it; one that goes on slowly has not.
+        """
+        body = face.whole(Said())
+        patience = attrs.evolve(HASTY, timeouts=attrs.evolve(HASTY.timeouts, idle=0.2, total=None))
+        stalling = Reply(body=body[:20], fault="stall", headers={"Content-Type": "application/json"})
+        slow = Reply(body=body, cuts=-(-len(body) // 4), pause=0.08, headers={"Content-Type": "application/json"})
+        async with faulty(stalling) as server, face.provider(server.url, patience=patience) as provider:
+            with pytest.raises(ResponseTimeout):
+                async with asyncio.timeout(5):
+                    await provider.complete(asks(face))
+        async with faulty(slow) as server, face.provider(server.url, patience=patience) as provider:
+            assert (await provider.complete(asks(face))).content
+
     async def test_a_stream_without_an_end_times_out(self, face):
         """A vendor that goes on for ever is left after the time for all of it."""
         one = face.events(Said())[2]

@@ -66,6 +66,18 @@ class StreamsContract:
         assert await journal.records.get("k", "r") is None
         assert await journal.records.find("k", keys={"state": "new"}) == []
 
+    async def test_a_strange_name_hurts_nobody_else(self, journal):
+        """A record to remove that can be none is refused by itself; what others append in the same turn is written."""
+        outcomes = await asyncio.gather(
+            journal.streams.append("a", [b"1"], after=0),
+            journal.streams.append("b", [b"1"], after=0, put=[Gone("k", "\ud800")]),
+            journal.streams.append("c", [b"1"], after=0, put=[Gone("", "r")]),
+            return_exceptions=True,
+        )
+
+        assert [type(outcome) for outcome in outcomes] == [type(None), DataInvalid, DataInvalid]
+        assert [await journal.streams.length(name) for name in "abc"] == [1, 0, 0]
+
     async def test_a_record_is_put_in_the_same_step(self, journal):
         """The records of an append are there when it returns, in place of those before, and found by their keys."""
         await journal.streams.append("a", [b"1"], after=0, put=[Put("k", "r", {"n": 1}, {"state": "new"})])
