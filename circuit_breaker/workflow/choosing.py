@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from circuit_breaker.data import EMPTY, Data, freeze_mapping, merge
+from circuit_breaker.data import EMPTY, Data, difference, freeze_mapping, merge
 from circuit_breaker.errors import CaseClosed, CaseError, DataInvalid, MergeFailed, TooManyChoices, words_of
 from circuit_breaker.lazy import deferred
 from circuit_breaker.net import bindings
@@ -304,25 +304,24 @@ def joined(workflow: Workflow, transition: Transition, binding: tuple[Token, ...
         data = accept(workflow, _merged(workflow, transition, binding))
     else:
         data = merge(fork.data if fork else EMPTY, [token.data for token in binding])
-    rest = {
-        part: merge(
-            getattr(fork, part) if fork else EMPTY,
-            _carried(binding, part),
-            where=part,
-            last_wins=transition.merge is not None,
-        )
-        for part in ("metadata", "results")
-    }
-    return msgspec.structs.replace(first, data=data, **rest)
+    last_wins = transition.merge is not None
+    before, facts = fork.metadata if fork else EMPTY, [token.metadata for token in binding]
+    metadata = merge(before, _with_last_failure(before, facts), where="metadata", last_wins=last_wins)
+    kept = [token.results for token in binding]
+    results = merge(fork.results if fork else EMPTY, kept, where="results", last_wins=last_wins)
+    return msgspec.structs.replace(first, data=data, metadata=metadata, results=results)
 
 
-def _carried(binding: tuple[Token, ...], part: str) -> list[Data]:
-    """What each token has in its metadata or results; each that failed before has the failure of the last of them."""
-    carried: list[Data] = [getattr(token, part) for token in binding]
-    failures = [metadata["failure"] for metadata in carried if part == "metadata" and "failure" in metadata]
+def _with_last_failure(base: Data, branches: list[Data]) -> list[Data]:
+    """The metadata of each branch; each that failed since it began has the failure of the last of them."""
+    new = [difference(base, branch)[0].get("failure", MISSING) for branch in branches]
+    failures = [failure for failure in new if failure is not MISSING]
     if len(failures) < 2:
-        return carried
-    return [Data({**each, "failure": failures[-1]}) if "failure" in each else each for each in carried]
+        return branches
+    return [
+        branch if failure is MISSING else Data({**branch, "failure": failures[-1]})
+        for branch, failure in zip(branches, new, strict=True)
+    ]
 
 
 def _merged(workflow: Workflow, transition: Transition, binding: tuple[Token, ...]) -> Any:

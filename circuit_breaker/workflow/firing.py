@@ -241,9 +241,7 @@ def refusal(
     else:
         route = transition.otherwise if _routes(workflow, choice) else None
     moves = _moves(case, choice, (route,)) if route is not None else ()
-    kept = _united(workflow, choice) if len(moves) == 1 and len(choice.binding) > 1 else {}
-    if stamps := _stamps(transition, moves, at):
-        kept["metadata"] = Data({**kept.get("metadata", EMPTY), **stamps})
+    kept = _routed(workflow, choice, moves, _stamps(transition, moves, at))
     return TransitionRefused(
         case.id, case.sequence + 1, at, by, transition.id, choice.moves, moves,
         used=choice.used if moves else 0, key=key,
@@ -320,12 +318,13 @@ def fired(
         )  # fmt: skip
     moves = _moves(case, choice, _targets(transition))
     removed: tuple[str, ...] = ()
+    facts = _facts(choice, moves, at)
+    metadata = Data({**metadata, **facts}) if facts else metadata
     if len(binding) > 1:
         data, removed = _joined_change(binding[0], choice.view, "data", data)
         metadata, more = _joined_change(binding[0], choice.view, "metadata", metadata)
         results, most = _joined_change(binding[0], choice.view, "results", results)
         removed = (*removed, *more, *most)
-    facts = _facts(choice, moves, at)
     taken = {token.id for token in binding}
     cleared = tuple(
         (token.id, place)
@@ -334,9 +333,8 @@ def fired(
         if token.id not in taken
     )
     return TransitionFired(
-        case.id, case.sequence + 1, at, by, transition.id, choice.moves, moves, data,
-        Data({**metadata, **facts}) if facts else metadata, results, removed, _dealt(choice, moves, data), cleared,
-        choice.used, key,
+        case.id, case.sequence + 1, at, by, transition.id, choice.moves, moves, data, metadata, results, removed,
+        _dealt(choice, moves, data), cleared, choice.used, key,
     )  # fmt: skip
 
 
@@ -349,10 +347,13 @@ def _dealt(choice: Choice, moves: tuple[Move, ...], data: Data) -> Data:
     return Data({token_id: given for token_id, state in moves if state == deal.to}) if given else EMPTY
 
 
-def _united(workflow: Workflow, choice: Choice) -> dict[str, Any]:
-    """The fields of an event that make of the first token of a join the union of all, without what came with it."""
+def _routed(workflow: Workflow, choice: Choice, moves: tuple[Move, ...], facts: Data) -> dict[str, Any]:
+    """The fields of an event that add facts to tokens that go elsewhere; those of a join are made one, as they were."""
+    if len(moves) != 1 or len(choice.binding) < 2:
+        return {"metadata": facts} if facts else {}
     view = joined(workflow, choice.transition, choice.binding)
-    parts = {part: _joined_change(choice.binding[0], view, part, EMPTY) for part in ("data", "metadata", "results")}
+    added = {"data": EMPTY, "metadata": facts, "results": EMPTY}
+    parts = {part: _joined_change(choice.binding[0], view, part, new) for part, new in added.items()}
     removed = tuple(name for _, names in parts.values() for name in names)
     return {part: changed for part, (changed, _) in parts.items()} | {"removed": removed}
 
@@ -445,14 +446,12 @@ def fail(workflow: Workflow, case: Case, pending: Pending, *, at: datetime, erro
     transition = choice.transition
     moves = _moves(case, choice, (transition.on_failure,)) if transition.on_failure is not None else ()
     frozen = freeze_mapping(error, where="error")
+    facts = Data({**_stamps(transition, moves, at), "failure": frozen}) if moves else EMPTY
     kept: dict[str, Any] = {}
     try:
-        kept = _united(workflow, choice) if len(moves) == 1 and len(choice.binding) > 1 else {}
+        kept = _routed(workflow, choice, moves, facts)
     except CaseError as fault:
         moves, frozen = (), Data({**frozen, "unmoved": fault.message})
-    if moves:
-        stamps = _stamps(transition, moves, at)
-        kept["metadata"] = Data({**kept.get("metadata", EMPTY), **stamps, "failure": frozen})
     return ActionFailed(
         case.id,
         case.sequence + 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -206,8 +207,13 @@ class StateSpace:
     @cached_property
     def graph(self) -> Graph:
         """The markings and edges that were found, as a graph: for home states, liveness and what can be reached."""
+        return self.nearer(self.markings)
+
+    def nearer(self, most: int) -> Graph:
+        """The same of so many markings only, the nearest ones, and of the edges between them."""
         run = self.exploration
-        return Graph([marking for layer in run.known.layers for marking in integers(layer)], run.steps)
+        found = (marking for layer in run.known.layers for marking in integers(layer))
+        return Graph([*islice(found, max(most, 1))], run.steps)
 
     @cached_property
     def home_states(self) -> tuple[dict[str, int], ...]:

@@ -135,10 +135,12 @@ class _Writing:
 
     def _gives(self, transition: Transition, taken: Taken, ending: Ending) -> tuple[Arc, ...]:
         if ending.stays:
-            spots = [refused_spot(transition, spot) for spot, weight in taken for _ in range(weight)]
+            spots = [(refused_spot(transition, spot), weight) for spot, weight in taken]
         else:
-            spots = [self.found.entered(state, ending.facts) for state in ending.targets]
-        counts = Counter(map(self._place, spots))
+            spots = [(self.found.entered(state, ending.facts), weight) for state, weight in ending.targets]
+        counts = Counter[str]()
+        for spot, weight in spots:
+            counts[self._place(spot)] += weight
         return tuple(Arc(place, count) for place, count in counts.items())
 
     def _inhibitors(self, transition: Transition) -> Iterator[Arc]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
 from circuit_breaker.errors import CircuitBreakerError
-from circuit_breaker.net.statespace import explore
+from circuit_breaker.net.statespace.exploration import ENDLESS
 from circuit_breaker.net.structure import Net
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.verification.abstraction import model_of
@@ -16,37 +16,19 @@ from circuit_breaker.workflow.verification.conflicts import conflict_findings
 from circuit_breaker.workflow.verification.counterexample import Telling
 from circuit_breaker.workflow.verification.decisions import Answers
 from circuit_breaker.workflow.verification.findings import Finding, Mend
-from circuit_breaker.workflow.verification.ground import Explored, Ordered, first_only
 from circuit_breaker.workflow.verification.mends import proposals
 from circuit_breaker.workflow.verification.model import Act, Model, Spot
 from circuit_breaker.workflow.verification.properties import Property, check_names, workflow_names
+from circuit_breaker.workflow.verification.reach import LIMIT, Bounds, Reach
 from circuit_breaker.workflow.verification.report import Verdict, Verification
-from circuit_breaker.workflow.verification.soundness import soundness_findings, unbounded_finding
-from circuit_breaker.workflow.verification.walks import Walks
+from circuit_breaker.workflow.verification.soundness import soundness_findings
 
-__all__ = ["ENDLESS", "LIMIT", "verify", "verify_net"]
+__all__ = ["LIMIT", "verify", "verify_net"]
 
-LIMIT = 200_000
-"""How many markings are found unless another limit is given."""
-_ORDERED = 20_000
-"""How many markings are looked at in the order in which things happen, where there seems to be no end to them."""
 _MENDING = 2_000
 _MENDED_IN_ALL = 2_000
 """How many markings all workflows that are tried as mends may have together; further mends are told, and not tried."""
 _MOST_MENDED = 12
-
-
-def ENDLESS(_: int) -> bool:  # noqa: N802 - a constant that is called
-    """Never enough."""
-    return False
-
-
-@attrs.frozen
-class Bounds:
-    """How far the search goes: the most markings, and what is asked whether to stop."""
-
-    limit: int = LIMIT
-    enough: Callable[[int], bool] = ENDLESS
 
 
 def verify(
@@ -71,13 +53,17 @@ def verify(
         DefinitionError: A property speaks of a state or transition that there is not.
     """
     check_names(properties, workflow_names(workflow))
+    if enough is not None and enough(0):
+        unseen = {state.name: 0 for state in workflow.states}
+        why = "not decided within the time given, after 0 markings"
+        return Verification(workflow.name, "not decided", 0, 0, at_least=unseen, not_decided=why)
     known = Answers(workflow)
     telling = Telling(model_of(workflow, known, enough=enough), workflow, known=known)
     checked = _checked(telling, properties, Bounds(limit, enough or ENDLESS))
     if not mend or not checked.findings:
         return checked
     trials = 0 if known.forgets else max(1, _MENDED_IN_ALL // max(checked.markings, 1))
-    mending = _Mending(workflow, checked, known, trials)
+    mending = _Mending(workflow, checked, known, trials, enough or ENDLESS)
     findings = [
         attrs.evolve(finding, mend=mending.of(finding)) if number < _MOST_MENDED else finding
         for number, finding in enumerate(checked.findings)
@@ -112,68 +98,36 @@ def verify_net(
 
 def _checked(telling: Telling, properties: Sequence[Property], bounds: Bounds) -> Verification:
     model, workflow = telling.model, telling.workflow
-    found = _Found.of(model, telling, bounds)
-    findings = list(_findings(found, telling, properties))
-    findings.sort(key=lambda finding: (finding.severity != "error", not finding.certain))
+    found = Reach.of(model, telling, bounds, every=bool(properties))
+    findings = _sorted(_findings(found, telling, properties))
+    if not (found.every or all(finding.certain for finding in findings)):  # in another order it may be confirmed
+        found = Reach.of(model, telling, bounds, every=True)
+        findings = _sorted(_findings(found, telling, properties))
     verdict, why = _verdict(found, findings)
     conditions: tuple[str, ...] = ()
     if verdict == "sound" and workflow is not None and found.walks is not None and not telling.quick:
         conditions = conditions_of(workflow, found.walks, telling)
+    seen = _seen(model, found)
     return Verification(
         workflow="" if workflow is None else workflow.name,
         verdict="sound if" if conditions else verdict,
         markings=found.markings,
         edges=found.edges,
         findings=tuple(findings),
-        bounds=_bounds(model, found),
+        bounds=seen if found.whole else dict.fromkeys(found.unbounded),
+        at_least={} if found.whole else seen,
         conditions=conditions,
         assumptions=model.assumptions,
         not_decided=why,
     )
 
 
-@attrs.frozen
-class _Found:
-    """What an exploration found.
-
-    Attributes:
-        markings: How many markings.
-        edges: How many steps.
-        walks: Where cases go; None where there is no end to them.
-        endless: That there is no end to them.
-        why: Why not everything was found, or an empty text.
-        unbounded: The states without a bound.
-    """
-
-    markings: int
-    edges: int
-    walks: Walks | None
-    endless: Finding | None = None
-    why: str = ""
-    unbounded: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, model: Model, telling: Telling, bounds: Bounds) -> _Found:
-        """Everything; what there is no end to only as far as it is reached in the order in which things happen."""
-        space = explore(model.net, model.start, limit=bounds.limit, enough=bounds.enough)
-        if space.complete:
-            return cls(space.markings, space.edges, Walks(model, Explored(model, space)), why=model.doubt)
-        pumping = space.pumping
-        endless = None if pumping is None else unbounded_finding(
-            telling, (pumping.prefix, pumping.cycle, pumping.grows)
-        )  # fmt: skip
-        states = frozenset(model.spots[place].state for place in space.unbounded)
-        if endless is not None and endless.certain:
-            return cls(space.markings, space.edges, None, endless, unbounded=states)
-        ordered = Ordered(model, first_only(model), min(bounds.limit, _ORDERED), bounds.enough)
-        if ordered.complete:
-            return cls(ordered.size, ordered.edges, Walks(model, ordered), why=model.doubt)
-        why = space.not_decided or "not decided: tokens may pile up without end"
-        walks = None if endless is not None else Walks(model, Explored(model, space))
-        return cls(space.markings, space.edges, walks, endless, why, states)
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors first, and what is certain before what may be."""
+    return sorted(findings, key=lambda finding: (finding.severity != "error", not finding.certain))
 
 
-def _findings(found: _Found, telling: Telling, properties: Sequence[Property]) -> Iterator[Finding]:
+def _findings(found: Reach, telling: Telling, properties: Sequence[Property]) -> Iterator[Finding]:
     if found.endless is not None:
         yield found.endless
     walks = found.walks
@@ -189,25 +143,22 @@ def _findings(found: _Found, telling: Telling, properties: Sequence[Property]) -
             yield Finding("violated", f"{each} does not hold", str(each), example, certain=example.confirmed)
 
 
-def _verdict(found: _Found, findings: Sequence[Finding]) -> tuple[Verdict, str]:
+def _verdict(found: Reach, findings: Sequence[Finding]) -> tuple[Verdict, str]:
     errors = [finding for finding in findings if finding.severity == "error"]
     if any(finding.certain for finding in errors):
         return "not sound", ""
     if found.why:
         return "not decided", found.why
     if errors:
-        return "not decided", f"perhaps {errors[0].text}, but no data were found with which it happens"
+        return "not decided", f"perhaps {errors[0].text}, but no way to it was confirmed"
     return "sound", ""
 
 
-def _bounds(model: Model, found: _Found) -> dict[str, int | None]:
-    """The most tokens of each state, in what was found."""
-    bounds: dict[str, int | None] = dict.fromkeys((spot.state for spot in model.spots.values()), 0)
-    walks = found.walks
-    for node in [] if walks is None else walks.nodes:
-        for state, count in model.states(walks.marking(node)).items() if walks else ():
-            bounds[state] = max(bounds[state] or 0, count)
-    return bounds | dict.fromkeys(found.unbounded)
+def _seen(model: Model, found: Reach) -> dict[str, int]:
+    """The most tokens that were seen in each state, those left out that have no bound."""
+    seen = dict.fromkeys((spot.state for spot in model.spots.values()), 0)
+    seen |= {} if found.walks is None else found.walks.bounds
+    return {state: count for state, count in seen.items() if state not in found.unbounded}
 
 
 @attrs.define
@@ -219,12 +170,14 @@ class _Mending:
         before: What was found.
         known: What was found out about its rules.
         trials: How many ways may still be tried.
+        enough: Whether there is no more time to try any.
     """
 
     workflow: Workflow
     before: Verification
     known: Answers
     trials: int
+    enough: Callable[[int], bool]
 
     def of(self, finding: Finding) -> Mend | None:
         """The first proposal after which the finding is gone and no error is new; otherwise the first one, as it is."""
@@ -238,13 +191,13 @@ class _Mending:
     def _tried(self, made: Callable[[], Workflow], finding: Finding) -> bool:
         """Whether it helps; False where there were too many trials before."""
         self.trials -= 1
-        return self.trials >= 0 and self._helps(made, finding)
+        return self.trials >= 0 and not self.enough(0) and self._helps(made, finding)
 
     def _helps(self, made: Callable[[], Workflow], finding: Finding) -> bool:
         try:
             mended = made()
-            telling = Telling(model_of(mended, self.known), mended, quick=True, known=self.known)
-            after = _checked(telling, (), Bounds(_MENDING))
+            telling = Telling(model_of(mended, self.known, enough=self.enough), mended, quick=True, known=self.known)
+            after = _checked(telling, (), Bounds(_MENDING, self.enough))
         except CircuitBreakerError:
             return False
         errors = {each.key for each in self.before.errors}

@@ -2,55 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from circuit_breaker.net.structure import NetTransition
 from circuit_breaker.rules.analysis import Domain, Undecided, Witness
 from circuit_breaker.rules.analysis.search import Demand
-from circuit_breaker.rules.analysis.ternary import FALSE, TRUE
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.steps import Execution
 from circuit_breaker.workflow.timing import in_words
 from circuit_breaker.workflow.transition import Transition
-from circuit_breaker.workflow.verification.decisions import Answers, Decisions, touches
+from circuit_breaker.workflow.verification.decisions import Answers, Decisions
 from circuit_breaker.workflow.verification.findings import Counterexample, Step
-from circuit_breaker.workflow.verification.model import Act, Fact, Model
+from circuit_breaker.workflow.verification.model import Model
+from circuit_breaker.workflow.verification.passage import Epoch, Passage
 from circuit_breaker.workflow.verification.replay import Brought, Replay
 
 __all__ = ["Expectation", "Telling"]
 
+MOST_TOKENS = 1_000
+"""With how many tokens at once a way is still gone through."""
 SAMPLES: Mapping[str, Any] = {"text": "a", "number": 0, "integer": 0, "boolean": False, "list": (), "object": {}}
-
-
-@attrs.define(eq=False)
-class Epoch:
-    """Data that are the same from one change to the next.
-
-    Attributes:
-        demands: What the rules must say of them.
-        before: Those that it was made of: of the tokens that joined, or of a token that was counted.
-        changed: The paths at which it may differ from these.
-        asked: The demands, by the rules themselves, to find them quickly.
-    """
-
-    demands: list[Demand] = attrs.field(factory=list)
-    before: tuple[Epoch, ...] = ()
-    changed: tuple[str, ...] = ()
-    asked: set[tuple[int, int]] = attrs.field(factory=set)
-
-    def ask(self, demand: Demand) -> None:
-        """Adds a demand, also on the data that these are made of."""
-        same = (id(demand[0]), demand[1])
-        if same in self.asked:
-            return
-        self.asked.add(same)
-        self.demands.append(demand)
-        if not any(touches(path, change) for path in demand[0].paths for change in self.changed):
-            for epoch in self.before:
-                epoch.ask(demand)
 
 
 @attrs.frozen
@@ -93,7 +66,7 @@ class Telling:
         """
         if self.quick:
             return Counterexample({}), True
-        walk = _Walk(self.model, labels)
+        walk = Passage(self.model, labels)
         walk.go(expected.demands)
         brought = [self._data(epoch) for epoch in walk.brought]
         begins = self._data(walk.first)
@@ -106,7 +79,8 @@ class Telling:
         told = Counterexample(initial, _shown(begins) or {}, tuple(steps), expected.repeats)
         if self.workflow is None:
             return attrs.evolve(told, confirmed=True), True
-        if not possible or isinstance(begins, Undecided) or any(isinstance(data, Undecided) for data in brought):
+        unknown = isinstance(begins, Undecided) or any(isinstance(data, Undecided) for data in brought)
+        if not possible or unknown or any(sum(states.values()) > MOST_TOKENS for states in walk.states):
             return told, possible
         data = [Brought(each, _filled(one, {})) for each, one in zip(walk.acts, brought, strict=True)]
         start = _filled(begins, self.decisions.domains)
@@ -128,76 +102,6 @@ class Telling:
         if epoch is None or not epoch.demands:
             return Witness()
         return self.decisions.solved(epoch.demands)
-
-
-class _Walk:
-    """Goes along a way in the net, with the data of each token."""
-
-    def __init__(self, model: Model, labels: Sequence[int]) -> None:
-        self.model, self.labels = model, labels
-        self.first = Epoch()
-        self.tokens: dict[str, list[Epoch]] = {place: [self.first] * n for place, n in model.start.items()}
-        self.acts: list[Act] = []
-        self.brought: list[Epoch | None] = []
-        self.states: list[dict[str, int]] = []
-
-    def go(self, last: Iterable[Demand]) -> None:
-        """Takes every step."""
-        for label in self.labels:
-            act, net = self.model.acts[label], self.model.net.transitions[label]
-            taken = self._take(net)
-            after, brought = self._after(act, net, taken)
-            back = taken if act.way == "refused" else [after] * sum(arc.weight for arc in net.gives)
-            for arc in net.gives:
-                given, back = back[: arc.weight], back[arc.weight :]
-                self.tokens.setdefault(arc.place, []).extend(given)
-            if not act.silent:
-                self.acts.append(act)
-                self.brought.append(brought)
-                self.states.append(self.model.states(self._counts()))
-            elif self.states:
-                self.states[-1] = self.model.states(self._counts())
-        epochs = dict.fromkeys(id(epoch) for tokens in self.tokens.values() for epoch in tokens)
-        every = {id(epoch): epoch for tokens in self.tokens.values() for epoch in tokens}
-        for demand in last:
-            for key in epochs:
-                every[key].ask(demand)
-
-    def _counts(self) -> dict[str, int]:
-        return {place: len(tokens) for place, tokens in self.tokens.items() if tokens}
-
-    def _take(self, net: NetTransition) -> list[Epoch]:
-        taken = [self.tokens[arc.place].pop(0) for arc in net.takes for _ in range(arc.weight)]
-        for place in net.resets:
-            self.tokens[place] = []
-        return taken
-
-    def _after(self, act: Act, net: NetTransition, taken: list[Epoch]) -> tuple[Epoch, Epoch | None]:
-        """The data of the tokens after a step, and those that came with it."""
-        old = taken[0] if len({id(epoch) for epoch in taken}) == 1 else Epoch(before=tuple(taken))
-        self._ask(old, act.assumes)
-        if act.silent or not act.fresh:
-            counted = _counted(act)
-            return (Epoch(before=(old,), changed=counted) if counted else old), None
-        brought = Epoch()
-        self._ask(brought, act.shows)
-        if act.way != "fires":
-            return old, brought
-        known = {fact for arc in net.gives for fact in self.model.spots[arc.place].facts}
-        self._ask(brought, known)
-        return brought, brought
-
-    def _ask(self, epoch: Epoch, facts: Iterable[Fact]) -> None:
-        for number, holds in sorted(facts):
-            if number >= 0:
-                epoch.ask((self.model.rules[number], TRUE if holds else FALSE))
-
-
-def _counted(act: Act) -> tuple[str, ...]:
-    """The paths that a firing itself writes to."""
-    if act.transition is None or act.way != "fires":
-        return ()
-    return tuple(f"metadata.{key}" for key in (*act.transition.counts, *act.transition.restarts))
 
 
 def _by(transition: Transition | None) -> str:

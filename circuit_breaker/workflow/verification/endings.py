@@ -21,7 +21,7 @@ class Ending:
 
     Attributes:
         way: Which.
-        targets: The states that get tokens, each once for each token.
+        targets: The states that get tokens, each with how many.
         facts: What is known of them.
         shows: What is known of the data that came with it.
         assumes: What is assumed of the data as they were.
@@ -30,7 +30,7 @@ class Ending:
     """
 
     way: Way
-    targets: tuple[str, ...]
+    targets: tuple[tuple[str, int], ...]
     facts: Facts
     shows: Facts = frozenset()
     assumes: Facts = frozenset()
@@ -90,14 +90,14 @@ class Endings:
         elif self.knowledge is not None and not self.knowledge.refusable(transition):
             return
         after = self._kept(facts, transition, alone=alone)
-        yield Ending("otherwise", (transition.otherwise,), after, fresh=persuadable(transition))
+        yield Ending("otherwise", ((transition.otherwise, 1),), after, fresh=persuadable(transition))
 
     def _outcomes(self, transition: Transition, facts: Facts, *, alone: bool) -> Iterator[Ending]:
         """What comes of a transition that its rules let begin."""
         shows = self._shown(transition)
         after = self._after(facts, transition, shows, alone=alone)
         brought = transition.waits and transition.delay is None
-        targets = tuple(arc.place for arc in transition.net.gives for _ in range(arc.weight))
+        targets = tuple((arc.place, arc.weight) for arc in transition.net.gives)
         for sort in self._split(targets, after):
             assumed = frozenset() if transition.steps or brought else sort - after
             yield Ending(
@@ -106,8 +106,9 @@ class Endings:
         if transition.steps:
             yield from self._bad_ends(transition, facts, alone=alone)
 
-    def _split(self, targets: tuple[str, ...], facts: Facts) -> list[Facts]:
-        return [facts] if self.knowledge is None else self.knowledge.shared(targets, facts)
+    def _split(self, targets: tuple[tuple[str, int], ...], facts: Facts) -> list[Facts]:
+        branches = [state for state, count in targets for _ in range(min(count, 2))]  # more than two are like two
+        return [facts] if self.knowledge is None else self.knowledge.shared(branches, facts)
 
     def _shown(self, transition: Transition) -> Facts:
         """What the data that come with a firing must be for it to succeed."""
@@ -122,7 +123,7 @@ class Endings:
         """What comes of an action that fails, or of which the result is refused."""
         after = self._kept(facts, transition, alone=alone)
         if transition.on_failure is not None:
-            yield Ending("failed", (transition.on_failure,), after)
+            yield Ending("failed", ((transition.on_failure, 1),), after)
         if transition.rules is None:
             return
         said: Facts = frozenset()
@@ -131,9 +132,9 @@ class Endings:
             if not self.knowledge.decisions.possible(said):
                 return
         if transition.otherwise is not None:
-            yield Ending("otherwise", (transition.otherwise,), after, shows=said, fresh=True)
+            yield Ending("otherwise", ((transition.otherwise, 1),), after, shows=said, fresh=True)
         elif self.knowledge is not None and (transition.automatic or isinstance(transition.trigger, After)):
-            yield Ending("refused", transition.sources, facts, shows=said, fresh=True, stays=True)
+            yield Ending("refused", (), facts, shows=said, fresh=True, stays=True)
 
     def _after(self, facts: Facts, transition: Transition, shows: Facts, *, alone: bool) -> Facts:
         """What is known of the tokens that a firing makes."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from circuit_breaker.net.statespace import StateSpace
 from circuit_breaker.net.statespace.components import Graph
+from circuit_breaker.net.statespace.known import Known
 from circuit_breaker.net.statespace.moves import Counts, Moves
 from circuit_breaker.workflow.verification.model import Act, Model
 
-__all__ = ["Edge", "Explored", "Ground", "Ordered", "first_only"]
+__all__ = ["Chosen", "Edge", "Explored", "Ground", "Ordered", "first_only", "order_of"]
 
 Edge = tuple[int, int]
 """The node that it leads to, and the number of the transition."""
+Chosen = Callable[[list[Edge]], list[Edge]]
+"""Of what can happen in a node, what is followed."""
 
 
 class Ground(Protocol):
@@ -25,6 +28,9 @@ class Ground(Protocol):
 
     def marking(self, node: int) -> dict[str, int]:
         """The tokens of each place."""
+
+    def highest(self, nodes: Iterable[int]) -> dict[str, int]:
+        """The most tokens that each place holds in one of the nodes."""
 
     def leaving(self, node: int) -> list[Edge]:
         """What can happen in a node, as far as it is known where it leads."""
@@ -37,11 +43,15 @@ class Ground(Protocol):
 
 
 class Explored:
-    """The state space of a net, whatever comes first."""
+    """The state space of a net, whatever comes first.
+
+    Where the time was up before all of it was found only the nearer half is gone over, which takes about as long again.
+    """
 
     def __init__(self, model: Model, space: StateSpace) -> None:
-        self.space, self.graph = space, space.graph
-        self.complete, self.size = space.complete, len(self.graph.markings)
+        late = space.exploration.ending == "time"
+        self.space, self.graph = space, space.nearer(space.markings // 2) if late else space.graph
+        self.complete, self.size, self.edges = space.complete, len(self.graph.markings), space.edges
         self._rest = set(space.stuck_markings())
         self._named: dict[int, dict[str, int]] = {}
         layout = space.exploration.layout
@@ -56,6 +66,11 @@ class Explored:
         if found is None:
             found = self._named[node] = self.space.named(self.graph.markings[node])
         return found
+
+    def highest(self, nodes: Iterable[int]) -> dict[str, int]:
+        """The most tokens of each place."""
+        known = Known(self.space.exploration.layout, ())
+        return self.space.named(known.highest([self.graph.markings[node] for node in nodes], 0))
 
     def leaving(self, node: int) -> list[Edge]:
         """What can happen in a node."""
@@ -81,9 +96,7 @@ class Ordered:
         enough: Whether to stop.
     """
 
-    def __init__(
-        self, model: Model, chosen: Callable[[list[Edge]], list[Edge]], limit: int, enough: Callable[[int], bool]
-    ) -> None:
+    def __init__(self, model: Model, chosen: Chosen, limit: int, enough: Callable[[int], bool]) -> None:
         self.moves = Moves.of(model.net, model.start)
         self._finals = [place in model.finals for place in model.net.places]
         self._found: list[Counts] = [self.moves.initial]
@@ -99,7 +112,7 @@ class Ordered:
             taking[next(iter(move.take), -1)].append(number)
         return taking
 
-    def _explore(self, chosen: Callable[[list[Edge]], list[Edge]], limit: int, enough: Callable[[int], bool]) -> bool:
+    def _explore(self, chosen: Chosen, limit: int, enough: Callable[[int], bool]) -> bool:
         ahead = deque([0])
         while ahead:
             if len(self._found) > limit or enough(len(self._found)):
@@ -133,6 +146,11 @@ class Ordered:
         """The tokens of each place."""
         return self.moves.named(self._found[node])
 
+    def highest(self, nodes: Iterable[int]) -> dict[str, int]:
+        """The most tokens of each place."""
+        columns = zip(*(self._found[node] for node in nodes), strict=True)
+        return self.moves.named(tuple(map(max, columns)))
+
     def leaving(self, node: int) -> list[Edge]:
         """What can happen in a node."""
         return self._edges[node]
@@ -146,15 +164,15 @@ class Ordered:
         return all(final or not count for final, count in zip(self._finals, self._found[node], strict=True))
 
 
-def _order(act: Act) -> tuple[int, int]:
+def order_of(act: Act) -> tuple[int, int]:
     """When it comes to its turn among what happens by itself."""
     return (0, 0) if act.transition is None else (-act.transition.priority, act.transition.index)
 
 
-def first_only(model: Model) -> Callable[[list[Edge]], list[Edge]]:
+def first_only(model: Model) -> Chosen:
     """What is followed of that which can happen: one assumption after the other, and of what is instant the first."""
     acts, net = model.acts, model.net
-    order = [_order(act) for act in acts]
+    order = [order_of(act) for act in acts]
 
     def chosen(edges: list[Edge]) -> list[Edge]:
         silent = [edge for edge in edges if acts[edge[1]].silent]

@@ -11,6 +11,7 @@ from itertools import combinations
 
 import attrs
 
+from circuit_breaker.net.structure import Arc
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.merging import Last
 from circuit_breaker.workflow.transition import Transition
@@ -135,14 +136,19 @@ class Lineage:
             yield from (one, other)
 
 
+def _tokens(arcs: Iterable[Arc]) -> tuple[str, ...]:
+    """The states of the tokens of arcs; of more than two in one state each pair is like every other."""
+    return tuple(arc.place for arc in arcs for _ in range(min(arc.weight, 2)))
+
+
 def _taken(transition: Transition) -> tuple[str, ...]:
-    return tuple(arc.place for arc in transition.net.takes for _ in range(arc.weight))
+    return _tokens(transition.net.takes)
 
 
 def _effects(transition: Transition, knowledge: Knowledge) -> Iterator[_Effect]:
     """What each end of a transition does."""
     takes = _taken(transition)
-    gives = tuple(arc.place for arc in transition.net.gives for _ in range(arc.weight))
+    gives = _tokens(transition.net.gives)
     merged = EVERYTHING if transition.merge is not None and not isinstance(transition.merge, Last) else ()
     deal = transition.deal
     dealt = None if deal is None else (deal.to, f"data.{deal.item}")

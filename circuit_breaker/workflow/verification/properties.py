@@ -142,7 +142,9 @@ class FollowedBy(Property):
 
     def violation(self, walks: Walks) -> Sequence[int] | None:
         """The way to the first, and on to an end without the second."""
-        ends = {node for node in walks.nodes if walks.ended(node)} | set(walks.stuck) | set(walks.doomed)
+        ends = {node for node in walks.nodes if walks.ended(node)} | set(walks.stuck)
+        if walks.complete:  # otherwise it is not known from where none can end
+            ends.update(walks.doomed)
 
         def without(label: int, node: int) -> bool:
             return not _happens(walks.model, label, self.then) and not _in_state(walks, node, self.then)

@@ -27,7 +27,9 @@ class Verification:
         markings: How many markings were found; with the assumptions about data among them.
         edges: How many steps between them.
         findings: What is wrong, errors first.
-        bounds: For each state the most tokens of one case in it; None where there is no bound.
+        bounds: For each state the most tokens of one case in it; None where there is no bound. Of states of which that
+            is not known there is none.
+        at_least: For these states the most tokens that were seen in them.
         conditions: What must be true beside, that the definition does not say, in words.
         assumptions: What is taken for granted of everybody's workflows, in words.
         not_decided: Why it is not decided, or an empty text.
@@ -39,6 +41,7 @@ class Verification:
     edges: int
     findings: tuple[Finding, ...] = ()
     bounds: Mapping[str, int | None] = attrs.field(factory=dict)
+    at_least: Mapping[str, int] = attrs.field(factory=dict)
     conditions: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     not_decided: str = ""
@@ -55,15 +58,17 @@ class Verification:
 
     @property
     def headline(self) -> str:
-        """The verdict with what it depends on, such as ``"not decided: not decided within 10 markings"``."""
+        """The verdict with what it depends on, such as ``"not decided within 10 markings"``."""
         if self.conditions:
             return f"{self.verdict} {'; and if '.join(self.conditions)}"
+        if self.not_decided.startswith(self.verdict):
+            return self.not_decided
         return f"{self.verdict}: {self.not_decided}" if self.not_decided else self.verdict
 
     @property
     def safe(self) -> bool:
-        """Whether no state ever holds more than one token of a case."""
-        return all(bound is not None and bound <= 1 for bound in self.bounds.values())
+        """Whether it is known that no state ever holds more than one token of a case."""
+        return not self.at_least and all(bound is not None and bound <= 1 for bound in self.bounds.values())
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -91,6 +96,7 @@ class Verification:
             "markings": self.markings,
             "edges": self.edges,
             "bounds": dict(self.bounds),
+            "at_least": dict(self.at_least),
             "findings": [finding.to_document() for finding in self.findings],
             "assumptions": list(self.assumptions),
             "not_decided": self.not_decided,

@@ -36,8 +36,9 @@ def unbounded_finding(walk: Telling, names: tuple[Sequence[str], Sequence[str], 
     repeats = sum(not walk.model.acts[numbers[name]].silent for name in again)
     example, possible = walk.told(labels, Expectation(repeats=repeats))
     states = list(dict.fromkeys(walk.model.spots[place].state for place in places))
-    circle = list(dict.fromkeys(walk.model.acts[numbers[name]].label for name in again))
-    text = f"tokens pile up in {listed(states)} without end, each time that {listed(list(filter(None, circle)))} happen"
+    circle = list(filter(None, dict.fromkeys(walk.model.acts[numbers[name]].label for name in again)))
+    happen = "happens" if len(circle) == 1 else "happen"
+    text = f"tokens pile up in {listed(states)} without end, each time that {listed(circle)} {happen}"
     return Finding("unbounded", text, states[0], example, certain=example.confirmed and possible)
 
 
@@ -127,6 +128,8 @@ def _doubled(walks: Walks, telling: Telling) -> Iterator[Finding]:
     """The nearest state in which two tokens of one case can be, where nobody asked for several."""
     model = walks.model
     if any(arc.weight > 1 for transition in model.net.transitions for arc in (*transition.takes, *transition.gives)):
+        return
+    if all(bound <= 1 for bound in walks.bounds.values()):
         return
     for node in walks.nodes:
         state = next((state for state, count in model.states(walks.marking(node)).items() if count > 1), None)

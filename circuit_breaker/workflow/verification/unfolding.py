@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import combinations_with_replacement, product
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
+from math import comb, prod
 from typing import Final
 
 from circuit_breaker.workflow.definition import Workflow
@@ -82,7 +83,7 @@ class Unfolding:
         self.size += sum(1 + len(ending.facts) // HEAVY for ending in endings)
         for ending in endings:
             if not ending.stays:
-                for state in ending.targets:
+                for state, _ in ending.targets:
                     self.entered(state, ending.facts)
             else:
                 for spot, _ in taken:
@@ -107,16 +108,14 @@ class Unfolding:
         if sum(arc.weight for arc in transition.net.takes) == 1:
             yield ((spot, 1),)
             return
-        parts = []
-        for arc in transition.net.takes:
-            ready = [each for each in self.spots[arc.place] if not each.open]
-            parts.append(list(combinations_with_replacement(ready, arc.weight)))
-        for chosen in product(*parts):
-            counts: dict[Spot, int] = {}
-            for each in (each for part in chosen for each in part):
-                counts[each] = counts.get(each, 0) + 1
-            if spot in counts:
-                yield tuple(counts.items())
+        arcs = [([each for each in self.spots[arc.place] if not each.open], arc.weight) for arc in transition.net.takes]
+        if prod(comb(len(ready) + weight - 1, weight) for ready, weight in arcs if ready) > self._most:
+            self.size = self._most + 1
+            return
+        for chosen in product(*([*_shares(ready, weight)] for ready, weight in arcs)):
+            taken = tuple(share for part in chosen for share in part)
+            if any(each == spot for each, _ in taken):
+                yield taken
 
     def _limit(self, spot: Spot) -> None:
         """Notes the automatic transition that takes every token of a spot, so that no later one ever does."""
@@ -146,3 +145,17 @@ class Unfolding:
         if found is None:
             found = self._known_endings[key] = list(self._endings_of.of(transition, spots))
         return found
+
+
+def _shares(spots: Sequence[Spot], count: int) -> Iterator[Taken]:
+    """Every way to take so many tokens from these spots."""
+    if not count:
+        yield ()
+    elif not spots:
+        return
+    elif len(spots) == 1:
+        yield ((spots[0], count),)
+    else:
+        for most in range(count, -1, -1):
+            for rest in _shares(spots[1:], count - most):
+                yield ((spots[0], most), *rest) if most else rest

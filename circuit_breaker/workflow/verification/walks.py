@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
-from circuit_breaker.workflow.verification.ground import Edge, Ground, first_only
+from circuit_breaker.net.statespace.exploration import ENDLESS
+from circuit_breaker.workflow.verification.ground import Chosen, Edge, Ground, first_only
 from circuit_breaker.workflow.verification.model import Model
 
 __all__ = ["Walks"]
+
+ASKED = 2_048
+"""After how many nodes it is asked whether there is still time."""
 
 
 class Walks:
@@ -18,37 +22,53 @@ class Walks:
     A case has ended when every token is in a final state: nothing happens to it afterwards. Of what happens by itself
     only the first in order does, as in the engine: what is no action takes no time, so that nothing later comes first.
 
+    Args:
+        model: The model.
+        ground: The markings that were found.
+        chosen: What is followed of that which can happen in a node; what comes first where nothing else is said.
+        enough: Asked now and then whether to stop.
+
     Attributes:
         model: The model.
         ground: The markings that were found.
+        late: Whether it was stopped before all of it was gone over.
         depth: For each node that can be come to how many things happen on the shortest way; None for the others.
     """
 
-    def __init__(self, model: Model, ground: Ground) -> None:
-        self.model, self.ground = model, ground
+    def __init__(
+        self,
+        model: Model,
+        ground: Ground,
+        *,
+        chosen: Chosen | None = None,
+        enough: Callable[[int], bool] = ENDLESS,
+    ) -> None:
+        self.model, self.ground, self.late = model, ground, False
         self.depth: list[int | None] = [None] * ground.size
         self._from: dict[int, Edge] = {}
         self._silent = [act.silent for act in model.acts]
         self._automatic = [act.silent or act.automatic for act in model.acts]
-        self._chosen = first_only(model)
+        self._chosen = chosen or first_only(model)
         self._out: list[list[Edge] | None] = [None] * ground.size
-        self._walk()
+        self._walk(enough)
 
     @property
     def complete(self) -> bool:
         """Whether everything was found."""
-        return self.ground.complete
+        return self.ground.complete and not self.late
 
     def ended(self, node: int) -> bool:
         """Whether the case has ended in a node."""
         return self.ground.ended(node)
 
-    def _walk(self) -> None:
+    def _walk(self, enough: Callable[[int], bool]) -> None:
         """Goes everywhere, by the fewest things that happen; assumptions are none."""
         self.depth[0] = 0
-        ahead = deque([(0, 0)])
-        while ahead:
+        ahead, gone = deque([(0, 0)]), 0
+        while ahead and not self.late:
             node, depth = ahead.popleft()
+            gone += 1
+            self.late = not gone % ASKED and enough(gone)
             if self.depth[node] != depth:
                 continue
             for target, label in self.edges(node):
@@ -173,6 +193,18 @@ class Walks:
             for place in self.marking(node):
                 found.setdefault(place, node)
         return found
+
+    @cached_property
+    def bounds(self) -> dict[str, int]:
+        """The most tokens of each state in a node."""
+        spots, highest = self.model.spots, self.ground.highest(self.nodes)
+        bounds = {spot.state: 0 for spot in spots.values()} | self.model.states(highest)
+        places = Counter(spots[place].state for place in highest)
+        several = {state for state, count in places.items() if count > 1}
+        if several:
+            counts = [self.model.states(self.marking(node)) for node in self.nodes]
+            bounds |= {state: max(each.get(state, 0) for each in counts) for state in several}
+        return bounds
 
     def with_tokens(self, places: Iterable[str], most: int) -> Iterator[int]:
         """The nodes with more than so many tokens in these places together, the nearest first."""
