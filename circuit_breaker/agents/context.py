@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final, Self
 
 import attrs
@@ -10,12 +11,19 @@ import attrs
 from circuit_breaker.data import EMPTY, Data, freeze, freeze_mapping, thaw
 from circuit_breaker.errors import DataInvalid, nearest
 
-__all__ = ["ExecutionContext"]
+__all__ = ["LONGEST_KEY", "ExecutionContext"]
 
 PARTS: Final = ("user_context", "workflow_context", "custom_context")
 MEMBERS: Final = ("tenant_id", "execution_id", *PARTS)
 _MOST_KEYS: Final = 32
-_LONGEST_KEY: Final = 200
+_SOUGHT: Final = (
+    "workflow_context.resource_id",
+    "workflow_context.token_id",
+    "custom_context.machine.message_id",
+    "custom_context.visit",
+)
+"""By these executions are found again after a crash: no other value may take their place among the keys."""
+LONGEST_KEY: Final = 200
 
 
 def _part(value: Any) -> Data:
@@ -93,11 +101,9 @@ class ExecutionContext:
 
     def keys(self) -> dict[str, str]:
         """What executions are found by: each simple value in it by its path, 32 at most."""
-        found: dict[str, str] = {}
-        for path, text in self._leaves():
-            if len(found) < _MOST_KEYS and 0 < len(text) <= _LONGEST_KEY and len(path) <= _LONGEST_KEY:
-                found[path] = text
-        return found
+        short = {path: text for path, text in self._leaves() if 0 < len(text) <= LONGEST_KEY >= len(path)}
+        first = {path: short[path] for path in _SOUGHT if path in short}
+        return dict(islice((first | short).items(), _MOST_KEYS))
 
     def _leaves(self) -> Iterator[tuple[str, str]]:
         if self.tenant_id:

@@ -53,7 +53,8 @@ class AgentExecution:
         key: The idempotency key under which it was asked for, or empty.
         overrides: What takes the place of members of the agent's ``llm_config``.
         timeout: Seconds that it may take, in place of what its agent says, or None.
-        idle: Seconds in which nobody worked on it: it waited for a person, or its process had ended.
+        idle: Seconds in which nobody worked on it after it had begun: it waited for a person, for its turn in a
+            conversation or for a place, or its process had ended.
         created_at: When it was asked for (UTC).
         started_at: When it began to work (UTC), or None.
         ended_at: When it was over (UTC), or None.

@@ -7,7 +7,7 @@ from typing import Any
 from circuit_breaker.agents.execution import STATUSES
 from circuit_breaker.errors import DataInvalid, nearest
 
-__all__ = ["check_ids", "check_page"]
+__all__ = ["check_ids", "check_page", "is_text"]
 
 
 def check_ids(**ids: Any) -> None:
@@ -16,7 +16,7 @@ def check_ids(**ids: Any) -> None:
     Raises:
         DataInvalid: Some are not, or are no Unicode; each is named with its value.
     """
-    if wrong := [f"{name}={value!r:.60}" for name, value in ids.items() if not _is_text(value)]:
+    if wrong := [f"{name}={value!r:.60}" for name, value in ids.items() if not is_text(value)]:
         raise DataInvalid(f"{' and '.join(wrong)}: an id is a text", remedy="give the id as it was given to you")
 
 
@@ -35,7 +35,7 @@ def check_page(limit: Any, status: Any = None) -> None:
         raise DataInvalid(" and ".join(wrong), remedy="; ".join(wrong.values()))
 
 
-def _is_text(value: Any) -> bool:
+def is_text(value: Any) -> bool:
     """Whether it can be written in UTF-8: half of a surrogate pair cannot."""
     if not isinstance(value, str) or value.isascii():
         return isinstance(value, str)

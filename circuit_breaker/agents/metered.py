@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -10,8 +9,8 @@ from typing import Any, Self
 
 import attrs
 
+from circuit_breaker.agents.heard import Heard, read_by
 from circuit_breaker.agents.purse import NOTHING, Most, Purse, Reservation
-from circuit_breaker.data import thaw
 from circuit_breaker.llm.loop.model import Answering
 from circuit_breaker.llm.pricing import worst_case
 from circuit_breaker.llm.provider import EventStream
@@ -19,7 +18,6 @@ from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import ChatCompletionResponse, Loss
 from circuit_breaker.llm.router.needs import most_answer
 from circuit_breaker.llm.stream import StreamEnded, StreamEvent, StreamFailed
-from circuit_breaker.llm.tokens import count_tokens, estimated
 
 __all__ = ["Metered", "Paying", "most_of"]
 
@@ -53,7 +51,7 @@ class Metered:
     Attributes:
         model: Who answers.
         purse: Who pays.
-        lost: Told what was delivered of an answer that broke off, which is paid all the same.
+        lost: Told what was delivered of an answer that broke off or was given up, which is paid all the same.
     """
 
     model: Answering
@@ -79,16 +77,19 @@ class Metered:
 
     @asynccontextmanager
     async def stream(self, request: ChatCompletionRequest) -> AsyncIterator[EventStream]:
-        """The answer as it comes.
+        """The answer as it comes; one that is given up, or that nobody gets, is paid all the same.
 
         Raises:
             BudgetExceeded: All is taken.
         """
         reservation = await self._reservation(request)
+        watched = _Watched(self, request, reservation)
         try:
-            async with self.model.stream(_bounded(request, reservation)) as events:
-                yield _Watched(events, self, request, reservation)
+            async with self.model.stream(_bounded(request, reservation)) as watched.events:
+                yield watched
+            watched.kept = True
         finally:
+            watched.end()
             reservation.give_back()
 
     def pay(self, response: ChatCompletionResponse) -> None:
@@ -99,28 +100,48 @@ class Metered:
         return await self.purse.reserve(most_of(self.model, request)) if self.purse.limited else NOTHING
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class _Watched:
-    """The events of a stream; its end is paid, and if it breaks off, somebody is told."""
+    """The events of a stream; what was delivered is paid, and what nobody got whole is told somebody.
 
-    events: EventStream
+    Attributes:
+        kept: Whether whoever asked got to the end.
+    """
+
     meter: Metered
     request: ChatCompletionRequest
     reservation: Reservation
+    events: EventStream = attrs.field(init=False)
+    kept: bool = False
+    _answer: ChatCompletionResponse | None = None
+    _heard: Heard = attrs.field(factory=Heard)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> StreamEvent:
         event = await anext(self.events)
+        self._heard.hear(event)
         if isinstance(event, StreamEnded):
+            self._answer = event.response
             self.meter.pay(event.response)
             told = _told(event.response, self.request, self.reservation)
             return event if told is event.response else StreamEnded(told)
         if isinstance(event, StreamFailed):
-            self.meter.pay(event.partial)
-            self.meter.lost(event.partial)
+            self._lose(event.partial)
         return event
+
+    def end(self) -> None:
+        """Pays what was delivered until now where no end has come, and tells of an end that did not get through."""
+        if self._answer is None and self._heard.anything:
+            self._lose(self._heard.partial(self.request, self.meter.model))
+        elif self._answer is not None and not self.kept:
+            self.meter.lost(self._answer)
+
+    def _lose(self, partial: ChatCompletionResponse) -> None:
+        self._answer, self.kept = partial, True
+        self.meter.pay(partial)
+        self.meter.lost(partial)
 
 
 def most_of(model: Any, request: ChatCompletionRequest) -> Most:
@@ -131,19 +152,11 @@ def most_of(model: Any, request: ChatCompletionRequest) -> Most:
     if written is None and known is not None and known.max_output_tokens is not None:
         written = known.max_output_tokens * request.n
     price = known.price if known is not None else None
-    read = _read(request)
+    read = read_by(request)
     each = None if price is None else price.of(read).output.scaleb(-6)
     if written is None:
         return Most(each=each)
     return Most(read + written, None if price is None else worst_case(read, written, price), written, each)
-
-
-def _read(request: ChatCompletionRequest) -> int:
-    """About how many tokens there are to read."""
-    shape = request.response_format.schema if request.response_format is not None else None
-    beside = [f"{tool.name} {tool.description} {json.dumps(thaw(tool.parameters))}" for tool in request.tools]
-    beside += [json.dumps(thaw(shape))] if shape is not None else []
-    return count_tokens(request.messages, request.model).tokens + sum(map(estimated, beside))
 
 
 def _bounded(request: ChatCompletionRequest, reservation: Reservation) -> ChatCompletionRequest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from weakref import WeakValueDictionary
+from datetime import datetime
 
 import attrs
 import structlog
@@ -17,16 +17,18 @@ from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.guardrails.registry import Guardrails
 from circuit_breaker.agents.guardrails.watch import Watch
 from circuit_breaker.agents.ports import AgentStorage, Guard, Guarding, Memory, ToolsFor
-from circuit_breaker.agents.purse import Purse, purse_of
+from circuit_breaker.agents.purse import Purse
 from circuit_breaker.agents.roster import Post, Roster
 from circuit_breaker.agents.running import Running
 from circuit_breaker.agents.stint import Stint
 from circuit_breaker.agents.store import AgentStore
 from circuit_breaker.agents.tail import Tail
+from circuit_breaker.agents.treasury import Treasury
 from circuit_breaker.agents.turns import Seat, Turns
 from circuit_breaker.engine.ports import Clock
-from circuit_breaker.errors import AgentError, CircuitBreakerError, VersionConflict
+from circuit_breaker.errors import AgentError, AgentInvalid, CircuitBreakerError, VersionConflict
 from circuit_breaker.executors.models.settings import ModelSettings
+from circuit_breaker.llm.loop.limits import LoopLimits
 
 __all__ = ["Office"]
 
@@ -47,6 +49,7 @@ class Office:
         guarding: Gives whoever watches over an execution.
         tools_for: Give tools that executions have beside those of their agents.
         roster: Who is at work.
+        treasury: Gives executions their purses.
     """
 
     storage: AgentStorage
@@ -58,11 +61,12 @@ class Office:
     guarding: Guarding = attrs.field(factory=Guardrails)
     tools_for: list[ToolsFor] = attrs.field(factory=list)
     roster: Roster = attrs.field(factory=Roster)
+    treasury: Treasury = attrs.field(init=False)
     _turns: Turns = attrs.field(init=False)
     _days: set[str] = attrs.field(factory=set)
-    _purses: WeakValueDictionary[str, Purse] = attrs.field(factory=WeakValueDictionary)
 
     def __attrs_post_init__(self) -> None:
+        self.treasury = Treasury(self.store, self.limits)
         self._turns = Turns(self.config.max_concurrent_executions, most=self.config.max_waiting)
 
     @property
@@ -79,7 +83,7 @@ class Office:
             LimitReached: Too many wait already.
             VersionConflict: There is an execution of this id.
         """
-        above = await self.purse_above(execution)
+        above = await self.treasury.above(execution)
         tail = Tail(self.config.stream_buffer_size)
         post = self.roster.enter(execution.id, tail)
         try:
@@ -92,8 +96,8 @@ class Office:
             execution = guard.admitted(execution)
             chronicle = self.chronicle(execution, tail)
             chronicle.tell(_start_event(execution, self.clock))
+            post.purse = self.treasury.begun(self._narrowed(guard, definition), execution, above)
             await chronicle.claim(self.begun(execution) if seat.taken else execution)
-            post.purse = Purse.of(definition, execution, above)
             self.employ(post, definition, chronicle, guard, seat)
         except BaseException:
             seat.leave()
@@ -116,38 +120,21 @@ class Office:
         started = execution.started_at or self.clock.now()
         return attrs.evolve(execution, status="running", waiting_for="", worker=self.storage.worker, started_at=started)
 
-    async def purse(self, definition: AgentDefinition, execution: AgentExecution, above: Purse | None) -> Purse:
-        """The purse of an execution: one for all that it wants, for as long as any of them is at work."""
-        if (known := self._purses.get(execution.id)) is not None:
-            return known
-        found = await purse_of(self.store, definition, execution, above)
-        return self._purses.setdefault(execution.id, found)
-
-    def _known_purse(self, execution_id: str) -> Purse | None:
-        """The purse of an execution that this process carries out, or that somebody pays into who does."""
-        post = self.roster.get(execution_id)
-        if post is not None and post.purse is not None:
-            return self._purses.setdefault(execution_id, post.purse)
-        return self._purses.get(execution_id)
-
-    async def purse_above(self, execution: AgentExecution) -> Purse | None:
-        """The purse of whoever wants an execution, wherever that is carried out; None where nobody of ours does."""
-        if not execution.parent_id:
-            return None
-        if (known := self._known_purse(execution.parent_id)) is not None:
-            return known
-        try:
-            parent = await self.store.execution(execution.parent_id)
-            definition = await self.store.get(parent.agent_id, parent.agent_version)
-        except LookupError:
-            return None  # whoever wants it is none of ours, and has limits of its own
-        return await self.purse(definition, parent, await self.purse_above(parent))
-
     # The work
 
     def guard(self, definition: AgentDefinition, execution: AgentExecution) -> Guard:
         """Whoever watches over an execution."""
         return self.guarding(definition, execution) or Watch(definition=definition, execution=execution)
+
+    def limits(self, definition: AgentDefinition, execution: AgentExecution) -> LoopLimits:
+        """What an execution may take here, with all that it wants."""
+        try:
+            return self._narrowed(self.guard(definition, execution), definition)
+        except AgentInvalid:  # a guardrail is not here: only an engine that has it can carry the execution out
+            return self.settings.limited(definition.limits.for_loop())
+
+    def _narrowed(self, guard: Guard, definition: AgentDefinition) -> LoopLimits:
+        return guard.limits(self.settings.limited(definition.limits.for_loop()))
 
     def employ(self, post: Post, definition: AgentDefinition, chronicle: Chronicle, guard: Guard, seat: Seat) -> None:
         """Has an execution carried out that is claimed."""
@@ -189,11 +176,12 @@ class Office:
             seat.leave()
             await running.cancel()
             return
+        since = self.clock.now()
         try:
             seat = await self._in_conversation(running, seat)
             async with seat:
                 if running.execution.status != "running":
-                    await running.chronicle.write(execution=self.begun(running.execution))
+                    await running.chronicle.write(execution=self.begun(self._rested(running.execution, since)))
                 await running.run()
         except asyncio.CancelledError:
             if running.reason() is None:
@@ -202,8 +190,14 @@ class Office:
         finally:
             seat.leave()  # also where it was stopped before it sat down
 
+    def _rested(self, execution: AgentExecution, since: datetime) -> AgentExecution:
+        """The execution, whose time stood still if it had begun: it waited for its conversation or for a place."""
+        if execution.started_at is None:
+            return execution
+        return attrs.evolve(execution, idle=execution.idle + (self.clock.now() - since).total_seconds())
+
     async def _in_conversation(self, running: Running, seat: Seat) -> Seat:
-        """The place; while others have their turn in the conversation, it is theirs, and the time does not count."""
+        """The place; while others have their turn in the conversation, it is theirs."""
         memory, execution = self.memory, running.execution
         if memory is None or not execution.conversation_id:
             return seat
@@ -211,11 +205,8 @@ class Office:
             if await memory.enters(execution):
                 return seat
             seat.leave()
-            begun = self.clock.now()
             await running.chronicle.write(execution=attrs.evolve(execution, status="pending", waiting_for="turn"))
             await memory.enter(execution)
-            waited = (self.clock.now() - begun).total_seconds()
-            running.chronicle.execution = attrs.evolve(running.execution, idle=running.execution.idle + waited)
             return self.seat(execution, always=True)
         return seat
 

@@ -1,28 +1,24 @@
 """The purse of an execution: what it and all that it wants may take together.
 
-A call sets aside what it can take at the worst before it is made, in the purses above that of its execution. What does
-not fit waits until others have given back what they did not need. Only calls that are under way have something set
-aside in all the purses, and none of them waits for another, so that somebody always gives back. In its own purse an
-execution sets nothing aside, so that those that it wants do not wait for it: where it calls its model while they are
-at work, that one call may be more than what was left.
+A call sets aside what it can take at the worst before it is made, in the purse of its execution and in all above. What
+does not fit waits until others have given back what they did not need. A call waits only for others that have set aside
+something higher up, or are under way; so none waits in a ring, and somebody always gives back. While an execution is in
+a call of its own, those that it wants have what that call leaves, and the rest once it is over.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import attrs
 
 from circuit_breaker.agents.account import Account
-from circuit_breaker.agents.definition import AgentDefinition
-from circuit_breaker.agents.execution import AgentExecution
-from circuit_breaker.agents.store import AgentStore
 from circuit_breaker.errors import BudgetExceeded
 
-__all__ = ["NOTHING", "Most", "Purse", "Reservation", "purse_of"]
+__all__ = ["NOTHING", "Most", "Purse", "Reservation"]
 
 
 @attrs.frozen
@@ -73,11 +69,6 @@ class Purse:
     _out: dict[Reservation, Most] = attrs.field(factory=dict)
     _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     _bell: asyncio.Event = attrs.field(factory=asyncio.Event)
-
-    @classmethod
-    def of(cls, definition: AgentDefinition, execution: AgentExecution, above: Purse | None) -> Self:
-        """The purse of an execution that has taken nothing yet."""
-        return cls(execution.id, definition.limits.tokens, definition.limits.dollars, above)
 
     @property
     def limited(self) -> bool:
@@ -132,8 +123,7 @@ class Purse:
                 self._check()
             left = self._left()
             reservation.shorten(most.longest(left))
-            if reservation.payer is not self:
-                self._out[reservation] = Most(_least(most.tokens, left.tokens), _least(most.dollars, left.dollars))
+            self._out[reservation] = Most(_least(most.tokens, left.tokens), _least(most.dollars, left.dollars))
 
     def _check(self) -> None:
         """Nothing, when another call may be made.
@@ -203,22 +193,3 @@ def _fits(wanted: Any, left: Any) -> bool:
 
 def _least(*values: Any) -> Any:
     return min((value for value in values if value is not None), default=None)
-
-
-async def purse_of(
-    store: AgentStore, definition: AgentDefinition, execution: AgentExecution, above: Purse | None
-) -> Purse:
-    """The purse of an execution as far as is written: what it has taken itself, and those that it wanted."""
-    purse = Purse.of(definition, execution, above)
-    purse.note(Account.of_execution(execution))
-    async for below in _below(store, execution):
-        purse.note(Account.of_execution(below))
-    return purse
-
-
-async def _below(store: AgentStore, execution: AgentExecution) -> AsyncIterator[AgentExecution]:
-    """All that the execution wanted, and what those wanted."""
-    async for child in store.every(parent=execution.id):
-        yield child
-        async for below in _below(store, child):
-            yield below

@@ -83,12 +83,12 @@ class Recovery:
         chronicle.recall(documents, steps)
         post.tail.length = len(documents)
         chronicle.go_on("resumed", details=_decided(execution))
-        above = await self.office.purse_above(execution)
+        above = await self.office.treasury.above(execution)
         seat = self.office.seat(execution, always=True)
         try:
             guard = self.office.guard(definition, chronicle.execution)
             await chronicle.claim(self._again(chronicle, seat))
-            post.purse = await self.office.purse(definition, chronicle.execution, above)
+            post.purse = await self.office.treasury.purse(definition, chronicle.execution, above)
             self.office.employ(post, definition, chronicle, guard, seat)
         except VersionConflict:
             seat.leave()

@@ -76,10 +76,12 @@ class Running:
         except TimeoutError:
             if not limit.expired():
                 raise
+            self.stint.settle()
             ending = Ending(status="timed_out", code="agent_timeout", message=self._too_long())
         except asyncio.CancelledError:
             if (ending := self._cancelled()) is None:
                 raise
+            self.stint.settle()
         if ending is not None:
             await self._end(ending)
 

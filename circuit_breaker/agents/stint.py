@@ -13,10 +13,12 @@ from circuit_breaker.agents.assignment import Assignment
 from circuit_breaker.agents.chronicle import Chronicle
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.identity import is_text
 from circuit_breaker.agents.metered import Metered, Paying
 from circuit_breaker.agents.ports import Guard, Memory, ToolsFor
 from circuit_breaker.agents.purse import Purse
 from circuit_breaker.agents.telling import Teller
+from circuit_breaker.errors import ResponseInvalid
 from circuit_breaker.executors.models.settings import ModelSettings
 from circuit_breaker.invocation import inline
 from circuit_breaker.llm.documents import from_document, to_document
@@ -118,9 +120,15 @@ class Stint:
             return await guard.concluded(outcome, around, lambda state: loop.run(state, around=around))
 
     async def _keep(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        """A step, unless the work was stopped and the call before it took no notice."""
+        """A step, unless the work was stopped and the call before it took no notice.
+
+        Raises:
+            ResponseInvalid: The model has said the name, and nothing can be kept under it.
+        """
         if self._task is not None and self._task.cancelling():
             raise asyncio.CancelledError
+        if not is_text(name):
+            raise _unnameable(name)
         return await self.chronicle.keep(name, call)
 
     def _model(self, source: Any) -> Answering:
@@ -181,9 +189,23 @@ class Stint:
         if account.usage.total_tokens >= known.usage.total_tokens:  # else finished calls are gone through again
             self._account = account
 
+    def settle(self) -> None:
+        """Notes what answers took that are finished, but of which the loop could not tell before it was stopped."""
+        self._enter(Account.of_document(self.execution.before) + Account.of_steps(self.chronicle.steps))
+
     def _lost(self, partial: ChatCompletionResponse) -> None:
-        """Notes what was delivered of an answer that broke off."""
+        """Notes what was delivered of an answer that broke off, or that was given up."""
         lost = Account.of_response(partial)
         before = Account.of_document(self.execution.before) + lost
         self._enter(Account.of_execution(self.execution) + lost)
         self.chronicle.execution = attrs.evolve(self.execution, before=before.document())
+
+
+def _unnameable(name: str) -> ResponseInvalid:
+    """The error of an answer that is kept and would only fail again: whoever tries again asks anew."""
+    error = ResponseInvalid(
+        f"the model calls a tool by a name that is no Unicode text: {name!r:.100}",
+        remedy="have the provider decode names with errors='replace'",
+    )
+    error.again = False
+    return error

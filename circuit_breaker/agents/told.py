@@ -39,6 +39,10 @@ def _key(event: AgentEvent) -> tuple[Any, ...] | None:
     return None
 
 
+def _tokens(event: UsageUpdate) -> int:
+    return int(event.usage.get("total_tokens", 0))
+
+
 def merged(last: AgentEvent | None, event: AgentEvent, most: int) -> AgentEvent | None:
     """Two pieces of the same text as one of at most so many characters; None where they do not go together."""
     alike = type(last) is type(event) and (
@@ -56,9 +60,12 @@ class Told:
     _seen: Counter[tuple[Any, ...]] = attrs.field(factory=Counter)
     _again: Counter[tuple[Any, ...]] = attrs.field(factory=Counter)
     _content: dict[int, int] = attrs.field(factory=dict)
+    _taken: int = 0
 
     def is_new(self, event: AgentEvent) -> bool:
         """Whether it is to be written; it is noted as told."""
+        if isinstance(event, UsageUpdate) and _tokens(event) < self._taken:
+            return False  # finished calls are gone through again, and what they took is part of what was told
         key = _key(event)
         if key is not None and self._again.get(key, 0) > 0:
             if not isinstance(event, ContentChunk):
@@ -72,6 +79,8 @@ class Told:
             self._seen[key] = self._seen.get(key, 0) + 1  # quicker than asking a counter for what is missing
         if isinstance(event, ContentChunk):
             self._content.setdefault(event.iteration, event.sequence)
+        if isinstance(event, UsageUpdate):
+            self._taken = max(self._taken, _tokens(event))
 
     def recall(self, events: Iterable[AgentEvent]) -> None:
         """Notes what was written before."""

@@ -30,15 +30,16 @@ class Definitions:
         """The definitions for new cases, by name."""
         return dict(self._current)
 
-    def add(self, workflow: Workflow) -> None:
-        """Makes a definition known; new cases of its name use it from now on.
+    def add(self, workflow: Workflow, *, current: bool = True) -> None:
+        """Makes a definition known; new cases of its name use it from now on, unless another one is to stay current.
 
         Raises:
             WorkflowInvalid: It is no workflow.
         """
         if not isinstance(workflow, Workflow):
             raise WorkflowInvalid(f"{workflow!r} is no workflow", remedy="give Workflow(...) values to the engine")
-        self._current[workflow.name] = workflow
+        if current or workflow.name not in self._current:
+            self._current[workflow.name] = workflow
         self._versions[workflow.version] = workflow
         self.versions = frozenset(self._versions)
 

@@ -105,9 +105,12 @@ class Engine:
         """The definitions for new cases, by name."""
         return self._definitions.current
 
-    async def add_workflow(self, workflow: Workflow) -> None:
-        """Makes a definition known; new cases of its name use it from now on."""
-        self._definitions.add(workflow)
+    async def add_workflow(self, workflow: Workflow, *, current: bool = True) -> None:
+        """Makes a definition known; new cases of its name use it from now on.
+
+        With ``current=False`` only cases that began under it use it, unless it is the only one of its name.
+        """
+        self._definitions.add(workflow, current=current)
         await self._watchers.created(workflow)
 
     @property

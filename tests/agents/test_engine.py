@@ -28,6 +28,7 @@ from circuit_breaker.llm.tools import tool
 from circuit_breaker.llm.tools.base import ChainableTool
 from circuit_breaker.llm.tools.context import ToolContext
 from circuit_breaker.llm.tools.toolset import Toolset
+from circuit_breaker.llm.usage import Usage
 from circuit_breaker.storage import connect
 from circuit_breaker.testing.clock import ManualClock
 from circuit_breaker.testing.model_turns import ModelTurn
@@ -541,20 +542,30 @@ async def test_an_execution_whose_agent_is_lost_can_be_cancelled():
 
 async def test_a_child_goes_on_in_the_purse_of_its_parent_after_a_crash():
     """What children have taken counts against their parent also when its process has changed."""
-    limits = AgentLimits(tokens=60)
+
+    @tool
+    async def wait() -> str:
+        """Waits until all children are over."""
+        begun.set()
+        await over.wait()
+        return "over"
+
+    begun, over = asyncio.Event(), asyncio.Event()
+    parent_ = agent("parent", limits=AgentLimits(tokens=80), tools=("wait",))
+    first = script(ModelTurn(calls=(("wait", {}),), usage=Usage(input_tokens=10, output_tokens=10)))
     async with connect("memory://") as storage:
-        async with at_work(
-            agent("parent", limits=limits), agent("child"), storage=storage, model=script(HANG)
-        ) as engine:
+        async with at_work(parent_, agent("child"), storage=storage, model=first, tools=[wait]) as engine:
             parent = await engine.start("parent", {"q": "?"})
-        model = script(HANG, always="one two three four five six seven eight nine ten")
-        async with at_work(storage=storage, model=model) as engine:
+            await begun.wait()
+        model = script(always="one two three four five six seven eight nine ten")
+        async with at_work(storage=storage, model=model, tools=[wait]) as engine:
             statuses = []
             for _ in range(6):
                 child = await engine.run("child", {"q": "?"}, parent=parent)
                 statuses.append(child.status)
             assert ["completed", "failed"] == sorted(set(statuses))
-        async with at_work(storage=storage, model=script(always="late")) as engine:
+        over.set()
+        async with at_work(storage=storage, model=script(always="late"), tools=[wait]) as engine:
             done = await engine.wait(parent.id)
             assert ("failed", "budget_exceeded") == (done.status, done.error["code"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import attrs
@@ -12,18 +13,26 @@ from hypothesis import strategies as st
 
 from circuit_breaker.agents import AgentLimits
 from circuit_breaker.agents.config import AgentEngineConfig
+from circuit_breaker.agents.engine import AgentEngine
+from circuit_breaker.agents.events import ContentChunk, decode
+from circuit_breaker.agents.guardrails import Bounds
 from circuit_breaker.agents.metered import Metered, most_of
 from circuit_breaker.agents.purse import Most, Purse
-from circuit_breaker.errors import BudgetExceeded
+from circuit_breaker.agents.store import STEP
+from circuit_breaker.errors import BudgetExceeded, ConnectionFailed
+from circuit_breaker.executors.models.settings import ModelSettings
+from circuit_breaker.llm.loop.limits import LoopLimits
 from circuit_breaker.llm.messages import user
 from circuit_breaker.llm.profile import ModelProfile, Price
 from circuit_breaker.llm.request import ChatCompletionRequest, ResponseFormat, ToolDefinition
+from circuit_breaker.llm.response import ChatCompletionResponse
+from circuit_breaker.llm.stream import ToolCallEnded
 from circuit_breaker.llm.tools import tool
 from circuit_breaker.llm.usage import Usage
 from circuit_breaker.storage import connect
 from circuit_breaker.testing.model_turns import ModelTurn
 from circuit_breaker.testing.script import HANG
-from tests.agents.work import agent, at_work, script
+from tests.agents.work import agent, at_work, events_of, script
 
 SHORT = ModelTurn(says="Yes.", usage=Usage(input_tokens=20, output_tokens=4))
 REQUEST = ChatCompletionRequest(model="m", messages=(user("How many are there?"),), max_tokens=10)
@@ -51,21 +60,237 @@ async def asked(model) -> None:
         await asyncio.sleep(0)
 
 
+class Busy:
+    """A tool that works for ever, and tells when it has begun."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    @property
+    def tool(self):
+        @tool
+        async def wait() -> str:
+            """Waits for ever."""
+            self.begun.set()
+            return await asyncio.Event().wait()
+
+        return wait
+
+
+def waits(**usage) -> ModelTurn:
+    """An answer that has the tool called."""
+    return ModelTurn(calls=(("wait", {}),), usage=Usage(**usage))
+
+
 @pytest.mark.parametrize("over", [True, False])
 async def test_twenty_children_at_once_share_one_budget(over):
     """R1: children that begin together take what their parent may take and at most one answer more."""
-    model = script(*([SHORT] if over else [HANG]), always=SHORT)
-    limits = AgentLimits(tokens=70)
-    async with at_work(agent("parent", limits=limits), agent("child"), model=model) as engine:
+    busy = Busy()
+    model = script(SHORT if over else waits(input_tokens=20, output_tokens=4), always=SHORT)
+    parent_ = agent("parent", limits=AgentLimits(tokens=70), tools=("wait",))
+    async with at_work(parent_, agent("child"), model=model, tools=[busy.tool]) as engine:
         parent = await engine.start("parent", {"q": "?"})
-        await (engine.wait(parent.id) if over else asked(model))
+        await (engine.wait(parent.id) if over else busy.begun.wait())
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(engine.run("child", {"q": "?"}, parent=parent)) for _ in range(20)]
         done = [task.result() for task in tasks]
 
-    took = sum(one.usage.get("total_tokens", 0) for one in done) + 24 * over
+    took = sum(one.usage.get("total_tokens", 0) for one in done) + 24
     assert 70 <= took < 70 + 24
     assert {"budget_exceeded"} == {one.error["code"] for one in done if one.status != "completed"}
+
+
+async def test_a_child_takes_what_a_call_of_its_parent_leaves():
+    """R1: a child that begins while its parent is in a call waits for that call, and both stay within the limit."""
+
+    async def long(request):
+        await asyncio.sleep(0.02)
+        return ModelTurn(says="x", usage=Usage(input_tokens=5, output_tokens=min(request.max_tokens, 900)))
+
+    model, members = script(always=long), {"llm_config": {"model": "m", "max_tokens": 900}}
+    async with at_work(
+        agent("parent", limits=AgentLimits(tokens=1000), **members), agent("child", **members), model=model
+    ) as engine:
+        parent = await engine.start("parent", {"q": "?"})
+        await asked(model)
+        child = await engine.run("child", {"q": "?"}, parent=parent)
+        done = await engine.wait(parent.id)
+    assert ["completed", "completed", 1005] == [
+        done.status,
+        child.status,
+        done.usage["total_tokens"] + child.usage["total_tokens"],
+    ]
+
+
+async def test_engines_of_one_process_pay_from_one_purse():
+    """R1: children that several engines of a process carry out on one storage share the budget of their parent."""
+
+    async def long(request):
+        await asyncio.sleep(0.01)
+        return ModelTurn(says="x", usage=Usage(input_tokens=5, output_tokens=min(request.max_tokens, 900)))
+
+    busy, members = Busy(), {"llm_config": {"model": "m", "max_tokens": 900}}
+    model = script(waits(input_tokens=3, output_tokens=2), always=long)
+    parent_ = agent("parent", limits=AgentLimits(tokens=1000), tools=("wait",), **members)
+    async with (
+        connect("memory://") as storage,
+        at_work(parent_, agent("child", **members), storage=storage, model=model, tools=[busy.tool]) as one,
+        at_work(storage=storage, model=model) as two,
+        at_work(storage=storage, model=model) as three,
+    ):
+        parent = await one.start("parent", {"q": "?"})
+        await busy.begun.wait()
+        done = await asyncio.gather(*(engine.run("child", {"q": "?"}, parent=parent) for engine in (one, two, three)))
+    assert 1000 < 5 + sum(one.usage.get("total_tokens", 0) for one in done) < 1010
+    assert ["completed", "completed", "failed"] == sorted(one.status for one in done)
+
+
+@pytest.mark.parametrize("how", ["bounds", "most"])
+async def test_who_narrows_limits_narrows_them_for_children_as_well(how):
+    """R1: a bound of a guardrail, or of the operator, counts what an execution and all that it wants take together."""
+    model = script(always=ModelTurn(says="x", usage=Usage(input_tokens=5, output_tokens=60)))
+    most = LoopLimits(tokens=100) if how == "most" else LoopLimits()
+    settings = ModelSettings(providers=[model], most=most)
+    async with (
+        connect("memory://") as storage,
+        AgentEngine(storage, settings=settings, guardrails={"small": Bounds(tokens=100)}) as engine,
+    ):
+        await engine.register(agent("parent", guardrails=("small",) if how == "bounds" else ()))
+        await engine.register(agent("child"))
+        parent = await engine.run("parent", {"q": "?"})
+        done = [await engine.run("child", {"q": "?"}, parent=parent) for _ in range(2)]
+    assert ["completed", "failed"] == [one.status for one in done]
+    assert "budget_exceeded" == done[1].error["code"]
+
+
+async def test_the_bounds_of_a_guardrail_that_is_not_here_do_not_stop_children():
+    """An engine that lacks a guardrail of a parent counts its children against what the parent's definition says."""
+    async with connect("memory://") as storage:
+        definition = agent("parent", limits=AgentLimits(tokens=40), guardrails=("small",))
+        settings = ModelSettings(providers=[script(always=SHORT)])
+        async with AgentEngine(storage, settings=settings, guardrails={"small": Bounds(tokens=30)}) as engine:
+            await engine.register(definition)
+            await engine.register(agent("child"))
+            parent = await engine.run("parent", {"q": "?"})
+        async with AgentEngine(storage, settings=settings) as engine:
+            done = [await engine.run("child", {"q": "?"}, parent=parent) for _ in range(2)]
+    assert ["completed", "failed"] == [one.status for one in done]
+
+
+async def test_who_finds_an_execution_finds_its_purse():
+    """A child that begins as soon as its parent is written pays from the purse that the parent has."""
+    async with connect("memory://") as storage:
+        slow = SlowToAnswer(storage)
+        limited = agent("parent", limits=AgentLimits(tokens=100))
+        async with at_work(limited, agent("child"), storage=slow, model=script(always=HANG)) as engine:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(engine.start("parent", {"q": "?"}))
+                await slow.written.wait()
+                (parent,) = await engine.executions(agent="parent")
+                child = await engine.start("child", {"q": "?"}, parent=parent)
+                slow.answers.set()
+            roster = engine.office.roster
+            assert roster.get(child.id).purse.above is roster.get(parent.id).purse
+
+
+class SlowToAnswer:
+    """A storage whose first write is there before whoever writes knows."""
+
+    def __init__(self, storage) -> None:
+        self._storage, self.streams = storage, self
+        self.written, self.answers = asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._storage, name)
+
+    async def append(self, *arguments, **members):
+        await self._storage.streams.append(*arguments, **members)
+        if not self.written.is_set():
+            self.written.set()
+            await self.answers.wait()
+
+
+async def said_something(engine, execution_id: str) -> None:
+    """Returns when a part of the answer is told."""
+    async with engine.events.subscribe_raw(execution_id) as following:
+        async for document in following:
+            if isinstance(decode(document), ContentChunk):
+                return
+
+
+PIECES = ModelTurn(says="one two three four five six seven eight nine ten " * 40, between=0.001, pieces=50)
+
+
+@pytest.mark.parametrize("how", ["timed_out", "cancelled"])
+async def test_what_was_delivered_of_an_answer_that_is_given_up_counts(how):
+    """R1: an answer that ran out of time or was cancelled counts what was delivered, by estimate, at its price."""
+    price = ModelProfile(price=Price(input=Decimal(1), output=Decimal(1)))
+    model = script(PIECES, profile=price)
+    limits = AgentLimits(timeout=0.04 if how == "timed_out" else None)
+    async with at_work(agent("parent"), agent("child", limits=limits), model=model) as engine:
+        begun = await engine.start("child", {"q": "?"})
+        if how == "cancelled":
+            await said_something(engine, begun.id)
+            await engine.cancel(begun.id)
+        done = await engine.wait(begun.id)
+        said = "".join(one.content for one in await events_of(engine, begun.id) if hasattr(one, "iteration"))
+    assert (how, True) == (done.status, done.usage["estimated"])
+    assert len(said.split()) * 0.9 <= done.usage["output_tokens"] < 600
+    assert 0 < done.dollars == Decimal(done.usage["total_tokens"]).scaleb(-6)
+
+
+async def test_calls_of_tools_that_were_delivered_count_as_well():
+    """The pieces of a call of a tool are weighed as those of a text are, its name once."""
+    long = ModelTurn(calls=(("enter", {"text": "one two three four five " * 40}),))
+    lost: list[ChatCompletionResponse] = []
+    metered = Metered(script(long), Purse("a"), lost.append)
+    async with metered.stream(REQUEST) as events:
+        async for event in events:
+            if isinstance(event, ToolCallEnded):
+                break
+    assert 200 <= lost[0].usage.output_tokens < 300
+    assert metered.purse.spent == lost[0].usage.total_tokens
+
+
+async def test_an_answer_that_did_not_get_through_is_paid_once():
+    """Where a stream has ended and closing it fails, its answer is told as lost, and paid as it was."""
+
+    class Torn:
+        def __init__(self, model) -> None:
+            self._model = model
+
+        @asynccontextmanager
+        async def stream(self, request):
+            async with self._model.stream(request) as events:
+                yield events
+            raise ConnectionFailed("it was torn")
+
+    lost: list[ChatCompletionResponse] = []
+    metered = Metered(Torn(script(SHORT)), Purse("a"), lost.append)
+    with pytest.raises(ConnectionFailed):
+        async with metered.stream(REQUEST) as events:
+            assert [event async for event in events]
+    assert ([24], 24) == ([one.usage.total_tokens for one in lost], metered.purse.spent)
+
+
+async def test_an_answer_that_is_finished_counts_also_when_the_execution_is_cancelled():
+    """R1: whoever cancels while a finished answer is being written pays for that answer, once."""
+
+    class Slow(SlowToAnswer):
+        async def append(self, *arguments, put=(), **members):
+            if any(getattr(one, "kind", "") == STEP for one in put):
+                self.written.set()
+                await asyncio.sleep(0.01)
+            await self._storage.streams.append(*arguments, put=put, **members)
+
+    async with connect("memory://") as storage:
+        slow = Slow(storage)
+        async with at_work(agent(), storage=slow, model=script(SHORT)) as engine:
+            begun = await engine.start("helper", {"q": "?"})
+            await slow.written.wait()
+            await engine.cancel(begun.id)
+            done = await engine.wait(begun.id)
+    assert ("cancelled", 24) == (done.status, done.usage["total_tokens"])
 
 
 async def test_children_of_an_execution_that_is_over_share_what_is_left():
@@ -83,8 +308,10 @@ async def test_children_of_an_execution_that_is_over_share_what_is_left():
 async def test_what_a_child_left_open_has_taken_counts_as_its_steps_say():
     """The spending of a child whose process has ended is what its finished steps have taken."""
     async with connect("memory://") as storage:
-        definitions = agent("parent", limits=AgentLimits(tokens=40)), agent("child", tools=("wait",))
-        asking = ModelTurn(calls=(("wait", {}),), usage=Usage(input_tokens=30, output_tokens=20))
+        short = {"llm_config": {"model": "m", "max_tokens": 1}}
+        limits = AgentLimits(tokens=450)
+        definitions = agent("parent", limits=limits, **short), agent("child", tools=("wait",), **short)
+        asking = ModelTurn(calls=(("wait", {}),), usage=Usage(input_tokens=300, output_tokens=200))
 
         @tool
         async def wait() -> str:

@@ -9,6 +9,7 @@ from circuit_breaker.agents.config import AgentEngineConfig
 from circuit_breaker.agents.guardrails import PersonalData
 from circuit_breaker.agents.store import STEP
 from circuit_breaker.llm.tools import tool
+from circuit_breaker.llm.usage import Usage
 from circuit_breaker.storage import connect
 from circuit_breaker.testing.model_turns import ModelTurn
 from circuit_breaker.testing.script import HANG
@@ -118,17 +119,28 @@ async def test_a_reason_with_personal_data_is_a_reason():
 
 async def test_what_grandchildren_took_counts_after_a_crash():
     """The budget of an execution knows all that it wanted, and what that wanted, when another process goes on."""
+
+    @tool
+    async def wait() -> str:
+        """Waits until others are over."""
+        begun.set()
+        await over.wait()
+        return "over"
+
+    begun, over = asyncio.Event(), asyncio.Event()
+    asking = ModelTurn(calls=(("wait", {}),), usage=Usage(input_tokens=1, output_tokens=1))
     async with connect("memory://") as storage:
-        model = script(HANG, always="one two three four five")
-        definitions = agent("parent", limits=AgentLimits(tokens=40)), agent("child")
-        async with at_work(*definitions, storage=storage, model=model) as engine:
+        model = script(asking, always="one two three four five")
+        definitions = agent("parent", limits=AgentLimits(tokens=40), tools=("wait",)), agent("child")
+        async with at_work(*definitions, storage=storage, model=model, tools=[wait]) as engine:
             parent = await engine.start("parent", {"q": "?"})
-            await asyncio.sleep(0.01)
+            await begun.wait()
             child = await engine.run("child", {"q": "?"}, parent=parent)
             below = await engine.run("child", {"q": "?"}, parent=child)
             assert 40 < child.usage["total_tokens"] + below.usage["total_tokens"]
+        over.set()
         late = script(always="late")
-        async with at_work(storage=storage, model=late) as engine:
+        async with at_work(storage=storage, model=late, tools=[wait]) as engine:
             done = await engine.wait(parent.id)
     assert ("budget_exceeded", []) == (done.error["code"], late.requests)
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from circuit_breaker.agents.bridge.recalling import recalled
 from circuit_breaker.agents.chat import ChatRequest, Partner, asking_in
+from circuit_breaker.agents.conversations.conversation import check_conversation_id
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
@@ -104,9 +105,9 @@ class CaseAgent(Partner):
             CircuitBreakerError: As :meth:`chat`.
         """
         asked = request if isinstance(request, ChatRequest) else ChatRequest(request)
-        if asked.conversation_id:
-            self.conversation_id = asked.conversation_id
-        self.conversation_id = self.conversation_id or new_id()
+        conversation_id = asked.conversation_id or self.conversation_id or new_id()
+        check_conversation_id(conversation_id)  # first: no case may begin of which there can be no conversation
+        self.conversation_id = conversation_id
         case = await self._opened(asked)
         await self._check_decided(asked)
         async with self._answering(case, asked) as execution:
@@ -156,7 +157,7 @@ class CaseAgent(Partner):
     async def _was_said(self, asked: ChatRequest) -> bool:
         """Whether the message came before, so that what became of it is only given again."""
         known = self.agents.store.every(conversation=self.conversation_id)
-        return bool(asked.key) and asked.key in [self._key_of(one) async for one in known]
+        return bool(asked.key) and self._said_as(asked.key) in [self._key_of(one) async for one in known]
 
     @abstractmethod
     async def _prepared(self, definition: AgentDefinition) -> None:
@@ -165,6 +166,10 @@ class CaseAgent(Partner):
     @abstractmethod
     async def _workflow(self) -> str:
         """The name of the workflow."""
+
+    def _said_as(self, key: str) -> str:
+        """The key of a message as its execution has it."""
+        return key
 
     @abstractmethod
     def _key_of(self, execution: AgentExecution) -> str:

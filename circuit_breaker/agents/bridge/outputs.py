@@ -12,13 +12,14 @@ from circuit_breaker.lazy import deferred
 from circuit_breaker.rules.path import Path, step_into
 from circuit_breaker.rules.verdict import MISSING
 from circuit_breaker.workflow.change import Change
+from circuit_breaker.workflow.outlets import AGENT_FAILURES
 from circuit_breaker.workflow.token import Token
 
 __all__ = ["FAILURES", "answer_document", "change_of", "failure_of", "plain"]
 
 unstructure = deferred("circuit_breaker.wire", "unstructure")
 
-FAILURES: Final = "agent_failures"
+FAILURES: Final = AGENT_FAILURES
 """The key of the metadata that tells which agents failed that were not required."""
 
 

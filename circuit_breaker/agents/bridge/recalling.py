@@ -22,10 +22,7 @@ async def recalled(engine: Engine, case: Case | str) -> Case:
     now = await engine.get(case)
     if now.definition in engine.versions:
         return now
-    present = engine.workflows.get(now.workflow)
-    await engine.add_workflow(await _kept(engine, now))
-    if present is not None:
-        await engine.add_workflow(present)
+    await engine.add_workflow(await _kept(engine, now), current=False)
     return await engine.get(now)
 
 

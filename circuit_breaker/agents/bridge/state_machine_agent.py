@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from hashlib import sha256
 
 from circuit_breaker.agents.bridge.case_agent import CaseAgent
 from circuit_breaker.agents.bridge.machine import END, MESSAGE, OVERRIDES, machine_agents, machine_workflow
 from circuit_breaker.agents.bridge.recalling import recalled
 from circuit_breaker.agents.chat import ChatRequest, asking_in
+from circuit_breaker.agents.context import LONGEST_KEY
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.data import thaw
@@ -60,12 +62,16 @@ class StateMachineAgent(CaseAgent):
     async def _workflow(self) -> str:
         return self.id
 
+    def _said_as(self, key: str) -> str:
+        # executions are found by it, which they are not by a longer text
+        return key if len(key) <= LONGEST_KEY else sha256(key.encode(errors="surrogatepass")).hexdigest()
+
     def _key_of(self, execution: AgentExecution) -> str:
         return str(execution.get_context_value("custom_context.machine.message_id", ""))
 
     @asynccontextmanager
     async def _answering(self, case: Case, asked: ChatRequest) -> AsyncIterator[AgentExecution]:
-        message_id = asked.key or new_id()
+        message_id = self._said_as(asked.key) if asked.key else new_id()
         if not _has_heard(case, message_id) and not await self._executions(case, message_id):
             said = {MESSAGE: asked.message, "context": thaw(asked.context), "message_id": message_id}
             await self.engine.signal(case, MESSAGE, data={**said, OVERRIDES: self.overrides})

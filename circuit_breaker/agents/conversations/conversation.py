@@ -15,7 +15,7 @@ from circuit_breaker.llm.documents import messages_from_document, to_document
 from circuit_breaker.llm.messages import ChatMessage, user
 from circuit_breaker.llm.parts import Text, ToolCall, ToolResult
 
-__all__ = ["Conversation", "ConversationTurn", "as_markdown", "heard", "title_of"]
+__all__ = ["Conversation", "ConversationTurn", "as_markdown", "check_conversation_id", "heard", "title_of"]
 
 _ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}")
 _LONGEST_TITLE: Final = 60
@@ -29,12 +29,21 @@ def _names(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _id(_: Any, __: Any, value: Any) -> None:
+def check_conversation_id(value: Any) -> None:
+    """Nothing, when a conversation can have that id.
+
+    Raises:
+        DataInvalid: It cannot.
+    """
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise DataInvalid(
             f"{value!r:.60} is no id of a conversation",
             remedy="use letters, digits, '_', '.', ':' and '-', at most 100",
         )
+
+
+def _id(_: Any, __: Any, value: Any) -> None:
+    check_conversation_id(value)
 
 
 @attrs.frozen(kw_only=True)

@@ -20,8 +20,8 @@ class Bounds:
     Attributes:
         depth: How many executions may want one another, one inside the other.
         iterations: How often the model is asked.
-        tokens: Of input and output together.
-        dollars: US dollars.
+        tokens: Of input and output together, of all that it wants as well.
+        dollars: US dollars, in the same way.
 
     Raises:
         AgentInvalid: The depth is none.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from circuit_breaker.agents import AgentState
 from circuit_breaker.agents.bridge import StateMachineAgent, WorkflowAgent, machine_workflow
 from circuit_breaker.agents.bridge.machine import machine_agents
 from circuit_breaker.agents.chat import ChatRequest
+from circuit_breaker.engine.plugins import Plugin
 from circuit_breaker.errors import WorkflowNotFound
 from circuit_breaker.workflow import Workflow
 from circuit_breaker.workflow.documents import load_workflow
@@ -114,3 +117,39 @@ async def test_what_was_said_with_other_settings_is_answered_with_them():
         await cold.chat("Hi")
 
     assert [0.9, None] == [request.temperature for request in model.requests]
+
+
+class Slow(Plugin):
+    """A plugin that takes its time with each definition."""
+
+    async def on_workflow_created(self, workflow):
+        await asyncio.sleep(0.01)
+
+
+async def test_conversations_taken_up_at_once_leave_the_present_definition_alone(tmp_path):
+    """L3: what new conversations begin under is what was deployed last, also while old ones are taken up."""
+    file = f"sqlite:///{tmp_path}/work.db"
+    versions = [BOT.evolve(states=(AgentState(name=f"v{number}", prompt="Hi."),), transitions=()) for number in (1, 2)]
+    old = []
+    for version in versions:
+        async with at_work("Hi.", storage=file) as (engine, agents, _):
+            bot = await StateMachineAgent.deploy(engine, agents, version)
+            await bot.chat("Hi")
+            old.append(bot.conversation_id)
+    async with at_work(*["Hi."] * 4, storage=file) as (engine, agents, _):
+        await engine.register_plugin(Slow())
+        new = await StateMachineAgent.deploy(engine, agents, OTHER)
+        talks = [StateMachineAgent(engine, agents, "bot", conversation_id=one) for one in old]
+        async with asyncio.TaskGroup() as group:
+            for number, talk in enumerate(talks):
+                group.create_task(_later(number * 0.005, talk))
+            group.create_task(_later(0.008, new))
+        after = StateMachineAgent(engine, agents, "bot")
+        await after.chat("Hi")
+
+        assert ["v1", "v2", "start", "start"] == [await one.state() for one in (*talks, new, after)]
+
+
+async def _later(seconds: float, talk: StateMachineAgent) -> None:
+    await asyncio.sleep(seconds)
+    await talk.chat("Hi")
