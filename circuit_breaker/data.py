@@ -208,9 +208,9 @@ def merge(
     merged = dict(base)
     conflicts: dict[str, tuple[Any, ...]] = {}
     for key in dict.fromkeys(key for branch in (base, *branches) for key in branch):
-        changes = _distinct([branch.get(key, _GONE) for branch in branches if _changed(base, branch, key)])
-        if len(changes) > 1 and not last_wins:
-            conflicts[f"{where}.{key}"] = tuple("removed" if value is _GONE else value for value in changes)
+        changes = [branch.get(key, _GONE) for branch in branches if _changed(base, branch, key)]
+        if not last_wins and len(different := _distinct(changes)) > 1:
+            conflicts[f"{where}.{key}"] = tuple("removed" if value is _GONE else value for value in different)
         elif changes and changes[-1] is _GONE:
             merged.pop(key, None)
         elif changes:

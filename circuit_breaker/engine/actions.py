@@ -30,6 +30,7 @@ from circuit_breaker.workflow.case import Pending
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.flow import Call, Execution, Step
+from circuit_breaker.workflow.outlets import check_kept
 from circuit_breaker.workflow.signature import wants_context
 from circuit_breaker.workflow.timing import RetryPolicy
 from circuit_breaker.workflow.token import Token
@@ -355,7 +356,9 @@ async def _execute(step: Execution, token: Token, context: ActionContext, execut
         executor = bind(context)
     outcome = await executor.execute()
     if not isinstance(outcome, (Mapping, Change)):
-        raise OutcomeInvalid(f"executor '{step.name}' returned {outcome!r:.80}", remedy="return a mapping, or a Change")
+        raise OutcomeInvalid(f"executor '{step.name}' returned {outcome!r:.80}", remedy="return a mapping")
+    if isinstance(outcome, Change):
+        check_kept(step, outcome)
     return outcome
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
@@ -68,12 +68,21 @@ class NetTransition:
 class Net:
     """A net: its places and transitions, in the order of definition.
 
+    Attributes:
+        places: The names of its places.
+        transitions: Its transitions.
+        expected: For a transition that awaits places, and the tokens of every place, which of them keeps it waiting;
+            None where that is decided by this net alone.
+
     Raises:
         DefinitionError: A name is given twice, or an arc leads to a place that does not exist. All faults at once.
     """
 
     places: tuple[str, ...]
     transitions: tuple[NetTransition, ...]
+    expected: Callable[[NetTransition, Mapping[str, int]], str | None] | None = attrs.field(
+        default=None, eq=False, repr=False
+    )
     index: dict[str, int] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:

@@ -19,13 +19,14 @@ from circuit_breaker.errors import RuleInvalid
 from circuit_breaker.rules.constant import told
 from circuit_breaker.rules.verdict import MISSING
 
-__all__ = ["Path", "Read"]
+__all__ = ["Path", "Read", "spelled_step", "steps_of"]
 
 Read = Callable[[Any], Any]
 """Gives the value on a token, or :data:`MISSING`."""
 
 NAMESPACES: Final = ("data", "metadata", "results")
 LONGEST: Final = 300
+_SPELLED = re.compile(r"`([^`]*)`(?=\.|$)|([^.]+)")
 _STEP = re.compile(r"[^\s.{}|\[\]'\"\\]+")
 
 
@@ -111,6 +112,17 @@ def _deep(whole: Read, steps: tuple[str, ...]) -> Read:
         return value
 
     return read
+
+
+def spelled_step(name: str) -> str:
+    """A key as a step of a path that tells where it ends: in backticks where it has a dot."""
+    return f"`{name}`" if "." in name else name
+
+
+@lru_cache(maxsize=4096)
+def steps_of(path: str) -> tuple[str, ...]:
+    """The steps of a path that a rule reads or a step writes, without the backticks that some have."""
+    return tuple(quoted or plain for quoted, plain in _SPELLED.findall(path))
 
 
 def step_into(value: Any, step: str) -> Any:

@@ -190,6 +190,10 @@ def _conditions(flow: Flow) -> Iterator[Fault]:
     """Steps that mean something only beside others."""
     if flow.allowed and isinstance(flow.trigger, Automatic):
         yield Fault(flow.title, "has .roles(), but nobody fires it", "add .manual(), or remove the roles")
+    for key in dict.fromkeys(key for key in flow.counted if key in flow.restarted):
+        yield Fault(
+            flow.title, f"has .counts({key!r}) and .restarts({key!r})", "leave one out, or give them keys of their own"
+        )
     if not flow.steps:
         for given, missing in (
             (flow.limit, "timeout"),

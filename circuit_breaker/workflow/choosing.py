@@ -314,13 +314,13 @@ def joined(workflow: Workflow, transition: Transition, binding: tuple[Token, ...
 
 def _with_last_failure(base: Data, branches: list[Data]) -> list[Data]:
     """The metadata of each branch; each that failed since it began has the failure of the last of them."""
-    new = [difference(base, branch)[0].get("failure", MISSING) for branch in branches]
-    failures = [failure for failure in new if failure is not MISSING]
-    if len(failures) < 2:
+    differences = [difference(base, branch) for branch in branches]
+    failures = [changed["failure"] for changed, _ in differences if "failure" in changed]
+    if not failures:
         return branches
     return [
-        branch if failure is MISSING else Data({**branch, "failure": failures[-1]})
-        for branch, failure in zip(branches, new, strict=True)
+        Data({**branch, "failure": failures[-1]}) if "failure" in (*changed, *removed) else branch
+        for branch, (changed, removed) in zip(branches, differences, strict=True)
     ]
 
 

@@ -78,6 +78,7 @@ def faults(*flows: Any, **options: Any) -> list[str]:
         ([go.effect("idempotent")], {}, "has .effect(), but no action"),
         ([go.compensate(act)], {}, "has .compensate(), but no action"),
         ([go.otherwise(b)], {}, "has .otherwise(), but no policy"),
+        ([go.counts("n").restarts("n")], {}, "has .counts('n') and .restarts('n')"),
         ([go.automatic().roles("boss")], {}, "has .roles(), but nobody fires it"),
         ([go.execute(Runner, image="x", imag="y")], {}, "parameter 'imag'"),
         ([go], {"data": dict}, "is no attrs class"),

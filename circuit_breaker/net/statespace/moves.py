@@ -84,8 +84,8 @@ class Moves:
         faults = [*_faults(net, initial)]
         if faults:
             raise DefinitionError("The initial marking does not fit the net", faults=faults)
-        arrivals = Arrivals(net)
-        moves = tuple(_move(transition, net.index, _clear(transition, net, arrivals)) for transition in net.transitions)
+        expected = net.expected or Arrivals(net).expected
+        moves = tuple(_move(transition, net.index, _clear(transition, net, expected)) for transition in net.transitions)
         return cls(net.places, moves, tuple(initial.get(place, 0) for place in net.places))
 
     @property
@@ -117,12 +117,14 @@ def _faults(net: Net, initial: Mapping[str, int]) -> Iterable[Fault]:
             yield Fault(f"place '{place}'", f"cannot hold {count} tokens", "give a number from 0 on")
 
 
-def _clear(transition: NetTransition, net: Net, arrivals: Arrivals) -> Callable[[Counts], bool] | None:
+def _clear(
+    transition: NetTransition, net: Net, expected: Callable[[NetTransition, Mapping[str, int]], str | None]
+) -> Callable[[Counts], bool] | None:
     if not transition.awaits:
         return None
 
     def clear(counts: Counts) -> bool:
-        return arrivals.expected(transition, dict(zip(net.places, counts, strict=True))) is None
+        return expected(transition, dict(zip(net.places, counts, strict=True))) is None
 
     return clear
 

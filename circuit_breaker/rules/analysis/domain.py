@@ -35,6 +35,7 @@ class Domain:
         kinds: Of ``missing``, ``null``, ``boolean``, ``integer`` (whole numbers that are no doubles), ``number``,
             ``text``, ``list``, ``object``.
         values: Single values beside these.
+        held: Whether it is missing only where what it belongs to is no object.
 
     Raises:
         RuleInvalid: There is no such kind.
@@ -42,6 +43,7 @@ class Domain:
 
     kinds: frozenset[str] = attrs.field(default=frozenset(KINDS), converter=_set)
     values: tuple[Any, ...] = ()
+    held: bool = attrs.field(default=False, eq=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         for kind in sorted(self.kinds - set(KINDS)):
@@ -69,7 +71,8 @@ class Domain:
     def without(self, *kinds: str) -> Domain:
         """The domain without the values of these kinds."""
         gone = {*kinds, "integer"} if "number" in kinds else set(kinds)
-        return Domain(self.kinds - gone, tuple(value for value in self.values if kind_of(value) not in gone))
+        left = tuple(value for value in self.values if kind_of(value) not in gone)
+        return Domain(self.kinds - gone, left, held=self.held)
 
     def __or__(self, other: Domain) -> Domain:
         return Domain(self.kinds | other.kinds, self.values + other.values)
@@ -92,7 +95,7 @@ def _declared(kind: type, where: str, within: tuple[type, ...], *, missing: bool
     for name, declared in field_types(kind).items():
         path = f"{where}.{name}"
         domain = _domain(declared)
-        yield path, domain | Domain.of("missing") if missing else domain
+        yield path, Domain(domain.kinds | {"missing"}, domain.values, held=True) if missing else domain
         for inner in _classes(declared):
             if inner not in within:
                 optional = missing or domain.kinds != {"object"}

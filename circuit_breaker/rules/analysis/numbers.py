@@ -27,6 +27,8 @@ def representatives(constants: Iterable[Any], *, copies: int = 1) -> Iterator[An
         copies: How many different ones of each sort an interval needs.
     """
     points = sorted({each for each in constants if type(each) in (int, float) and abs(each) < math.inf} or {0})
+    if copies > 1 and max(map(abs, points)) > _FRACTIONS_END / 4:  # beyond the ends there is no second fraction
+        points = sorted({*points, -_FRACTIONS_END, _FRACTIONS_END})
     for point in points:
         yield from _at(point)
     for low, high in pairwise((None, *points, None)):
@@ -53,7 +55,11 @@ def _whole(low: Any, high: Any, copies: int) -> Iterator[Any]:
         yield whole
         if _inside(_double(whole), low, high):
             yield _double(whole)
-    yield from (each for each in _beyond(low, high) if _inside(each, low, high))
+    for each in _beyond(low, high):
+        if _inside(each, low, high):
+            yield each
+            if copies > 1 and INT_MIN <= int(each) <= INT_MAX:  # one that lies between doubles
+                yield int(each)
 
 
 def _beyond(low: Any, high: Any) -> Iterator[float]:
@@ -63,13 +69,24 @@ def _beyond(low: Any, high: Any) -> Iterator[float]:
 
 
 def _fractions(low: Any, high: Any, copies: int) -> Iterator[float]:
-    """Doubles between that are not whole: some that read well, then the very next ones to each end."""
+    """Doubles between that are not whole, so many as are needed; where there are few whole numbers, beside each."""
+    if copies == 1:
+        yield from _some_fractions(low, high, 4)
+        return
+    wholes = sorted(set(_whole(low, high, copies)))
+    wide = low is None or high is None or _double(high) - _double(low) > copies + 2
+    beside = 1 if wide else copies
+    for below, above in pairwise((low, *wholes, high)):
+        yield from _some_fractions(below, above, beside)
+
+
+def _some_fractions(low: Any, high: Any, most: int) -> Iterator[float]:
+    """Some that read well, then the very next ones to each end."""
     found: dict[float, None] = {}
-    beside = (_double(whole) + 0.5 for whole in _whole(low, high, copies) if copies > 1)
-    for each in (*beside, *_readable(low, high), 0.5, *_next(low, math.inf), *_next(high, -math.inf)):
+    for each in (*_readable(low, high), 0.5, *_next(low, math.inf), *_next(high, -math.inf)):
         if _inside(each, low, high) and not each.is_integer():
             found[each] = None
-        if len(found) >= 2 * copies + 2:
+        if len(found) >= most:
             break
     yield from found
 

@@ -254,7 +254,9 @@ class Making:
 
 def admitted(node: Node, value: Any) -> bool:
     """Whether the value is in the domain of the path, and what is in it in those of the paths below."""
-    below = ((child, MISSING if value is MISSING else step_into(value, step)) for step, child in node.children.items())
+    below = [(child, MISSING if value is MISSING else step_into(value, step)) for step, child in node.children.items()]
+    if isinstance(value, Mapping) and any(child.domain.held and inner is MISSING for child, inner in below):
+        return False
     return node.domain.admits(value) and all(admitted(child, inner) for child, inner in below)
 
 

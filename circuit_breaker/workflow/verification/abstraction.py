@@ -9,7 +9,7 @@ order that is possible takes the token, as in the engine.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 
 import attrs
@@ -72,7 +72,7 @@ class _Writing:
         spots = {place: spot for known in found.spots.values() for spot, place in known.items()}
         finals = frozenset(place for place, spot in spots.items() if spot.state in found.workflow.final)
         return Model(
-            net=Net(tuple(spots), tuple(self.transitions)),
+            net=Net(tuple(spots), tuple(self.transitions), self._expected(spots)),
             start={self._place(found.start): 1},
             finals=finals,
             spots=spots,
@@ -83,6 +83,20 @@ class _Writing:
             assumptions=tuple(_assumptions(found)),
             doubt=_doubt(found),
         )
+
+    def _expected(self, spots: Mapping[str, Spot]) -> Callable[[NetTransition, Mapping[str, int]], str | None]:
+        """What keeps a transition waiting, as the engine sees it: by the states alone, whatever the data are."""
+        workflow = self.found.workflow
+        base = {net.name: act.transition.net for net, act in zip(self.transitions, self.acts, strict=True)
+                if act.transition is not None}  # fmt: skip
+
+        def expected(transition: NetTransition, counts: Mapping[str, int]) -> str | None:
+            states = Counter[str]()
+            for place, count in counts.items():
+                states[spots[place].state] += count
+            return workflow.arrivals.expected(base[transition.name], states)
+
+        return expected
 
     def _place(self, spot: Spot) -> str:
         return self.found.spots[spot.state][spot]

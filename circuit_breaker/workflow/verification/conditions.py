@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from circuit_breaker.rules import any_of
+import attrs
+
+from circuit_breaker.rules import Rule, any_of
 from circuit_breaker.rules.analysis import Domain, Witness
-from circuit_breaker.rules.analysis.search import Demand
-from circuit_breaker.rules.analysis.ternary import FALSE, UNKNOWN
+from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, UNKNOWN
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.transition import Transition
+from circuit_breaker.workflow.verification.barriers import barriers, taken_facts
 from circuit_breaker.workflow.verification.causes import listed
-from circuit_breaker.workflow.verification.counterexample import Expectation, Telling
+from circuit_breaker.workflow.verification.counterexample import Telling
 from circuit_breaker.workflow.verification.decisions import touches
-from circuit_breaker.workflow.verification.knowledge import Knowledge
+from circuit_breaker.workflow.verification.lasting import holding
 from circuit_breaker.workflow.verification.lineage import SPLIT, Lineage
+from circuit_breaker.workflow.verification.model import Fact
 from circuit_breaker.workflow.verification.walks import Walks
 
-__all__ = ["MOST_TRIED", "conditions_of", "waiting_joins"]
+__all__ = ["conditions_of"]
 
-MOST_TRIED = 32
-"""How many ways to the same joins are tried."""
 MOST_NAMED = 3
 """How many joins a condition names."""
 
@@ -36,34 +37,14 @@ def conditions_of(workflow: Workflow, walks: Walks, telling: Telling) -> tuple[s
     joins = [t for t in workflow.transitions if sum(arc.weight for arc in t.net.takes) > 1]
     texts: list[tuple[str, str]] = []
     if joins:
-        lineage = Lineage(workflow, Knowledge(workflow))
+        lineage = Lineage(workflow)
         texts += _of_joins([each for each in joins if lineage.joins(each)], lineage, telling.decisions.domains)
-        for names, nodes in waiting_joins(walks, workflow).items():
+        for names, nodes in barriers(walks, workflow).items():
             texts += _of_rules([workflow.by_id[name] for name in names], nodes, lineage, walks, telling)
     found: dict[str, list[str]] = {}
     for text, name in dict.fromkeys(texts):
         found.setdefault(text, []).append(name)
     return tuple(text.format(names=_named(each)) for text, each in found.items())
-
-
-def waiting_joins(walks: Walks, workflow: Workflow) -> dict[tuple[str, ...], list[int]]:
-    """The joins of which the rules can hold a case up, by name, with the nodes where nothing else can happen."""
-    ways: dict[tuple[str, ...], list[int]] = {}
-    if not any(map(_may_refuse_to_join, workflow.transitions)):
-        return ways
-    for node in walks.nodes:
-        labels = dict.fromkeys(walks.model.acts[label].label for _, label in walks.edges(node))
-        names = tuple(name for name in labels if name)
-        if names and len(names) == len(labels) and all(_may_refuse_to_join(workflow.by_id[name]) for name in names):
-            ways.setdefault(names, []).append(node)
-    return ways
-
-
-def _may_refuse_to_join(transition: Transition) -> bool:
-    """Whether the rules of a join can hold its tokens up, and nobody can help it by firing it."""
-    alone = sum(arc.weight for arc in transition.net.takes) == 1
-    judged = transition.gate is not None and transition.otherwise is None
-    return judged and not alone and (transition.automatic or transition.delay is not None)
 
 
 def _of_joins(
@@ -90,14 +71,11 @@ def _agree(transition: Transition, lineage: Lineage, domains: Mapping[str, Domai
 def _of_rules(
     joins: Sequence[Transition], nodes: Sequence[int], lineage: Lineage, walks: Walks, telling: Telling
 ) -> Iterator[tuple[str, str]]:
-    """What the rules of joins have to say in the nodes where nothing else can happen."""
-    either = any_of(*(each.gate for each in joins if each.gate is not None))
-    differ = frozenset().union(*(lineage.differ(each) for each in joins if lineage.joins(each)))
-    apart = not either.paths or any(touches(path, each) for path in either.paths for each in differ)
-    unclear = apart or len(nodes) > MOST_TRIED  # otherwise every way there was tried
-    refusing = unclear and telling.decisions.solved(((either, FALSE),)) is not None
-    silent = isinstance(telling.decisions.solved(((either, UNKNOWN),)), Witness)
-    silent = silent and (unclear or _can_be(walks, telling, (either, UNKNOWN), nodes))
+    """What the rules of joins have to say in the nodes where nothing else leads out."""
+    rules = {each.id: rule for each in joins if (rule := holding(each)) is not None}
+    asked = _Asked(walks, telling, rules, {each.id: lineage.differ(each) for each in joins})
+    refusing = any(asked.can_say(FALSE, node) for node in nodes)
+    silent = any(asked.can_say(UNKNOWN, node) for node in nodes)
     for transition in joins:
         if refusing:
             yield "the rules of {names} say yes to what the branches bring together", transition.name
@@ -105,9 +83,42 @@ def _of_rules(
             yield "what the rules of {names} read is there, and of the right kind", transition.name
 
 
-def _can_be(walks: Walks, telling: Telling, demand: Demand, nodes: Sequence[int]) -> bool:
-    """Whether there are data with which a case comes to one of the nodes, and of which the rule says that."""
-    return any(telling.told(walks.way(node), Expectation(demands=(demand,)))[1] for node in nodes)
+@attrs.frozen(eq=False)
+class _Asked:
+    """What the rules of joins can say where so much is known of the tokens as in a node.
+
+    Attributes:
+        walks: Where cases can go.
+        telling: What tells the ways.
+        rules: The rules of the joins, by name.
+        differ: For each of them the paths in which its tokens can differ, of which nothing is known for sure.
+        known: What was found out before.
+    """
+
+    walks: Walks
+    telling: Telling
+    rules: Mapping[str, Rule]
+    differ: Mapping[str, frozenset[str]]
+    known: dict[frozenset[tuple[Rule, int]], bool] = attrs.field(factory=dict)
+
+    def can_say(self, answer: int, node: int) -> bool:
+        """Whether none of them says yes, and that is the answer of each choice of tokens."""
+        choices = taken_facts(self.walks, node, self.rules).values()
+        return all(self._of_choice(answer, taken, facts) for taken, facts in choices)
+
+    def _of_choice(self, answer: int, taken: Collection[str], facts: Iterable[Fact]) -> bool:
+        rules = [self.rules[name] for name in taken]
+        differ = frozenset[str]().union(*(self.differ[name] for name in taken))
+        demands = [(any_of(*rules), answer)]
+        for number, holds in facts:
+            rule = self.walks.model.rules[number]
+            if rule.paths and not any(touches(path, each) for path in rule.paths for each in differ):
+                demands.append((rule, TRUE if holds else FALSE))
+        key = frozenset([*((rule, answer) for rule in rules), *demands[1:]])
+        if key not in self.known:
+            found = self.telling.decisions.solved(demands)
+            self.known[key] = found is not None if answer == FALSE else isinstance(found, Witness)
+        return self.known[key]
 
 
 def _named(names: Sequence[str]) -> str:

@@ -11,14 +11,17 @@ from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, UNKNOWN
 from circuit_breaker.rules.constant import plain
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.transition import Transition
+from circuit_breaker.workflow.verification.barriers import barriers
 from circuit_breaker.workflow.verification.causes import listed
-from circuit_breaker.workflow.verification.conditions import MOST_TRIED, waiting_joins
 from circuit_breaker.workflow.verification.counterexample import Expectation, Telling
 from circuit_breaker.workflow.verification.findings import Counterexample, Finding, Severity
+from circuit_breaker.workflow.verification.lasting import holding
 from circuit_breaker.workflow.verification.walks import Walks
 
 __all__ = ["conflict_findings"]
 
+MOST_TRIED = 32
+"""How many ways to the same joins are tried."""
 MOST_TOLD = 3
 """How many further states are told by name."""
 
@@ -48,7 +51,7 @@ def _by_order(walks: Walks, telling: Telling) -> Iterator[Finding]:
 
 def _joins_apart(walks: Walks, telling: Telling, workflow: Workflow) -> Iterator[Finding]:
     """Joins that are all that can happen, and data that none of them lets pass."""
-    for names, nodes in waiting_joins(walks, workflow).items():
+    for names, nodes in barriers(walks, workflow).items():
         joins = [workflow.by_id[name] for name in names]
         apart = [*_apart(walks, telling, joins, nodes[:MOST_TRIED])]
         yield from apart or _unjudged(walks, telling, joins, nodes[:MOST_TRIED])
@@ -65,7 +68,7 @@ def _possible(
 
 
 def _either(joins: Sequence[Transition]) -> Rule:
-    return any_of(*(transition.gate for transition in joins if transition.gate is not None))
+    return any_of(*(rule for transition in joins if (rule := holding(transition)) is not None))
 
 
 def _apart(walks: Walks, telling: Telling, joins: Sequence[Transition], nodes: Sequence[int]) -> Iterator[Finding]:

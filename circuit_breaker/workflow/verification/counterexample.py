@@ -148,7 +148,7 @@ def _filled(found: Witness | Undecided | None, domains: Mapping[str, Domain]) ->
         here: Any = data
         for step in above:
             here = here.get(step) if isinstance(here, dict) else None
-        if isinstance(here, dict) and name not in here and "missing" not in domain.kinds:
+        if isinstance(here, dict) and name not in here and (domain.held or "missing" not in domain.kinds):
             here[name] = _sample(domain)
     return attrs.evolve(found, data=data)
 
@@ -156,5 +156,6 @@ def _filled(found: Witness | Undecided | None, domains: Mapping[str, Domain]) ->
 def _sample(domain: Domain) -> Any:
     if domain.values:
         return domain.values[0]
-    value = next((SAMPLES[kind] for kind in SAMPLES if kind in domain.kinds), None)
+    kinds = domain.kinds - {"object"} if "null" in domain.kinds else domain.kinds
+    value = next((SAMPLES[kind] for kind in SAMPLES if kind in kinds), None)
     return dict(value) if isinstance(value, dict) else list(value) if isinstance(value, tuple) else value

@@ -14,6 +14,7 @@ from circuit_breaker.rules.analysis.grid import Form, Grid, Room
 from circuit_breaker.rules.analysis.judged import Judged
 from circuit_breaker.rules.analysis.search import Demand, Space
 from circuit_breaker.rules.analysis.ternary import FALSE, TRUE
+from circuit_breaker.rules.path import steps_of
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.verification.model import Facts
 
@@ -256,4 +257,6 @@ def _both(number: int, facts: Facts) -> tuple[bool, ...]:
 
 def touches(path: str, changed: str) -> bool:
     """Whether a change of what lies at one path can change what lies at the other."""
-    return path == changed or path.startswith(f"{changed}.") or changed.startswith(f"{path}.")
+    one, other = steps_of(path), steps_of(changed)
+    least = min(len(one), len(other))
+    return one[:least] == other[:least]

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import attrs
 
 from circuit_breaker.workflow.merging import Last
+from circuit_breaker.workflow.outlets import EVERYTHING
 from circuit_breaker.workflow.timing import After
 from circuit_breaker.workflow.transition import Transition
-from circuit_breaker.workflow.verification.knowledge import EVERYTHING, Knowledge, persuadable
+from circuit_breaker.workflow.verification.knowledge import Knowledge, persuadable
 from circuit_breaker.workflow.verification.model import Facts, Spot, Way
+from circuit_breaker.workflow.verification.writes import FAILURE, brought, fresh, written
 
 __all__ = ["Ending", "Endings", "refused_spot"]
 
@@ -66,7 +68,7 @@ class Endings:
     def _joined(self, transition: Transition, spots: list[Spot]) -> Facts | None:
         if self.knowledge is None or not spots:
             return frozenset()
-        return spots[0].facts if len(spots) == 1 else self.knowledge.joined(transition, [spot.facts for spot in spots])
+        return spots[0].facts if len(spots) == 1 else self.knowledge.joined(transition, spots)
 
     def _passes(self, transition: Transition, facts: Facts, *, alone: bool) -> bool:
         if transition.gate is None or self.knowledge is None:
@@ -74,7 +76,7 @@ class Endings:
         number = self.knowledge.decisions.number(transition.gate)
         asked = (number, True) in facts or (number, False) in facts
         if not alone or persuadable(transition) or not asked:
-            known = frozenset() if persuadable(transition) else facts
+            known = self._judged(facts, transition)
             return self.knowledge.decisions.possible(known | {(number, True)})
         return (number, True) in facts
 
@@ -87,22 +89,37 @@ class Endings:
             guard = None if transition.guard is None else self.knowledge.decisions.number(transition.guard)
             if (number, False) not in facts or (guard is not None and (guard, True) not in facts):
                 return
-        elif self.knowledge is not None and not self.knowledge.refusable(transition):
+        elif self.knowledge is not None and not self.knowledge.refusable(transition, self._judged(facts, transition)):
             return
         after = self._kept(facts, transition, alone=alone)
-        yield Ending("otherwise", ((transition.otherwise, 1),), after, fresh=persuadable(transition))
+        said = self._said_no(transition) - facts
+        stays = frozenset() if self.knowledge is None else self.knowledge.kept(said, written(transition, acted=False))
+        yield Ending(
+            "otherwise", ((transition.otherwise, 1),), after | stays, assumes=said, fresh=persuadable(transition)
+        )
+
+    def _judged(self, facts: Facts, transition: Transition) -> Facts:
+        """What is known of the data that the rules beforehand are judged on."""
+        if self.knowledge is None or not persuadable(transition):
+            return facts
+        return self.knowledge.kept(facts, brought(transition))
+
+    def _said_no(self, transition: Transition) -> Facts:
+        """What is known of a token that a policy refused beforehand, unless other data came with it."""
+        if self.knowledge is None or transition.gate is None or persuadable(transition):
+            return frozenset()
+        guard = () if transition.guard is None else ((self.knowledge.decisions.number(transition.guard), True),)
+        return frozenset(((self.knowledge.decisions.number(transition.gate), False), *guard))
 
     def _outcomes(self, transition: Transition, facts: Facts, *, alone: bool) -> Iterator[Ending]:
         """What comes of a transition that its rules let begin."""
         shows = self._shown(transition)
         after = self._after(facts, transition, shows, alone=alone)
-        brought = transition.waits and transition.delay is None
+        comes = bool(brought(transition))
         targets = tuple((arc.place, arc.weight) for arc in transition.net.gives)
-        for sort in self._split(targets, after):
-            assumed = frozenset() if transition.steps or brought else sort - after
-            yield Ending(
-                "fires", targets, sort, shows | (sort - after), assumed, fresh=bool(transition.steps) or brought
-            )
+        for sort in self._split(targets, after) if self._answerable(transition, facts, holds=True) else ():
+            assumed = frozenset() if transition.steps or comes else sort - after
+            yield Ending("fires", targets, sort, shows | (sort - after), assumed, fresh=bool(transition.steps) or comes)
         if transition.steps:
             yield from self._bad_ends(transition, facts, alone=alone)
 
@@ -123,18 +140,42 @@ class Endings:
         """What comes of an action that fails, or of which the result is refused."""
         after = self._kept(facts, transition, alone=alone)
         if transition.on_failure is not None:
-            yield Ending("failed", ((transition.on_failure, 1),), after)
+            failed = after if self.knowledge is None else self.knowledge.kept(after, (FAILURE,))
+            yield Ending("failed", ((transition.on_failure, 1),), failed)
         if transition.rules is None:
             return
         said: Facts = frozenset()
         if self.knowledge is not None:
             said = frozenset({(self.knowledge.decisions.number(transition.rules), False)})
-            if not self.knowledge.decisions.possible(said):
+            if not self._answerable(transition, facts, holds=False):
                 return
         if transition.otherwise is not None:
-            yield Ending("otherwise", ((transition.otherwise, 1),), after, shows=said, fresh=True)
+            for known in self._unhelpable(transition, facts):
+                yield Ending(
+                    "otherwise", ((transition.otherwise, 1),), after | known, shows=said, assumes=known, fresh=True
+                )
         elif self.knowledge is not None and (transition.automatic or isinstance(transition.trigger, After)):
             yield Ending("refused", (), facts, shows=said, fresh=True, stays=True)
+
+    def _answerable(self, transition: Transition, facts: Facts, *, holds: bool) -> bool:
+        """Whether there are answers of its action of which its policy says that."""
+        if self.knowledge is None or not transition.steps or transition.rules is None:
+            return True
+        number = self.knowledge.decisions.number(transition.rules)
+        return self.knowledge.decisions.possible(self.knowledge.kept(facts, fresh(transition)) | {(number, holds)})
+
+    def _unhelpable(self, transition: Transition, facts: Facts) -> Iterator[Facts]:
+        """What can be known of a token of which an answer was refused: whether a better one could have passed."""
+        part = None if self.knowledge is None else self.knowledge.policy(transition)
+        if self.knowledge is None or part is None or transition.rules is None:
+            yield frozenset()
+            return
+        refused = self.knowledge.kept(facts, fresh(transition)) | {
+            (self.knowledge.decisions.number(transition.rules), False)
+        }
+        for said in (frozenset({(part, False)}), frozenset({(part, True)})):
+            if self.knowledge.decisions.possible(refused | said):
+                yield self.knowledge.kept(said, written(transition, acted=False))
 
     def _after(self, facts: Facts, transition: Transition, shows: Facts, *, alone: bool) -> Facts:
         """What is known of the tokens that a firing makes."""
@@ -148,7 +189,7 @@ class Endings:
         if self.knowledge is None:
             return frozenset()
         changed = () if alone else _merging(transition)
-        return self.knowledge.kept(facts, (*changed, *self.knowledge.changed(transition, acted=False)))
+        return self.knowledge.kept(facts, (*changed, *written(transition, acted=False)))
 
 
 def _merging(transition: Transition) -> tuple[str, ...]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from circuit_breaker.rules import field
+from circuit_breaker.errors import RuleInvalid
+from circuit_breaker.rules import Rule, field
+from circuit_breaker.rules.analysis import Witness
+from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, answer_of
+from circuit_breaker.rules.path import Path, spelled_step
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.merging import Last
-from circuit_breaker.workflow.steps import Execution
+from circuit_breaker.workflow.merging import Collect, Last
+from circuit_breaker.workflow.outlets import EVERYTHING, outlets_of
 from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.decisions import Answers, Decisions, touches
-from circuit_breaker.workflow.verification.model import Fact, Facts
+from circuit_breaker.workflow.verification.lasting import holding, lasting_part
+from circuit_breaker.workflow.verification.model import Fact, Facts, Spot
+from circuit_breaker.workflow.verification.unions import Unions
+from circuit_breaker.workflow.verification.writes import FAILURE, answered, counted, fresh, written
 
-__all__ = ["EVERYTHING", "Knowledge", "persuadable"]
+__all__ = ["Knowledge", "persuadable"]
 
-EVERYTHING = ("data", "metadata", "results")
 MOST_SORTS = 16
 """How many sorts of data are told apart before a split; with more each branch decides for itself."""
 MOST_COUNTED = 64
@@ -41,27 +47,36 @@ class Knowledge:
     def __init__(self, workflow: Workflow, known: Answers | None = None, *, forgets: bool = False) -> None:
         self.workflow, self.forgets = workflow, forgets
         self.decisions = Decisions(known or Answers(workflow))
+        self._parts: dict[tuple[int, tuple[str, ...]], int | None] = {}
         self._counters: dict[tuple[str, int], int] = {}
         self._lasting: dict[int, bool] = {}
         self._staying: dict[tuple[str, ...], dict[int, bool]] = {}
         self._useful: dict[str, dict[int, bool]] = {}
         self._decided: dict[tuple[str, Facts], list[Facts]] = {}
+        self._unions = Unions(workflow, self.decisions)
         merged = any(t.merge is not None and not isinstance(t.merge, Last) for t in workflow.transitions)
-        changing = {path for t in workflow.transitions for path in self.changed(t)}
-        self._changing = EVERYTHING if merged else (*sorted(changing), "metadata.failure")
+        changing = {path for t in workflow.transitions for path in written(t)}
+        self._changing = EVERYTHING if merged else (*sorted(changing), FAILURE)
         self.asked = {state: tuple(dict.fromkeys(self._asked(state))) for state in workflow.leaving}
         self.valid = {state: tuple(dict.fromkeys(self._valid(state))) for state in workflow.leaving}
-        self._ahead = self._reading({t.index for t in workflow.transitions})
+        self._ahead = self._reading({t.index for t in workflow.transitions}, later=True)
         self._read = {state: self._paths(numbers) for state, numbers in self._ahead.items()}
         alone = {t.index for t in workflow.transitions if sum(arc.weight for arc in t.net.takes) == 1}
         self._branch = self._reading(alone)
+        self._here = {state: self._said_of(Witness(state=state), ("state",), state) for state in workflow.leaving}
+        results = sorted({path for paths in self._read.values() for path in paths if path.startswith("results.")})
+        self.begun = self._said_of(Witness(), results, workflow.initial)
 
     def _asked(self, state: str) -> Iterator[int]:
         """The rules that say how a token of a state goes on by itself."""
         for transition in self.workflow.leaving[state]:
-            if sum(arc.weight for arc in transition.net.takes) != 1 or persuadable(transition):
+            if sum(arc.weight for arc in transition.net.takes) != 1 or transition.gate is None:
                 continue
-            if transition.gate is not None:
+            if persuadable(transition):
+                judged = transition.gate if transition.otherwise is None else transition.guard
+                part = None if judged is None else self.lasting(judged, ("data",))
+                yield from () if part is None else (part,)
+            else:
                 yield self.decisions.number(transition.gate)
                 if transition.otherwise is not None and transition.guard is not None:
                     yield self.decisions.number(transition.guard)
@@ -72,9 +87,37 @@ class Knowledge:
             if transition.validations is not None and transition.otherwise is None and not persuadable(transition):
                 yield self.decisions.number(transition.validations)
 
-    def _reading(self, allowed: set[int]) -> dict[str, frozenset[int]]:
+    def _later(self, state: str) -> Iterator[int]:
+        """Rules that say how joins and actions end which take a token of a state, as far as it is as it was before."""
+        for transition in self.workflow.leaving[state]:
+            policy = self.policy(transition)
+            if policy is not None:
+                yield policy
+            if sum(arc.weight for arc in transition.net.takes) == 1:
+                continue
+            if persuadable(transition):
+                rules = [holding(transition)]
+            else:
+                rules = [transition.gate, transition.guard if transition.otherwise else None]
+            yield from (self.decisions.number(rule) for rule in rules if rule is not None)
+
+    def policy(self, transition: Transition) -> int | None:
+        """What the policy of an action asks that neither the action nor what comes with it can change."""
+        if transition.rules is None or not transition.steps:
+            return None
+        return self.lasting(transition.rules, fresh(transition))
+
+    def lasting(self, rule: Rule, changed: tuple[str, ...]) -> int | None:
+        """What a rule asks that changes at some paths do not touch; None where that is nothing."""
+        key = (self.decisions.number(rule), changed)
+        if key not in self._parts:
+            part = lasting_part(rule, changed)
+            self._parts[key] = None if part is None else self.decisions.number(part)
+        return self._parts[key]
+
+    def _reading(self, allowed: set[int], *, later: bool = False) -> dict[str, frozenset[int]]:
         """For each state the rules that are asked in it, or further on by the allowed transitions."""
-        found = {state: set(asked) for state, asked in self.asked.items()}
+        found = {state: {*asked, *(self._later(state) if later else ())} for state, asked in self.asked.items()}
         before: dict[str, set[str]] = {}
         for transition in self.workflow.transitions:
             if transition.index in allowed:
@@ -110,6 +153,19 @@ class Knowledge:
         sorts = self.decisions.sorts(numbers, known)
         return sorts if len(sorts) <= MOST_SORTS else [known]
 
+    def _said_of(self, token: Witness, paths: Collection[str], state: str) -> Facts:
+        """What the rules say of a token in a state that read nothing but some paths, of which all is known."""
+        rules = [(each, self.decisions.rules[each].tree) for each in self._ahead[state]]
+        known = [
+            each for each in rules if self.decisions.paths(each[0]) and self.decisions.paths(each[0]) <= set(paths)
+        ]
+        said = [
+            (number, answer_of(tree.holds, tree.fails, token))
+            for number, tree in known
+            if not self.decisions.opaque(number)
+        ]
+        return frozenset((number, answer == TRUE) for number, answer in said if answer in (TRUE, FALSE))
+
     def kept(self, facts: Facts, changed: tuple[str, ...]) -> Facts:
         """What is still known after changes at some paths."""
         if not facts:
@@ -128,19 +184,26 @@ class Knowledge:
             transition: It.
             shown: The rules that were judged on what came with it.
         """
-        kept = self.kept(facts, self.changed(transition))
-        said = frozenset((number, True) for number in shown if self._stays(number, ()))
+        kept = self.kept(facts, written(transition))
+        said = frozenset((number, True) for number in shown if self._stays(number, self._since(number, transition)))
         return kept | said | frozenset(self._counted(facts, transition))
+
+    def _since(self, number: int, transition: Transition) -> tuple[str, ...]:
+        """What a firing writes after one of its rules was judged; only its policy judges what the action did."""
+        policy = transition.rules is not None and self.decisions.number(transition.rules) == number
+        own = counted(transition)
+        return own if policy or not transition.steps else (*own, *answered(transition))
 
     def _counted(self, facts: Facts, transition: Transition) -> Iterator[Fact]:
         """What is known of the counters: those that begin at nothing are followed for a while."""
-        if any(not isinstance(step, Execution) for step in transition.steps):
-            return
-        for key in transition.restarts:
-            yield self._counts(key, 0)
-        for key in transition.counts:
+        acted = [path for step in transition.steps for path in outlets_of(step)]
+        keys = [key for key in (*transition.restarts, *transition.counts) if _readable(key)]
+        for key in (key for key in keys if not any(touches(f"metadata.{key}", path) for path in acted)):
+            if key in transition.restarts:
+                yield self._counts(key, 0)
+                continue
             known = next((n for n in range(MOST_COUNTED) if self._counts(key, n) in facts), None)
-            if known is not None and key not in transition.restarts:
+            if known is not None:
                 yield self._counts(key, known + 1)
 
     def _counts(self, key: str, number: int) -> Fact:
@@ -149,14 +212,20 @@ class Knowledge:
             known = self._counters[key, number] = self.decisions.number(field(f"metadata.{key}") == number)
         return known, True
 
-    def joined(self, transition: Transition, known: Sequence[Facts]) -> Facts | None:
+    def joined(self, transition: Transition, spots: Sequence[Spot]) -> Facts | None:
         """What is known of several tokens made one; None where there can be no such tokens in one case."""
-        lasting = frozenset(fact for facts in known for fact in facts if self._fixed(fact[0]))
+        lasting = frozenset(fact for spot in spots for fact in spot.facts if self._fixed(fact[0]))
         if not self.decisions.possible(lasting):
             return None
-        if isinstance(transition.merge, Last):
-            return known[-1] | lasting
-        return frozenset.intersection(*known) | lasting
+        merge = transition.merge
+        if isinstance(merge, (Last, Collect)):  # of several tokens in the last state any can be the last one
+            last = transition.net.takes[-1].place
+            common = frozenset.intersection(*(spot.facts for spot in spots if spot.state == last))
+            added = (f"data.{spelled_step(merge.into)}",) if isinstance(merge, Collect) else ()
+            return lasting | self.kept(common, added)
+        common = frozenset.intersection(*(spot.facts for spot in spots))
+        common = self.kept(common, () if merge is None else ("data",))
+        return lasting | {fact for fact in common if self._unions.of_one(fact[0], transition)}
 
     def _fixed(self, number: int) -> bool:
         """Whether a rule says the same of every token of a case, at any time: nothing changes what it reads."""
@@ -174,13 +243,14 @@ class Knowledge:
 
     def useful(self, facts: Facts, state: str) -> Facts:
         """What of it still matters for a token in a state."""
+        here = self._here[state]
         if self.forgets:
-            return frozenset()
+            return here
         useful = self._useful.setdefault(state, {})
         for number, _ in facts:
             if number not in useful:
                 useful[number] = number < 0 or self._matters(number, state)
-        return frozenset(fact for fact in facts if useful[fact[0]])
+        return here.union(fact for fact in facts if useful[fact[0]])
 
     def _matters(self, number: int, state: str) -> bool:
         """Whether what a rule says tells something about what is asked in a state or further on."""
@@ -212,30 +282,20 @@ class Knowledge:
                 return True
         return False
 
-    def refusable(self, transition: Transition) -> bool:
-        """Whether the policy of a transition can say no where its guard does not."""
+    def refusable(self, transition: Transition, known: Facts) -> bool:
+        """Whether its policy can say no where its guard does not, of tokens of which so much is known."""
         facts = {(self.decisions.number(transition.gate), False)} if transition.gate is not None else set()
         if transition.guard is not None:
             facts.add((self.decisions.number(transition.guard), True))
-        return self.decisions.possible(facts)
+        return self.decisions.possible(known | facts)
 
-    def changed(self, transition: Transition, *, acted: bool = True) -> tuple[str, ...]:
-        """The paths at which a firing can change a token.
 
-        Args:
-            transition: It.
-            acted: Whether its action succeeded.
-        """
-        changed = [f"metadata.{key}" for key in (*transition.counts, *transition.restarts, *transition.stamps.values())]
-        if transition.deal is not None:
-            changed.append(f"data.{transition.deal.item}")
-        if transition.waits and transition.delay is None:
-            changed.append("data")
-        for step in transition.steps if acted else ():
-            if not isinstance(step, Execution):
-                return EVERYTHING
-            changed.append("data" if step.result is None else f"results.{step.result}")
-        return tuple(changed)
+def _readable(key: str) -> bool:
+    """Whether a rule can be written that reads a key of the metadata by its path."""
+    try:
+        return Path.parse(f"metadata.{key}").steps == (key,)
+    except RuleInvalid:
+        return False
 
 
 def _targets(transition: Transition) -> list[str]:

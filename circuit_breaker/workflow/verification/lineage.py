@@ -12,18 +12,18 @@ from itertools import combinations
 import attrs
 
 from circuit_breaker.net.structure import Arc
+from circuit_breaker.rules.path import spelled_step, steps_of
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.merging import Last
+from circuit_breaker.workflow.outlets import EVERYTHING
 from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.decisions import touches
-from circuit_breaker.workflow.verification.knowledge import EVERYTHING, Knowledge
+from circuit_breaker.workflow.verification.writes import FAILURE, written
 
-__all__ = ["SPLIT", "Lineage"]
+__all__ = ["SPLIT", "Lineage", "cut"]
 
 SPLIT = "split"
 """Where two tokens differ that do not come from the same split."""
-FAILURE = "metadata.failure"
-"""What a failure leaves behind; of several that of the last branch is kept."""
 Paths = frozenset[str]
 NOTHING: Paths = frozenset()
 
@@ -65,15 +65,14 @@ class Lineage:
 
     Args:
         workflow: The workflow.
-        knowledge: What is known of its tokens.
     """
 
-    def __init__(self, workflow: Workflow, knowledge: Knowledge) -> None:
+    def __init__(self, workflow: Workflow) -> None:
         self._kin: dict[str, dict[str, _Kin]] = {state.name: {} for state in workflow.states}
         self._reached = {workflow.initial}
         self._by_state: dict[str, list[_Effect]] = {state.name: [] for state in workflow.states}
         for transition in workflow.transitions:
-            for effect in _effects(transition, knowledge):
+            for effect in _effects(transition):
                 for state in dict.fromkeys(effect.takes):
                     self._by_state[state].append(effect)
         todo = dict.fromkeys(self._by_state[workflow.initial])
@@ -145,22 +144,22 @@ def _taken(transition: Transition) -> tuple[str, ...]:
     return _tokens(transition.net.takes)
 
 
-def _effects(transition: Transition, knowledge: Knowledge) -> Iterator[_Effect]:
+def _effects(transition: Transition) -> Iterator[_Effect]:
     """What each end of a transition does."""
     takes = _taken(transition)
     gives = _tokens(transition.net.gives)
     merged = EVERYTHING if transition.merge is not None and not isinstance(transition.merge, Last) else ()
     deal = transition.deal
-    dealt = None if deal is None else (deal.to, f"data.{deal.item}")
-    yield _Effect(takes, gives, _cut((*merged, *knowledge.changed(transition))), dealt)
-    early = (*merged, *knowledge.changed(transition, acted=False), FAILURE)
+    dealt = None if deal is None else (deal.to, f"data.{spelled_step(deal.item)}")
+    yield _Effect(takes, gives, cut((*merged, *written(transition))), dealt)
+    early = (*merged, *written(transition, acted=False), FAILURE)
     for state in {transition.otherwise, transition.on_failure} - {None}:
-        yield _Effect(takes, (str(state),), _cut(early))
+        yield _Effect(takes, (str(state),), cut(early))
 
 
-def _cut(paths: Iterable[str]) -> Paths:
+def cut(paths: Iterable[str]) -> Paths:
     """The paths down to the keys by which tokens are merged."""
-    return frozenset(".".join(path.split(".")[:2]) for path in paths)
+    return frozenset(".".join(map(spelled_step, steps_of(path)[:2])) for path in paths)
 
 
 def _both(one: Iterable[str], other: Iterable[str]) -> set[str]:

@@ -54,7 +54,7 @@ class Unfolding:
         self.size = 0
         self._endings_of = Endings(knowledge)
         self._known_endings: dict[tuple[int | Spot, ...], list[Ending]] = {}
-        self.start = self.entered(workflow.initial, frozenset())
+        self.start = self.entered(workflow.initial, knowledge.begun if knowledge is not None else frozenset())
 
     def run(self) -> bool:
         """Whether everything was found before there was too much of it."""

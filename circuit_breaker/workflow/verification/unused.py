@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from circuit_breaker.rules.analysis import Witness
 from circuit_breaker.rules.analysis.search import Demand
-from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, UNKNOWN
+from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, UNKNOWN, answer_of
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.causes import listed
 from circuit_breaker.workflow.verification.counterexample import Telling
+from circuit_breaker.workflow.verification.decisions import touches
 from circuit_breaker.workflow.verification.findings import Finding
 from circuit_breaker.workflow.verification.model import Act, Model
 from circuit_breaker.workflow.verification.walks import Walks
+from circuit_breaker.workflow.verification.writes import written
 
 __all__ = ["dead_findings", "unused_findings"]
 
@@ -63,7 +66,7 @@ def _spared(walks: Walks, telling: Telling, workflow: Workflow, alive: set[str])
 def _without_judgement(telling: Telling, transition: Transition) -> bool:
     """Whether a transition can come to its turn where those before it cannot judge, or can only be asked."""
     workflow = telling.workflow
-    if workflow is None or not transition.automatic:
+    if workflow is None or not transition.automatic or _hopeless(workflow, transition):
         return False
     demands: list[Demand] = [] if transition.gate is None else [(transition.gate, TRUE)]
     for other in workflow.leaving[transition.sources[0]]:
@@ -75,6 +78,19 @@ def _without_judgement(telling: Telling, transition: Transition) -> bool:
                 return False
             demands.append((rule, FALSE | UNKNOWN))
     return False
+
+
+def _hopeless(workflow: Workflow, transition: Transition) -> bool:
+    """Whether its rules never hold: they read its state, or results that nothing writes, and nothing else."""
+    gate = transition.gate
+    if gate is None or not gate.paths or len(transition.sources) != 1:
+        return False
+    changed = [path for each in workflow.transitions for path in written(each)]
+    if any(path != "state" and not path.startswith("results.") for path in gate.paths):
+        return False
+    if any(touches(path, each) for path in gate.paths for each in changed):
+        return False
+    return answer_of(gate.tree.holds, gate.tree.fails, Witness(state=transition.sources[0])) == FALSE
 
 
 def _entered(walks: Walks) -> set[str]:

@@ -69,6 +69,8 @@ def test_fields_of_an_optional_object_may_be_missing():
     assert Domain.of("text", "missing") == found["data.editor.name"]
     assert Domain.of("object", "null", "missing") == found["data.editor.kin"]
     assert "data.author.kin.name" not in found
+    assert found["data.editor.name"].held
+    assert not found["data.author.name"].held
 
 
 @pytest.mark.parametrize("name", ["price", "odd", "any"])

@@ -47,6 +47,45 @@ def test_every_number_has_one_that_stands_for_it(value, constants):
     assert expected in [(order(each, constants), isinstance(each, int) or each.is_integer()) for each in stand]
 
 
+ENDS = [0, 1.5, 1.0000000000000002, 2**52 - 1, 2.0**52, 2**53 + 1, 10**16, -(10**16), 10**17, 2**63 - 1, 5e-324]
+NEAR = [
+    *range(-3, 4),
+    -0.5,
+    0.25,
+    0.5,
+    0.75,
+    1.25,
+    1.75,
+    2.5,
+    2**51 + 0.5,
+    10**16 + 1,
+    10**17 + 1,
+    2e17,
+    -1e300,
+    1e-300,
+]
+
+
+@given(st.lists(st.sampled_from(NEAR), min_size=3, max_size=3), st.lists(st.sampled_from(ENDS), min_size=1, max_size=3))
+def test_every_three_numbers_have_three_that_stand_for_them(values, constants):
+    """In the same order among each other and to the constants, and each a whole number or a double as they are."""
+
+    def said(three):
+        sorts = [(isinstance(each, int), float(each).is_integer()) for each in three]
+        return [order(each, [*constants, *three]) for each in three], sorts
+
+    expected, stand = (
+        said(values),
+        list(dict.fromkeys((type(n), n) for n in numbers.representatives(constants, copies=3))),
+    )
+    alike = [
+        [n for kind, n in stand if order(n, constants) == order(v, constants) and kind is type(v)
+         and float(n).is_integer() == float(v).is_integer()]
+        for v in values
+    ]  # fmt: skip
+    assert any(said(three) == expected for three in product(*alike))
+
+
 @given(st.lists(figures, max_size=4))
 def test_made_up_numbers_can_be_data(constants):
     """Representatives are finite, and whole ones have 64 bits."""

@@ -9,7 +9,6 @@ import pytest
 from circuit_breaker import BaseExecutor, Workflow
 from circuit_breaker.workflow import choosing, firing
 from circuit_breaker.workflow.change import Change
-from circuit_breaker.workflow.verification.knowledge import Knowledge
 from circuit_breaker.workflow.verification.lineage import SPLIT, Lineage
 from tests.sampling import share
 from tests.workflow.verification.oracle import AT, random_workflow
@@ -70,7 +69,7 @@ def wrong_of(seed):
     workflow = writing_workflow(seed)
     if workflow is None:
         return []
-    lineage, chance = Lineage(workflow, Knowledge(workflow)), random.Random(seed)  # noqa: S311 - no secret
+    lineage, chance = Lineage(workflow), random.Random(seed)  # noqa: S311 - no secret
     case = workflow.start("c", at=AT)
     for value in range(STEPS):
         if wrong := [*beyond(workflow, case, lineage)]:

@@ -1,0 +1,121 @@
+"""Barriers: where the rules of joins are all that can hold a case up, so that it gets no further if they say no."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.transition import Transition
+from circuit_breaker.workflow.verification.decisions import touches
+from circuit_breaker.workflow.verification.lasting import holding
+from circuit_breaker.workflow.verification.model import Fact
+from circuit_breaker.workflow.verification.walks import Walks
+from circuit_breaker.workflow.verification.writes import written
+
+__all__ = ["barriers", "taken_facts"]
+
+Follow = Callable[[int], Iterable[int]]
+
+
+def barriers(walks: Walks, workflow: Workflow) -> dict[tuple[str, ...], list[int]]:
+    """The joins of which the rules can hold a case up for good, by name, with nodes where only they lead out.
+
+    Such a node is one where nothing else can happen, or one of a circle that nothing else leads out of. The nodes come
+    in the order of what is known of the tokens: first the nearest for each kind of data.
+    """
+    held = {transition.id for transition in workflow.transitions if holding(transition) is not None}
+    ways: dict[tuple[str, ...], list[int]] = {}
+    if not held:
+        return ways
+    free = {
+        node: [target for target, label in walks.edges(node) if walks.model.acts[label].label not in held]
+        for node in walks.nodes
+    }
+    quiet = [node for node in walks.nodes if not free[node]]
+    for nodes in (*([node] for node in quiet), *_circles(free, quiet)):
+        names = tuple(dict.fromkeys(name for node in nodes for name in _held(walks, node, held)))
+        if names and not _helped(walks, workflow, nodes, names):
+            ways.setdefault(names, []).extend(node for node in nodes if _held(walks, node, held))
+    return {names: _various(walks, nodes, names) for names, nodes in ways.items()}
+
+
+def _held(walks: Walks, node: int, held: Iterable[str]) -> list[str]:
+    """The joins that could take tokens in a node."""
+    return [name for _, label in walks.edges(node) if (name := walks.model.acts[label].label) in held]
+
+
+def _circles(free: Mapping[int, Sequence[int]], quiet: Sequence[int]) -> Iterator[list[int]]:
+    """The sets of nodes that lead to one another, and nowhere else."""
+    before: dict[int, list[int]] = {}
+    for node, targets in free.items():
+        for target in targets:
+            before.setdefault(target, []).append(node)
+    calm = _closure(quiet, lambda node: before.get(node, ()))
+    left = dict.fromkeys(node for node in free if node not in calm)
+    while left:
+        node = next(iter(left))
+        while True:
+            own = _closure([node], free.__getitem__)
+            back = _closure([node], lambda each: before.get(each, ()))
+            further = next((each for each in own if each not in back), None)
+            if further is None:
+                break
+            node = further
+        yield [*own]
+        for each in back:
+            left.pop(each, None)
+
+
+def _closure(nodes: Iterable[int], follow: Follow) -> dict[int, None]:
+    """Everything that one comes to from some nodes, themselves first."""
+    found = dict.fromkeys(nodes)
+    ahead = [*found]
+    while ahead:
+        for each in follow(ahead.pop()):
+            if each not in found:
+                found[each] = None
+                ahead.append(each)
+    return found
+
+
+def _helped(walks: Walks, workflow: Workflow, nodes: Sequence[int], names: Sequence[str]) -> bool:
+    """Whether something that happens in between can change what the rules of the joins read."""
+    acts = {walks.model.acts[label].transition for node in nodes for _, label in walks.edges(node)}
+    between = [each for each in acts if each is not None and each.id not in names]
+    sources = {state for name in names for state in workflow.by_id[name].sources}
+    rules = [rule for name in names if (rule := holding(workflow.by_id[name])) is not None]
+    paths = [path for rule in rules for path in rule.paths or ("data",)]
+    size = -1
+    while size < len(sources):
+        size = len(sources)
+        sources.update(state for each in between if not sources.isdisjoint(_targets(each)) for state in each.sources)
+    changed = [path for each in between if not sources.isdisjoint(_targets(each)) for path in written(each)]
+    return any(touches(path, change) for path in paths for change in changed)
+
+
+def _targets(transition: Transition) -> set[str]:
+    others = {state for state in (transition.otherwise, transition.on_failure) if state is not None}
+    return others | {arc.place for arc in transition.net.gives}
+
+
+def taken_facts(walks: Walks, node: int, names: Collection[str]) -> dict[tuple[str, ...], tuple[set[str], set[Fact]]]:
+    """For each choice of tokens of some joins in a node: which of them, and what is known of the tokens."""
+    found: dict[tuple[str, ...], tuple[set[str], set[Fact]]] = {}
+    for _, label in walks.edges(node):
+        act, net = walks.model.acts[label], walks.model.net.transitions[label]
+        if act.label in names:
+            places = tuple(arc.place for arc in net.takes)
+            taken, facts = found.setdefault(places, (set(), set()))
+            taken.add(act.label)
+            facts.update(fact for place in places for fact in walks.model.spots[place].facts if fact[0] >= 0)
+    return found
+
+
+def _various(walks: Walks, nodes: Sequence[int], names: Sequence[str]) -> list[int]:
+    """The nodes, the first of each kind of data before all others."""
+    first: dict[frozenset[Fact], int] = {}
+    for node in nodes:
+        known = frozenset(fact for _, facts in taken_facts(walks, node, names).values() for fact in facts)
+        first.setdefault(known, node)
+    several = set(first.values())
+    return [*first.values(), *(node for node in nodes if node not in several)]

@@ -1,0 +1,67 @@
+"""Lasting: what rules ask that nobody can bring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from circuit_breaker.rules import ExpressionCondition, Rule, all_of, any_of, cel
+from circuit_breaker.rules.expression import syntax
+from circuit_breaker.rules.tree import AllOf, AnyOf, Not
+from circuit_breaker.workflow.transition import Transition
+from circuit_breaker.workflow.verification.decisions import touches
+
+__all__ = ["holding", "lasting_part"]
+
+
+def holding(transition: Transition) -> Rule | None:
+    """The rule of a join that holds its tokens up while it is false, so that nobody can help it by firing it."""
+    if sum(arc.weight for arc in transition.net.takes) == 1:
+        return None
+    judged = transition.gate if transition.otherwise is None else transition.guard
+    if judged is None or transition.automatic or transition.delay is not None:
+        return judged
+    return lasting_part(judged, ("data",))
+
+
+def lasting_part(rule: Any, changed: Sequence[str], *, holds: bool = True) -> Rule | None:
+    """What must be so for a rule to hold, whatever is at the paths that are changed; None where that is nothing.
+
+    Args:
+        rule: The rule.
+        changed: The paths.
+        holds: Whether it is to hold, or to fail.
+    """
+    refused = _refused(rule.tree)
+    if refused is not None:
+        return lasting_part(refused, changed, holds=not holds)
+    parts, every = _parts(rule)
+    if not parts:
+        lasts = bool(rule.paths) and not any(touches(path, change) for path in rule.paths for change in changed)
+        return (rule if holds else ~rule) if lasts else None
+    found = [lasting_part(part, changed, holds=holds) for part in parts]
+    lasting = [part for part in found if part is not None]
+    if not lasting or (every != holds and len(lasting) < len(found)):
+        return None
+    if holds and all(one is part for one, part in zip(found, parts, strict=True)):
+        return rule  # type: ignore[no-any-return]
+    return lasting[0] if len(lasting) == 1 else all_of(*lasting) if every == holds else any_of(*lasting)
+
+
+def _refused(tree: Any) -> Any:
+    """The rule of which it is the opposite; None where it is none."""
+    if isinstance(tree, Not):
+        return tree.rule
+    node = tree.compiled.syntax if isinstance(tree, ExpressionCondition) else None
+    return cel(tree.source[node.operand.start : node.operand.end]) if isinstance(node, syntax.Not) else None
+
+
+def _parts(rule: Any) -> tuple[Sequence[Any], bool]:
+    """The rules that a rule consists of, none where it is one condition; and whether all of them must hold."""
+    tree = rule.tree
+    if isinstance(tree, (AllOf, AnyOf)):
+        return tree.rules, isinstance(tree, AllOf)
+    node = tree.compiled.syntax if isinstance(tree, ExpressionCondition) else None
+    if isinstance(node, (syntax.And, syntax.Or)):
+        return [cel(rule.tree.source[term.start : term.end]) for term in node.terms], isinstance(node, syntax.And)
+    return (), True
