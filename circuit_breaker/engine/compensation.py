@@ -10,7 +10,7 @@ from circuit_breaker.engine.driving import may_repeat, orphans
 from circuit_breaker.engine.resident import Resident
 from circuit_breaker.engine.running import ACTING, JournalRecorder
 from circuit_breaker.errors import ActionError, ActionInDoubt, words_of
-from circuit_breaker.workflow import choosing
+from circuit_breaker.workflow import choosing, declared, standing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import ActionCompensated, TransitionFired
@@ -124,7 +124,7 @@ async def _undo(
     recorder = _Unkept(engine, resident, workflow, Pending(key, transition.id))
     context = ActionContext(case.id, transition.name, f"{key}:undo", 1, recorder, {}, asyncio.get_running_loop())
     try:
-        await call_action(call, choosing.typed(workflow, token), context)
+        await call_action(call, declared.typed(workflow, token), context)
     except Exception as error:
         raise ActionError(
             f"undoing transition '{transition.id}' of case '{case.id}' failed: {words_of(error)}",
@@ -134,6 +134,6 @@ async def _undo(
 
     def decide(now: Case) -> Case:
         event = ActionCompensated(now.id, now.sequence + 1, engine.clock.now(), "", transition.id, key)
-        return choosing.apply(workflow, now, event)
+        return standing.apply(workflow, now, event)
 
     await engine.decide(resident, decide)

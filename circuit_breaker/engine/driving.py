@@ -15,7 +15,7 @@ from circuit_breaker.engine.resident import Resident
 from circuit_breaker.engine.running import ACTING, find_pending, launch, only
 from circuit_breaker.engine.slots import Slots
 from circuit_breaker.errors import ActionError, LimitReached
-from circuit_breaker.workflow import choosing, firing
+from circuit_breaker.workflow import choosing, declared, firing, standing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.choosing import UNKNOWN
 from circuit_breaker.workflow.definition import Workflow
@@ -134,12 +134,12 @@ class Drive:
 
     def _applied(self, workflow: Workflow, case: Case, event: Event) -> Case:
         """The case after the event, or after its failure where what it makes would be more than may be."""
-        after = choosing.apply(workflow, case, event)
+        after = standing.apply(workflow, case, event)
         try:
             return self._engine.limits.moved(self.resident, after, event)
         except LimitReached as error:
             assert isinstance(event, Moved)  # noqa: S101 - nothing else makes tokens
-            return choosing.apply(workflow, case, _too_heavy(case, event, error))
+            return standing.apply(workflow, case, _too_heavy(case, event, error))
 
     def _launch(self, group: asyncio.TaskGroup, pending: Pending) -> None:
         """Begins the action; its slot is free again when it has ended."""
@@ -220,4 +220,4 @@ def may_repeat(workflow: Workflow, case: Case, pending: Pending) -> bool:
     if transition.effect == "idempotent":
         return True
     rule = transition.again_if
-    return rule is not None and rule.test(choosing.typed(workflow, firing.resume(workflow, case, pending).view))
+    return rule is not None and rule.test(declared.typed(workflow, firing.resume(workflow, case, pending).view))

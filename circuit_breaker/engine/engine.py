@@ -22,7 +22,7 @@ from circuit_breaker.engine.resident import Resident
 from circuit_breaker.engine.watching import Watchers
 from circuit_breaker.errors import DataInvalid, StorageError
 from circuit_breaker.lazy import deferred
-from circuit_breaker.workflow import choosing, firing
+from circuit_breaker.workflow import choosing, firing, standing
 from circuit_breaker.workflow.case import Case, Status
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.definition import Workflow
@@ -369,7 +369,7 @@ class Engine:
             if event is None:
                 return now
             event = self.limits.signalled(workflow, now, event)
-            return self.limits.entered(resident, choosing.apply(workflow, now, event), event.data)
+            return self.limits.entered(resident, standing.apply(workflow, now, event), event.data)
 
         return await self.decide(resident, decide)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from circuit_breaker.errors import NotEnabled
-from circuit_breaker.workflow import choosing
+from circuit_breaker.workflow import choosing, declared, standing
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import CaseMigrated
@@ -26,9 +26,9 @@ def migrated(workflow: Workflow, case: Case, *, at: datetime, by: str) -> Case:
     choosing.open_case(case)
     _check(workflow, case)
     for token in case.marking:
-        choosing.typed(workflow, token)
+        declared.typed(workflow, token)
     moved = msgspec.structs.replace(case, schema=workflow.schema)
-    return choosing.apply(workflow, moved, CaseMigrated(case.id, case.sequence + 1, at, by, workflow.version))
+    return standing.apply(workflow, moved, CaseMigrated(case.id, case.sequence + 1, at, by, workflow.version))
 
 
 def _check(workflow: Workflow, case: Case) -> None:

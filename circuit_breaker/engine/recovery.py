@@ -11,7 +11,7 @@ from circuit_breaker.engine.labels import label
 from circuit_breaker.engine.resident import Resident
 from circuit_breaker.engine.running import end, foreground
 from circuit_breaker.errors import ActionError, DataInvalid, NotEnabled
-from circuit_breaker.workflow import choosing
+from circuit_breaker.workflow import standing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.definition import Workflow
@@ -124,7 +124,7 @@ async def _again(engine: Engine, resident: Resident, workflow: Workflow, pending
 
     def decide(case: Case) -> Case:
         now = doubt.find(workflow, case)
-        return choosing.apply(workflow, case, restarted(case, now, at=engine.clock.now(), worker=worker, by=by))
+        return standing.apply(workflow, case, restarted(case, now, at=engine.clock.now(), worker=worker, by=by))
 
     await engine.decide(resident, decide)
     return await foreground(engine, resident, workflow, pending)

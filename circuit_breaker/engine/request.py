@@ -10,7 +10,7 @@ import msgspec
 from circuit_breaker.data import EMPTY
 from circuit_breaker.engine.labels import label
 from circuit_breaker.errors import NotEnabled, VersionConflict
-from circuit_breaker.workflow import choosing, firing
+from circuit_breaker.workflow import choosing, declared, firing, standing
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import Event, TransitionRefused
@@ -71,7 +71,7 @@ class FireRequest(msgspec.Struct, gc=False, eq=False):
         else:
             self.choice = choice
             event = self._event(now, at)
-        after = choosing.settle(workflow, evolve(now, event))
+        after = standing.settle(workflow, evolve(now, event))
         if choice is not None and choice.transition.target is not None:
             return after  # one token that moves, and nothing else: it cannot weigh more than before
         if self.data is not None:
@@ -82,12 +82,12 @@ class FireRequest(msgspec.Struct, gc=False, eq=False):
         """The event of what takes more than a glance: data, roles, signals, times, several tokens, or a refusal."""
         workflow = self.workflow
         roles = self.roles
-        data = EMPTY if self.data is None else choosing.accept(workflow, self.data)
+        data = EMPTY if self.data is None else declared.accept(workflow, self.data)
         self.choice, self.refusal = firing.select(
             workflow, now, self.name, data=data, roles=roles, at=at, by=self.by, token=self.token
         )
         if workflow.schema is not None:
-            choosing.typed(workflow, self.choice.view)
+            declared.typed(workflow, self.choice.view)
         return self.refusal or self._event(now, at)
 
     def _event(self, now: Case, at: datetime) -> Event:

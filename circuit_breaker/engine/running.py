@@ -14,7 +14,7 @@ from circuit_breaker.engine.actions import describe, perform
 from circuit_breaker.engine.bus import Notice, Progress
 from circuit_breaker.engine.resident import Resident
 from circuit_breaker.errors import ActionError, ActionWithdrawn, CaseError, LimitReached, StorageError
-from circuit_breaker.workflow import choosing, firing
+from circuit_breaker.workflow import choosing, declared, firing, standing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.definition import Workflow
@@ -75,7 +75,7 @@ class JournalRecorder:
         def decide(case: Case) -> Case:
             if find_pending(case, self.pending.key) is None:
                 raise withdrawn(self.pending.key)
-            after = choosing.apply(self.workflow, case, event(case, self.engine.clock.now()))
+            after = standing.apply(self.workflow, case, event(case, self.engine.clock.now()))
             return self.engine.limits.entered(self.resident, after, entering)
 
         try:
@@ -126,14 +126,14 @@ async def _attempt(
     try:
         change = await perform(
             choice.transition,
-            choosing.typed(workflow, choice.view),
+            declared.typed(workflow, choice.view),
             case_id=resident.case.id,
             pending=pending,
             recorder=recorder,
             executors=engine.executors,
             workflow=workflow,
         )
-        choosing.typed(workflow, choice.view.updated(data=change.data))
+        declared.typed(workflow, choice.view.updated(data=change.data))
     except Exception as error:
         if error is recorder.broken:
             raise  # it could not be written down: the action stays in progress, and is taken up again
@@ -171,7 +171,7 @@ async def end(
             return after
         try:
             event, refused = firing.finish(workflow, case, pending, at=at, by=by, change=change)
-            after = choosing.apply(workflow, case, event)
+            after = standing.apply(workflow, case, event)
             engine.limits.entered(resident, after, (change.data, change.metadata, change.results))
             engine.limits.moved(resident, after, event)
         except CaseError as fault:  # the tokens can no longer be made one, or the result does not fit them
@@ -192,7 +192,7 @@ def _failed(
     """The case after an action failed for good, and the error if its tokens could not go on."""
     at = engine.clock.now()
     event = firing.fail(workflow, case, pending, at=at, error=describe(error))
-    after = choosing.apply(workflow, case, event)
+    after = standing.apply(workflow, case, event)
     try:
         engine.limits.moved(resident, after, event)
     except LimitReached as fault:  # tokens that are too much together stand where they stood
@@ -200,7 +200,7 @@ def _failed(
         event = ActionFailed(
             event.case, event.sequence, at, "", event.transition, event.consumed, key=event.key, error=kept
         )
-        after = choosing.apply(workflow, case, event)
+        after = standing.apply(workflow, case, event)
     return after, None if event.produced else error
 
 

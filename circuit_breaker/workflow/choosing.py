@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from circuit_breaker.data import EMPTY, Data, difference, freeze_mapping, merge
-from circuit_breaker.errors import CaseClosed, CaseError, DataInvalid, MergeFailed, TooManyChoices, words_of
-from circuit_breaker.lazy import deferred
+from circuit_breaker.data import EMPTY, Data
+from circuit_breaker.errors import CaseClosed, CaseError, DataInvalid, TooManyChoices
 from circuit_breaker.net import bindings
 from circuit_breaker.rules import MISSING, Verdict
-from circuit_breaker.workflow.case import CLOSED, Block, Case, Pending, Status
-from circuit_breaker.workflow.events import CaseCompleted, Event, Move, SignalReceived
-from circuit_breaker.workflow.evolution import evolve
-from circuit_breaker.workflow.merging import Collect, Last
+from circuit_breaker.workflow.case import Block, Case, Pending
+from circuit_breaker.workflow.declared import typed
+from circuit_breaker.workflow.events import Move, SignalReceived
+from circuit_breaker.workflow.joining import joined
 from circuit_breaker.workflow.timing import Every
-from circuit_breaker.workflow.token import Token, common_fork
+from circuit_breaker.workflow.token import Token
 from circuit_breaker.workflow.transition import Transition
 
 if TYPE_CHECKING:
@@ -28,22 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Choice",
-    "accept",
     "admitted",
-    "apply",
     "choices",
     "next_automatic",
     "next_due",
-    "settle",
-    "status",
     "tried",
-    "typed",
     "unfit_signal",
     "verdict",
 ]
 
-structure = deferred("circuit_breaker.wire", "structure")
-unstructure = deferred("circuit_breaker.wire", "unstructure")
 UNKNOWN: frozenset[Token] = frozenset()
 NO_ROLES: frozenset[str] = frozenset()
 MOST_TRIED: Final = 20_000
@@ -83,31 +75,6 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
         return tuple((token.id, token.state) for token in self.binding)
 
 
-def accept(workflow: Workflow, data: Any, *, whole: bool = False) -> Data:
-    """Data from outside as it will be kept: frozen JSON; a typed value becomes its JSON form.
-
-    Raises:
-        DataInvalid: It is no JSON or not of the declared type.
-    """
-    if data is None and not (whole and workflow.schema is not None):
-        return EMPTY
-    if data is None:
-        data = EMPTY
-    if workflow.schema is not None and isinstance(data, workflow.schema):
-        return freeze_mapping(unstructure(data))
-    frozen = freeze_mapping(data)
-    if whole and workflow.schema is not None:
-        return freeze_mapping(unstructure(structure(frozen, workflow.schema)))
-    return frozen
-
-
-def typed(workflow: Workflow, token: Token) -> Token:
-    """The token as rules and actions see it: with typed data where the workflow declares a class."""
-    if workflow.schema is None:
-        return token
-    return msgspec.structs.replace(token, data=structure(token.data, workflow.schema))
-
-
 def open_case(case: Case) -> None:
     """Does nothing.
 
@@ -118,7 +85,7 @@ def open_case(case: Case) -> None:
         raise CaseClosed(f"case '{case.id}' is {case.status}", remedy="start another case")
 
 
-def _leaving(workflow: Workflow, case: Case) -> Iterable[Transition]:
+def leaving(workflow: Workflow, case: Case) -> Iterable[Transition]:
     """Every transition that could take a token, the most urgent first."""
     places = case.marking.places
     if len(places) == 1:
@@ -285,67 +252,6 @@ def choice_of(
     return Choice(transition, binding, view.updated(data=data) if data else view, conflict, data, used)
 
 
-def joined(workflow: Workflow, transition: Transition, binding: tuple[Token, ...]) -> Token:
-    """The token that several make together: a three-way merge against the split that they come from.
-
-    Raises:
-        MergeConflict: Two branches changed a key differently, and the flow has no ``.merge(...)``.
-        MergeFailed: The function given to ``.merge(...)`` raised.
-        DataInvalid: What it returned is no JSON object.
-    """
-    fork = common_fork(binding)
-    first = binding[0]
-    if isinstance(transition.merge, (Last, Collect)):
-        return msgspec.structs.replace(
-            first, data=accept(workflow, _merged(workflow, transition, binding)),
-            metadata=binding[-1].metadata, results=binding[-1].results,
-        )  # fmt: skip
-    if transition.merge is not None:
-        data = accept(workflow, _merged(workflow, transition, binding))
-    else:
-        data = merge(fork.data if fork else EMPTY, [token.data for token in binding])
-    last_wins = transition.merge is not None
-    before, facts = fork.metadata if fork else EMPTY, [token.metadata for token in binding]
-    metadata = merge(before, _with_last_failure(before, facts), where="metadata", last_wins=last_wins)
-    kept = [token.results for token in binding]
-    results = merge(fork.results if fork else EMPTY, kept, where="results", last_wins=last_wins)
-    return msgspec.structs.replace(first, data=data, metadata=metadata, results=results)
-
-
-def _with_last_failure(base: Data, branches: list[Data]) -> list[Data]:
-    """The metadata of each branch; each that failed since it began has the failure of the last of them."""
-    differences = [difference(base, branch) for branch in branches]
-    failures = [changed["failure"] for changed, _ in differences if "failure" in changed]
-    if not failures:
-        return branches
-    return [
-        Data({**branch, "failure": failures[-1]}) if "failure" in (*changed, *removed) else branch
-        for branch, (changed, removed) in zip(branches, differences, strict=True)
-    ]
-
-
-def _merged(workflow: Workflow, transition: Transition, binding: tuple[Token, ...]) -> Any:
-    """What the function of the flow makes of the data of several tokens."""
-    merge_them = transition.merge
-    assert merge_them is not None  # noqa: S101 - asked only where there is one
-    try:
-        merged = merge_them(tuple(typed(workflow, token) for token in binding))
-    except CaseError:
-        raise
-    except Exception as error:
-        raise MergeFailed(
-            f"the function that merges the data of transition '{transition.id}' raised {type(error).__name__}: "
-            f"{words_of(error)}",
-            remedy="mend the function given to .merge(...)",
-        ) from error
-    if merged is None:
-        raise MergeFailed(
-            f"the function that merges the data of transition '{transition.id}' returned nothing",
-            remedy="return the whole data of the joined token",
-        )
-    return merged
-
-
 def blocked(case: Case, choice: Choice) -> bool:
     """Whether this was refused or failed before with the same tokens, and is not tried again with them."""
     return bool(case.blocked) and block_of(case, choice) is not None and _next_period(case, choice) is None
@@ -393,7 +299,7 @@ def next_automatic(
     if case.closed:
         return None
     reserved = case.reserved | waiting if case.pending else waiting
-    for transition in _leaving(workflow, case):
+    for transition in leaving(workflow, case):
         if not (transition.automatic or transition.signal or (transition.delay is not None and at is not None)):
             continue
         for choice in tried(workflow, case, transition, reserved=reserved):
@@ -436,7 +342,7 @@ def next_due(workflow: Workflow, case: Case) -> tuple[datetime, Choice] | None:
         return None
     timers = [
         (due(choice, case), choice)
-        for transition in _leaving(workflow, case)
+        for transition in leaving(workflow, case)
         if transition.delay is not None
         for choice in tried(workflow, case, transition)
         if goes(workflow, choice) and not blocked(case, choice)
@@ -480,57 +386,3 @@ def missing_in_words(kind: str, place: str) -> str:
         "reads": f"no token in '{place}' to read",
         "inhibitor": f"there is a token in '{place}', which must be empty",
     }[kind]
-
-
-def settle(workflow: Workflow, case: Case) -> Case:
-    """The case with the status that follows from where its tokens are."""
-    if case.status in CLOSED:
-        return case
-    now = None if case.pending or case.blocked else workflow.resting.get(case.marking.only)  # type: ignore[arg-type]
-    if now is None:
-        now = status(workflow, case)
-    if now == "completed":
-        return evolve(case, CaseCompleted(case.id, case.sequence + 1, case.updated_at))
-    return case if case.status == now else msgspec.structs.replace(case, status=now)
-
-
-def resting(workflow: Workflow) -> Iterator[tuple[str, Status]]:
-    """The states in which a lone token decides the status of its case by itself, with that status."""
-    for state, transitions in workflow.leaving.items():
-        if state in workflow.final:
-            yield state, "completed"
-        elif not any(t.automatic or t.signal for t in transitions) and any(
-            t.net.plain and (t.delay is None or t.gate is None) for t in transitions
-        ):
-            yield state, "waiting"
-
-
-def status(workflow: Workflow, case: Case) -> Status:
-    """What the case is about to do."""
-    if case.closed:
-        return case.status
-    if any(not pending.doubt for pending in case.pending):
-        return "running"
-    if not case.pending and all(place in workflow.final for place in case.marking.places):
-        return "completed"
-    if next_automatic(workflow, case) is not None:
-        return "running"
-    if case.pending:
-        return "in_doubt"
-    if any(_waits(workflow, case, transition) for transition in _leaving(workflow, case)):
-        return "waiting"
-    return "failed" if any(block.kind == "failed" for block in case.blocked) else "stuck"
-
-
-def _waits(workflow: Workflow, case: Case, transition: Transition) -> bool:
-    """Whether somebody, a signal or a time can still make it fire; a timer that its guard forbids will not."""
-    if transition.delay is not None:
-        return any(goes(workflow, choice) and not blocked(case, choice) for choice in tried(workflow, case, transition))
-    return transition.waits and next(bindings_of(workflow, transition, case, UNKNOWN), None) is not None
-
-
-def apply(workflow: Workflow, case: Case, *events: Event) -> Case:
-    """The case after these events, with its status, and with the event of its completion if they led to it."""
-    for event in events:
-        case = evolve(case, event)
-    return settle(workflow, case)

@@ -23,14 +23,15 @@ from circuit_breaker.workflow.state import State
 from circuit_breaker.workflow.transition import Transition
 
 if TYPE_CHECKING:
-    from circuit_breaker.workflow import choosing, firing
+    from circuit_breaker.workflow import choosing, declared, firing, standing
     from circuit_breaker.workflow.case import Case, Status
     from circuit_breaker.workflow.events import Event
     from circuit_breaker.workflow.pages import Form as PageForm
     from circuit_breaker.workflow.picture import Form
     from circuit_breaker.workflow.verification import Property, Verification
 else:  # what runs cases is not needed to define, check or draw a workflow
-    choosing, firing = Later("circuit_breaker.workflow.choosing"), Later("circuit_breaker.workflow.firing")
+    choosing, declared = Later("circuit_breaker.workflow.choosing"), Later("circuit_breaker.workflow.declared")
+    firing, standing = Later("circuit_breaker.workflow.firing"), Later("circuit_breaker.workflow.standing")
 
 __all__ = ["Workflow"]
 
@@ -136,7 +137,7 @@ class Workflow:
     @cached_property
     def resting(self) -> dict[str, Status]:
         """The status of a case whose only token is in a state, for those states where that alone decides it."""
-        return dict(choosing.resting(self))
+        return dict(standing.resting(self))
 
     @cached_property
     def timed(self) -> bool:

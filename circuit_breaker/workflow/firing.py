@@ -21,21 +21,17 @@ from circuit_breaker.workflow.case import CLOSED, Case, Pending
 from circuit_breaker.workflow.choosing import (
     UNKNOWN,
     Choice,
-    accept,
     admitted,
-    apply,
     choice_of,
     choices,
     due,
-    joined,
     open_case,
     role_set,
     role_verdict,
-    settle,
-    typed,
     unbound,
     verdict,
 )
+from circuit_breaker.workflow.declared import accept, typed
 from circuit_breaker.workflow.events import (
     ActionFailed,
     ActionStarted,
@@ -48,6 +44,8 @@ from circuit_breaker.workflow.events import (
     TransitionRefused,
 )
 from circuit_breaker.workflow.evolution import evolve
+from circuit_breaker.workflow.joining import joined
+from circuit_breaker.workflow.standing import apply, settle
 from circuit_breaker.workflow.timing import OnSignal
 from circuit_breaker.workflow.token import Token
 from circuit_breaker.workflow.transition import Transition

@@ -14,7 +14,7 @@ from circuit_breaker.rules import Rule, Verdict
 from circuit_breaker.rules.path import Path
 from circuit_breaker.rules.remedy import opaque
 from circuit_breaker.rules.verdict import MISSING
-from circuit_breaker.workflow import choosing
+from circuit_breaker.workflow import choosing, declared
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.events import ActionStarted, Event, Move, TransitionFired, TransitionRefused
 from circuit_breaker.workflow.token import Token
@@ -108,7 +108,7 @@ class Recollection:
         if self.seen is not None and rule is not None and not self._tells(rule):
             return self.unrecorded(GIVEN)
         try:
-            view = choosing.typed(workflow, self._view(choice.view))
+            view = declared.typed(workflow, self._view(choice.view))
         except DataInvalid as error:
             return Verdict(False, "the data is of the declared class", kind="data", reason=error.message)
         except LookupError:

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from circuit_breaker import Change, Workflow, field, flow, states
 from circuit_breaker.errors import CaseClosed, NotEnabled, Refused
-from circuit_breaker.workflow import choosing, firing
+from circuit_breaker.workflow import choosing, firing, standing
 from circuit_breaker.workflow.case import Case, Pending
 from circuit_breaker.workflow.evolution import evolve
 from circuit_breaker.workflow.snapshot import decode_case, encode_case
@@ -107,7 +107,7 @@ class ThreePhases(RuleBasedStateMachine):
         assert self.model.enabled(name) == (choice is not None)
         if choice is not None:
             event = firing.begin(self.case, choice, at=self.tick(), worker="w")
-            self.case = choosing.apply(net, self.case, event)
+            self.case = standing.apply(net, self.case, event)
             self.model.begin(name)
 
     @precondition(lambda self: self.case.pending)
@@ -115,7 +115,7 @@ class ThreePhases(RuleBasedStateMachine):
     def end(self, which: int, outcome: str) -> None:
         """Ends one action: fired, refused (to .otherwise or back) or failed (to .on_failure or back)."""
         pending = self.case.pending[which % len(self.case.pending)]
-        self.case = choosing.apply(net, self.case, self._ended(pending, outcome))
+        self.case = standing.apply(net, self.case, self._ended(pending, outcome))
         name = pending.transition
         after = {("work", "ok"): "b", ("work", "refused"): "lost", ("work", "failed"): "b",
                  ("try", "ok"): "d", ("try", "refused"): "c", ("try", "failed"): "broken"}  # fmt: skip
@@ -140,7 +140,7 @@ class ThreePhases(RuleBasedStateMachine):
         """Replaying the history gives the case, and so does a snapshot; the ids of its tokens are unique."""
         if hasattr(self, "case"):
             replayed = reduce(evolve, self.case.history, None)
-            assert choosing.settle(net, replayed) == self.case  # type: ignore[arg-type]
+            assert standing.settle(net, replayed) == self.case  # type: ignore[arg-type]
             assert decode_case(encode_case(self.case)) == self.case
             ids = [token.id for token in self.case.marking]
             assert len(ids) == len(set(ids))

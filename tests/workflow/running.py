@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from circuit_breaker.workflow import Case, Workflow, choosing, firing
+from circuit_breaker.workflow import Case, Workflow, choosing, firing, standing
 
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
 MOST = 200
@@ -23,7 +23,7 @@ def rest(workflow: Workflow, case: Case, *, after: timedelta | None = None) -> C
         choice = choosing.next_automatic(workflow, case, at=None if after is None else at)
         if choice is None:
             return case
-        case = choosing.apply(workflow, case, firing.fired(case, choice, at=at))
+        case = standing.apply(workflow, case, firing.fired(case, choice, at=at))
     raise AssertionError(f"the case does not come to rest: {case.state}")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from circuit_breaker import Engine, RulesEngine, Workflow, connect, field, flow, rule, states
 from circuit_breaker.errors import NotEnabled, Refused, RuleInvalid, WorkflowInvalid
-from circuit_breaker.workflow import WorkflowBuilder, choosing, declare, definition_of, firing
+from circuit_breaker.workflow import WorkflowBuilder, choosing, declare, definition_of, firing, standing
 from circuit_breaker.workflow.activities import ActivityDefinition, WorkflowDefinition
 from circuit_breaker.workflow.patterns import rounds_key
 from tests.workflow.running import START, begin, fire, names
@@ -277,9 +277,9 @@ def failed(workflow: Workflow) -> Any:
     """The case after its action failed for good."""
     case = begin(workflow)
     [choice] = choosing.choices(workflow, case, workflow.named("to_answered")[0])
-    case = choosing.apply(workflow, case, firing.begin(case, choice, at=START, worker="w"))
+    case = standing.apply(workflow, case, firing.begin(case, choice, at=START, worker="w"))
     event = firing.fail(workflow, case, case.pending[0], at=START, error={"code": "down", "message": "no answer"})
-    return choosing.apply(workflow, case, event)
+    return standing.apply(workflow, case, event)
 
 
 def test_a_failure_in_a_tried_part_is_caught() -> None:

@@ -10,7 +10,7 @@ from circuit_breaker import Change, Workflow, flow, states
 from circuit_breaker.data import Data, kept
 from circuit_breaker.errors import MergeConflict
 from circuit_breaker.net.marking import Marking
-from circuit_breaker.workflow import choosing, firing
+from circuit_breaker.workflow import choosing, firing, standing
 from circuit_breaker.workflow.merging import LAST, Collect
 from circuit_breaker.workflow.token import Fork, Token
 from tests.workflow.running import START
@@ -86,7 +86,7 @@ def test_a_join_makes_of_its_tokens_what_is_promised(merge, base, branches, fail
         assert isinstance(choice.conflict, MergeConflict)
         assert clashing == set(choice.conflict.conflicts)
         return
-    case = choosing.apply(workflow, case, firing.begin(case, choice, at=START, worker="w"))
+    case = standing.apply(workflow, case, firing.begin(case, choice, at=START, worker="w"))
     if fails:
         wanted["metadata"] = {**wanted["metadata"], "failure": {"message": "no"}}
         event = firing.fail(workflow, case, case.pending[0], at=START, error={"message": "no"})
@@ -94,7 +94,7 @@ def test_a_join_makes_of_its_tokens_what_is_promised(merge, base, branches, fail
         n = wanted["metadata"].get("n")
         wanted["metadata"] = {**wanted["metadata"], "n": n + 1 if type(n) is int else 1}
         event, _ = firing.finish(workflow, case, case.pending[0], at=START, change=Change())
-    token = choosing.apply(workflow, case, event).token
+    token = standing.apply(workflow, case, event).token
     assert repr([sorted(wanted[part].items()) for part in PARTS]) == repr(
         [sorted(getattr(token, part).items()) for part in PARTS]
     )

@@ -10,7 +10,7 @@ import pytest
 
 from circuit_breaker import Workflow, field, flow, states
 from circuit_breaker.errors import DataInvalid, StorageCorrupt
-from circuit_breaker.workflow import choosing, firing
+from circuit_breaker.workflow import firing, standing
 from circuit_breaker.workflow.events import ActionRetried, StepFinished, TransitionFired, thawed_hook
 from circuit_breaker.workflow.evolution import evolve
 from circuit_breaker.workflow.snapshot import decode_case, encode_case
@@ -70,8 +70,8 @@ def test_a_token_that_was_added_has_entered_its_state() -> None:
 def test_a_closed_case_stays_as_it_is() -> None:
     """What has ended is not given another status."""
     ended = begin(Workflow("w", flow(a >> b).transition("go")))
-    assert ended is choosing.settle(workflow, ended)
-    assert "completed" == choosing.status(workflow, ended)
+    assert ended is standing.settle(workflow, ended)
+    assert "completed" == standing.status(workflow, ended)
 
 
 def test_the_data_of_a_signal_is_a_mapping() -> None:

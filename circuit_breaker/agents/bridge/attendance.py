@@ -28,7 +28,7 @@ from circuit_breaker.errors import (
     words_of,
 )
 from circuit_breaker.workflow.case import Case
-from circuit_breaker.workflow.choosing import typed
+from circuit_breaker.workflow.declared import typed
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import TokenChanged
 from circuit_breaker.workflow.token import Token

@@ -21,7 +21,7 @@ from circuit_breaker.errors import AgentError
 from circuit_breaker.workflow.agent_step import agent_step, outputs_of
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.change import Change
-from circuit_breaker.workflow.choosing import typed
+from circuit_breaker.workflow.declared import typed
 from circuit_breaker.workflow.events import TokenChanged
 from circuit_breaker.workflow.token import Token
 

@@ -15,7 +15,7 @@ from circuit_breaker.errors import DataInvalid
 from circuit_breaker.rules import Verdict
 from circuit_breaker.rules.analysis import Domain, domains_of
 from circuit_breaker.rules.remedy import Smallest, smallest
-from circuit_breaker.workflow import choosing
+from circuit_breaker.workflow import choosing, declared
 from circuit_breaker.workflow.explain.agreement import agreed, settled, values
 from circuit_breaker.workflow.explain.need import FireAgain, HaveRole, Need, SendSignal, SetValue, WaitUntil
 from circuit_breaker.workflow.explain.plan import Plan
@@ -173,7 +173,7 @@ class _Search:
     def _smallest(self, situation: Situation, choice: choosing.Choice) -> Iterable[Mapping[str, Any]]:
         gate = choice.transition.gate
         try:
-            seen = choosing.typed(situation.workflow, choice.view)
+            seen = declared.typed(situation.workflow, choice.view)
         except DataInvalid as error:
             self._note(error.message)
             return ()

@@ -12,7 +12,7 @@ from circuit_breaker.data import EMPTY, freeze_mapping
 from circuit_breaker.errors import CircuitBreakerError
 from circuit_breaker.lazy import deferred
 from circuit_breaker.rules.analysis import Witness
-from circuit_breaker.workflow import choosing, firing
+from circuit_breaker.workflow import choosing, firing, standing
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.choosing import Choice
@@ -104,7 +104,7 @@ class Replay:
         for choice in self._choices(transition, step):
             events = self._events(choice, step)
             if events is not None:
-                self.case = choosing.apply(self.workflow, self.case, *events)
+                self.case = standing.apply(self.workflow, self.case, *events)
                 return True
         return False
 
@@ -112,7 +112,7 @@ class Replay:
         data = plain(step.data.data)
         event = firing.signal(self.workflow, self.case, transition.signal, at=self._now, data=data)
         if event is not None:
-            self.case = choosing.apply(self.workflow, self.case, event)
+            self.case = standing.apply(self.workflow, self.case, event)
 
     def _choices(self, transition: Transition, step: Brought) -> Iterator[Choice]:
         """The ways in which the transition can take its tokens, with the data of whoever fires it."""
@@ -136,7 +136,7 @@ class Replay:
     def _acted(self, choice: Choice, step: Brought) -> Iterable[Event] | None:
         """The events of an action that ends as the step says."""
         started = firing.begin(self.case, choice, at=self._now, worker="w")
-        case = choosing.apply(self.workflow, self.case, started)
+        case = standing.apply(self.workflow, self.case, started)
         pending = case.pending[-1]
         if step.act.way == "failed":
             return [started, firing.fail(self.workflow, case, pending, at=self._now, error={"message": "failed"})]

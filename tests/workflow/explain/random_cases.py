@@ -15,7 +15,7 @@ from circuit_breaker import Workflow, cel, field, flow
 from circuit_breaker.data import Data, freeze_mapping
 from circuit_breaker.errors import CircuitBreakerError, WorkflowInvalid
 from circuit_breaker.net import missing
-from circuit_breaker.workflow import Case, Path, State, Token, Transition, choosing, firing
+from circuit_breaker.workflow import Case, Path, State, Token, Transition, choosing, firing, standing
 from circuit_breaker.workflow.events import ActionFailed, SignalReceived, TokenAdded
 from circuit_breaker.workflow.evolution import evolve
 
@@ -97,7 +97,7 @@ def random_case(dice: random.Random, workflow: Workflow) -> Case:
     for _ in range(dice.choice((0, 0, 1))):
         data = freeze_mapping(random_data(dice))
         case = evolve(case, SignalReceived("c", case.sequence + 1, START, "", dice.choice(SIGNALS), data))
-    case = choosing.settle(workflow, msgspec.structs.replace(case, status="running"))
+    case = standing.settle(workflow, msgspec.structs.replace(case, status="running"))
     return case if case.closed else _lived(dice, workflow, case)
 
 
@@ -114,7 +114,7 @@ def _lived(dice: random.Random, workflow: Workflow, case: Case) -> Case:
         elif dice.random() < 0.3:
             doubted = tuple(msgspec.structs.replace(p, doubt=p.key == key) for p in case.pending)
             case = msgspec.structs.replace(case, pending=doubted)
-    return choosing.settle(workflow, case)
+    return standing.settle(workflow, case)
 
 
 @attrs.frozen

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from circuit_breaker import Engine
-from circuit_breaker.workflow import Case, Workflow, choosing, firing
+from circuit_breaker.workflow import Case, Workflow, firing, standing
 from circuit_breaker.workflow.events import CaseCancelled, Event
 from circuit_breaker.workflow.evolution import evolve
 from tests.workflow.patterns.scenarios import Done, Scenario
@@ -27,10 +27,10 @@ def _stepped(workflow: Workflow, case: Case, step: Done) -> Case:
     if step.kind == "fire":
         return fire(workflow, case, step.name, **step.data)
     if step.kind == "cancel":
-        return choosing.apply(workflow, case, CaseCancelled(case.id, case.sequence + 1, START, BY))
+        return standing.apply(workflow, case, CaseCancelled(case.id, case.sequence + 1, START, BY))
     event = firing.signal(workflow, case, step.name, at=START, by=BY)
     assert (event is None) == (step.kind == "lost")
-    return case if event is None else choosing.apply(workflow, case, event)
+    return case if event is None else standing.apply(workflow, case, event)
 
 
 def left_of(steps: Iterable[Done], events: Iterable[Event]) -> Iterator[Done]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from circuit_breaker.errors import WorkflowInvalid
-from circuit_breaker.workflow import Workflow, choosing, dump_workflow, load_workflow, patterns, workflow_from_document
+from circuit_breaker.workflow import Workflow, dump_workflow, load_workflow, patterns, standing, workflow_from_document
 from circuit_breaker.workflow.patterns.catalogue import PATTERNS, Pattern, pattern
 from tests.workflow.patterns.playing import left_of, play, replayed, told
 from tests.workflow.patterns.scenarios import SCENARIOS
@@ -46,7 +46,7 @@ def test_a_pattern_means_the_same_after_a_crash(shown: Pattern) -> None:
     whole = play(workflow, started(workflow, shown.number), scenario.steps)
     events = list(whole.history)
     for cut in range(1, len(events)):
-        case = choosing.settle(workflow, replayed(events[:cut]))
+        case = standing.settle(workflow, replayed(events[:cut]))
         assert told(whole) == told(play(workflow, case, left_of(scenario.steps, events[:cut])))
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_breaker import Engine, Workflow, connect, field, flow, states
-from circuit_breaker.workflow import choosing, dump_workflow, firing, load_workflow
+from circuit_breaker.workflow import dump_workflow, firing, load_workflow, standing
 from circuit_breaker.workflow.explain import explain
 from circuit_breaker.workflow.patterns import (
     cancel_activity,
@@ -181,7 +181,7 @@ async def test_explain_names_the_action_that_has_claimed_a_section() -> None:
     workflow = Workflow("w", flow(a >> (b, c)).transition("split"), flows[0].action(fails), flows[1], initial="a")
     case = begin(workflow)
     choice, _ = firing.select(workflow, case, "b-enters", at=START)
-    case = choosing.apply(workflow, case, firing.begin(case, choice, at=START, worker="here"))
+    case = standing.apply(workflow, case, firing.begin(case, choice, at=START, worker="here"))
     told = explain(workflow, case)["c-enters"]
     assert not told.enabled
     assert "the action of 'b-enters' is in progress, and brings a token where none may be" in told.missing

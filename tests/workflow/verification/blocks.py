@@ -11,7 +11,7 @@ from circuit_breaker import BaseExecutor, State, Workflow, field, flow
 from circuit_breaker.errors import CircuitBreakerError
 from circuit_breaker.rules import Rule, all_of, any_of
 from circuit_breaker.rules.analysis.ternary import UNKNOWN, answer_of
-from circuit_breaker.workflow import Case, choosing, firing
+from circuit_breaker.workflow import Case, choosing, firing, standing
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.merging import LAST
@@ -177,14 +177,14 @@ def person(workflow: Workflow, case: Case):
 def gone_on(workflow: Workflow, case: Case, choice, chance: random.Random) -> Case:
     transition = choice.transition
     if not choosing.admitted(workflow, choice):
-        return choosing.apply(workflow, case, firing.refusal(workflow, case, choice, at=AT))
+        return standing.apply(workflow, case, firing.refusal(workflow, case, choice, at=AT))
     if not transition.steps:
-        return choosing.apply(workflow, case, firing.fired(case, choice, at=AT))
-    case = choosing.apply(workflow, case, firing.begin(case, choice, at=AT, worker="w"))
+        return standing.apply(workflow, case, firing.fired(case, choice, at=AT))
+    case = standing.apply(workflow, case, firing.begin(case, choice, at=AT, worker="w"))
     pending = case.pending[-1]
     if transition.on_failure is not None and chance.random() < 0.3:
         error = {"number": chance.randint(0, 2)}
-        return choosing.apply(workflow, case, firing.fail(workflow, case, pending, at=AT, error=error))
+        return standing.apply(workflow, case, firing.fail(workflow, case, pending, at=AT, error=error))
     change = Change(results={step.result: chance.randint(-1, 3) for step in transition.steps})
     event, _ = firing.finish(workflow, case, pending, at=AT, change=change)
-    return choosing.apply(workflow, case, event)
+    return standing.apply(workflow, case, event)

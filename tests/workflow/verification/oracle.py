@@ -10,7 +10,7 @@ import attrs
 
 from circuit_breaker import State, Workflow, field, flow
 from circuit_breaker.errors import WorkflowInvalid
-from circuit_breaker.workflow import Case, choosing, firing
+from circuit_breaker.workflow import Case, choosing, firing, standing
 from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.patterns.basics import LAST
 from circuit_breaker.workflow.state import Bundle, Path
@@ -86,11 +86,11 @@ def followers(workflow: Workflow, case: Case):
     """What can happen to a case: one thing by itself, and everything that a person may do."""
     choice = choosing.next_automatic(workflow, case)
     if choice is not None:
-        yield True, choice.transition.name, choosing.apply(workflow, case, firing.fired(case, choice, at=AT))
+        yield True, choice.transition.name, standing.apply(workflow, case, firing.fired(case, choice, at=AT))
     for transition in () if case.closed else workflow.transitions:
         if not transition.automatic:
             for way in choosing.choices(workflow, case, transition):
-                yield False, transition.name, choosing.apply(workflow, case, firing.fired(case, way, at=AT))
+                yield False, transition.name, standing.apply(workflow, case, firing.fired(case, way, at=AT))
                 break
 
 
@@ -173,5 +173,5 @@ def outcome(workflow: Workflow, score: float) -> tuple[str, frozenset[str]]:
             fired.add(choice.transition.name)
         else:
             event = firing.refusal(workflow, case, choice, at=AT)
-        case = choosing.apply(workflow, case, event)
+        case = standing.apply(workflow, case, event)
     return case.status, frozenset(fired)

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from circuit_breaker import BaseExecutor, Workflow
-from circuit_breaker.workflow import choosing, firing
+from circuit_breaker.workflow import choosing, firing, standing
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.verification.lineage import SPLIT, Lineage
 from tests.sampling import share
@@ -40,12 +40,12 @@ def writing_workflow(seed):
 def fired(workflow, case, choice, value):
     """The case after a transition, of which the action answers with a value that is no other's."""
     if not choice.transition.steps:
-        return choosing.apply(workflow, case, firing.fired(case, choice, at=AT))
+        return standing.apply(workflow, case, firing.fired(case, choice, at=AT))
     started = firing.begin(case, choice, at=AT, worker="w")
-    case = choosing.apply(workflow, case, started)
+    case = standing.apply(workflow, case, started)
     change = Change(results={step.result: value for step in choice.transition.steps})
     ended, _ = firing.finish(workflow, case, case.pending[-1], at=AT, change=change)
-    return choosing.apply(workflow, case, ended)
+    return standing.apply(workflow, case, ended)
 
 
 def beyond(workflow, case, lineage):
