@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Self, get_args
 
 import attrs
 
-from circuit_breaker.agents.keys import is_keyish, key_faults, text_faults
+from circuit_breaker.agents.keys import is_keyish, key_faults, text_faults, unkeyed
 from circuit_breaker.agents.limits import AgentLimits
 from circuit_breaker.agents.prompts import VARIABLES, AgentPrompts, Prompt
 from circuit_breaker.agents.states import AgentState, AgentTransition, machine_faults
@@ -93,6 +93,11 @@ def _metadata(value: Any) -> Data:
     return EMPTY if value is None else freeze_mapping(value, where="metadata")
 
 
+def _shown(value: Data) -> str:
+    """How it is shown: a key that stands in it before anybody has checked it is not."""
+    return unkeyed(repr(value), value)
+
+
 @attrs.frozen(kw_only=True, slots=False, eq=False)
 class AgentDefinition:
     """An agent: what it is told, which model it has, what it may use and take.
@@ -131,7 +136,7 @@ class AgentDefinition:
     description: str = ""
     type: AgentType = "conversational"
     llm_provider: str = ""
-    llm_config: Data = attrs.field(default=EMPTY, converter=_config)
+    llm_config: Data = attrs.field(default=EMPTY, converter=_config, repr=_shown)
     prompts: AgentPrompts = AgentPrompts()
     inputs: Mapping[str, AgentInput] = attrs.field(default=EMPTY, converter=_inputs)
     capabilities: tuple[str, ...] = attrs.field(default=(), converter=_texts)
@@ -148,7 +153,7 @@ class AgentDefinition:
     workflow_integrations: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     allowed_workflows: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(_texts))
     allowed_tenants: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(_texts))
-    metadata: Data = attrs.field(default=EMPTY, converter=_metadata)
+    metadata: Data = attrs.field(default=EMPTY, converter=_metadata, repr=_shown)
     created_at: datetime | None = None
     updated_at: datetime | None = None
 

@@ -270,6 +270,15 @@ def test_a_key_in_a_value_of_python_is_refused_too():
     assert [] == list(AgentDefinition(id="a", inputs={"token": AgentInput()}).faults())
 
 
+def test_a_definition_that_nobody_has_checked_shows_no_key():
+    """ZA16: what stands under the name of a key, or looks like one, is not in its repr; all else is."""
+    shown = repr(AgentDefinition(id="a", llm_config={"model": "m", "api_key": "hunter22"}, metadata={"a": [KEY]}))
+
+    assert "hunter22" not in shown
+    assert KEY not in shown
+    assert "'model': 'm'" in shown
+
+
 @pytest.mark.parametrize("text", [fault[0] for fault in FAULTS[1:10] + FAULTS[17:18] + FAULTS[19:23]])
 def test_the_schema_refuses_what_the_reader_refuses(text):
     """M6: an editor that knows the schema finds a fault of form where the reader does."""
