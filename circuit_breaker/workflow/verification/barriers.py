@@ -12,12 +12,14 @@ from circuit_breaker.workflow.verification.model import Fact
 from circuit_breaker.workflow.verification.walks import Walks
 from circuit_breaker.workflow.verification.writes import written
 
-__all__ = ["barriers", "taken_facts"]
+__all__ = ["Barriers", "barriers", "taken_facts"]
 
 Follow = Callable[[int], Iterable[int]]
+Barriers = Mapping[tuple[str, ...], Sequence[int]]
+"""By the names of joins the nodes where their rules are all that can hold a case up."""
 
 
-def barriers(walks: Walks, workflow: Workflow) -> dict[tuple[str, ...], list[int]]:
+def barriers(walks: Walks, workflow: Workflow) -> Barriers:
     """The joins of which the rules can hold a case up for good, by name, with nodes where only they lead out.
 
     Such a node is one where nothing else can happen, or one of a circle that nothing else leads out of. The nodes come

@@ -11,6 +11,7 @@ from circuit_breaker.net.statespace.exploration import ENDLESS
 from circuit_breaker.net.structure import Net
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.verification.abstraction import model_of
+from circuit_breaker.workflow.verification.barriers import Barriers, barriers
 from circuit_breaker.workflow.verification.conditions import conditions_of
 from circuit_breaker.workflow.verification.conflicts import conflict_findings
 from circuit_breaker.workflow.verification.counterexample import Telling
@@ -99,14 +100,16 @@ def verify_net(
 def _checked(telling: Telling, properties: Sequence[Property], bounds: Bounds) -> Verification:
     model, workflow = telling.model, telling.workflow
     found = Reach.of(model, telling, bounds, every=bool(properties))
-    findings = _sorted(_findings(found, telling, properties))
+    barred = _barred(found, workflow)
+    findings = _sorted(_findings(found, telling, properties, barred))
     if not (found.every or all(finding.certain for finding in findings)):  # in another order it may be confirmed
         found = Reach.of(model, telling, bounds, every=True)
-        findings = _sorted(_findings(found, telling, properties))
+        barred = _barred(found, workflow)
+        findings = _sorted(_findings(found, telling, properties, barred))
     verdict, why = _verdict(found, findings)
     conditions: tuple[str, ...] = ()
     if verdict == "sound" and workflow is not None and found.walks is not None and not telling.quick:
-        conditions = conditions_of(workflow, found.walks, telling)
+        conditions = conditions_of(workflow, found.walks, telling, barred)
     seen = _seen(model, found)
     return Verification(
         workflow="" if workflow is None else workflow.name,
@@ -127,7 +130,12 @@ def _sorted(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (finding.severity != "error", not finding.certain))
 
 
-def _findings(found: Reach, telling: Telling, properties: Sequence[Property]) -> Iterator[Finding]:
+def _barred(found: Reach, workflow: Workflow | None) -> Barriers:
+    """The joins of which the rules can hold a case up, where everything was found."""
+    return {} if workflow is None or found.walks is None or not found.whole else barriers(found.walks, workflow)
+
+
+def _findings(found: Reach, telling: Telling, properties: Sequence[Property], barred: Barriers) -> Iterator[Finding]:
     if found.endless is not None:
         yield found.endless
     walks = found.walks
@@ -135,7 +143,7 @@ def _findings(found: Reach, telling: Telling, properties: Sequence[Property]) ->
         return
     yield from soundness_findings(walks, telling)
     if walks.complete:
-        yield from conflict_findings(walks, telling)
+        yield from conflict_findings(walks, telling, barred)
     for each in properties:
         way = each.violation(walks)
         if way is not None:

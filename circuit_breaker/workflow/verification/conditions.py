@@ -11,7 +11,7 @@ from circuit_breaker.rules.analysis import Domain, Witness
 from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, UNKNOWN
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.transition import Transition
-from circuit_breaker.workflow.verification.barriers import barriers, taken_facts
+from circuit_breaker.workflow.verification.barriers import Barriers, taken_facts
 from circuit_breaker.workflow.verification.causes import listed
 from circuit_breaker.workflow.verification.counterexample import Telling
 from circuit_breaker.workflow.verification.decisions import touches
@@ -26,20 +26,21 @@ MOST_NAMED = 3
 """How many joins a condition names."""
 
 
-def conditions_of(workflow: Workflow, walks: Walks, telling: Telling) -> tuple[str, ...]:
+def conditions_of(workflow: Workflow, walks: Walks, telling: Telling, barred: Barriers) -> tuple[str, ...]:
     """What else must be true for a workflow to be sound in which nothing wrong was found; in words.
 
     Args:
         workflow: The workflow.
         walks: Where its cases can go.
         telling: What tells the ways.
+        barred: The joins of which the rules can hold a case up.
     """
     joins = [t for t in workflow.transitions if sum(arc.weight for arc in t.net.takes) > 1]
     texts: list[tuple[str, str]] = []
     if joins:
         lineage = Lineage(workflow)
         texts += _of_joins([each for each in joins if lineage.joins(each)], lineage, telling.decisions.domains)
-        for names, nodes in barriers(walks, workflow).items():
+        for names, nodes in barred.items():
             texts += _of_rules([workflow.by_id[name] for name in names], nodes, lineage, walks, telling)
     found: dict[str, list[str]] = {}
     for text, name in dict.fromkeys(texts):

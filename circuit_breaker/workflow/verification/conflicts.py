@@ -11,7 +11,7 @@ from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, UNKNOWN
 from circuit_breaker.rules.constant import plain
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.transition import Transition
-from circuit_breaker.workflow.verification.barriers import barriers
+from circuit_breaker.workflow.verification.barriers import Barriers
 from circuit_breaker.workflow.verification.causes import listed
 from circuit_breaker.workflow.verification.counterexample import Expectation, Telling
 from circuit_breaker.workflow.verification.findings import Counterexample, Finding, Severity
@@ -26,11 +26,17 @@ MOST_TOLD = 3
 """How many further states are told by name."""
 
 
-def conflict_findings(walks: Walks, telling: Telling) -> Iterator[Finding]:
-    """What only the order decides, and what cannot be judged."""
+def conflict_findings(walks: Walks, telling: Telling, barred: Barriers) -> Iterator[Finding]:
+    """What only the order decides, and what cannot be judged.
+
+    Args:
+        walks: Where cases can go.
+        telling: What tells the ways.
+        barred: The joins of which the rules can hold a case up.
+    """
     if telling.workflow is not None:
         yield from _by_order(walks, telling)
-        yield from _joins_apart(walks, telling, telling.workflow)
+        yield from _joins_apart(walks, telling, telling.workflow, barred)
         yield from _not_judged(walks, telling, telling.workflow)
 
 
@@ -49,9 +55,9 @@ def _by_order(walks: Walks, telling: Telling) -> Iterator[Finding]:
             yield Finding("decided-by-order", text, f"{first}, {second}", example, certain=example.confirmed)
 
 
-def _joins_apart(walks: Walks, telling: Telling, workflow: Workflow) -> Iterator[Finding]:
+def _joins_apart(walks: Walks, telling: Telling, workflow: Workflow, barred: Barriers) -> Iterator[Finding]:
     """Joins that are all that can happen, and data that none of them lets pass."""
-    for names, nodes in barriers(walks, workflow).items():
+    for names, nodes in barred.items():
         joins = [workflow.by_id[name] for name in names]
         apart = [*_apart(walks, telling, joins, nodes[:MOST_TRIED])]
         yield from apart or _unjudged(walks, telling, joins, nodes[:MOST_TRIED])
