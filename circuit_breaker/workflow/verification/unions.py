@@ -5,7 +5,8 @@ from __future__ import annotations
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.decisions import Decisions, touches
-from circuit_breaker.workflow.verification.lineage import Lineage, cut
+from circuit_breaker.workflow.verification.effects import cut
+from circuit_breaker.workflow.verification.lineage import Lineage
 
 __all__ = ["Unions"]
 
