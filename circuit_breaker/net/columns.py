@@ -62,9 +62,9 @@ def cut_between_words(text: str, most: int) -> str:
     """The words of a text that fit into so many cells, and ``…``; of one long word its beginning and end."""
     if cells(text) <= most:
         return text
-    kept = _start(text, max(0, most - 1))
-    words = kept if text[len(kept) : len(kept) + 1] in ("", " ") else kept.rpartition(" ")[0]
-    return f"{words.rstrip()} …" if words.strip() and cells(words.rstrip()) + 2 <= most else cut(text, most)
+    kept = _start(text, max(0, most - 2))
+    words = kept if text[len(kept)] == " " else kept.rpartition(" ")[0]
+    return f"{words.rstrip()} …" if words.strip() else cut(text, most)
 
 
 def _start(text: str, most: int) -> str:

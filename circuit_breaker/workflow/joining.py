@@ -47,7 +47,9 @@ def joined(workflow: Workflow, transition: Transition, binding: tuple[Token, ...
 
 
 def _with_last_failure(base: Data, branches: list[Data]) -> list[Data]:
-    """The metadata of each branch; each that failed since it began has the failure of the last of them."""
+    """The metadata of each branch; where the failure changed since it began, it is that of the last that failed."""
+    if not any("failure" in each for each in branches):
+        return branches
     differences = [difference(base, branch) for branch in branches]
     failures = [changed["failure"] for changed, _ in differences if "failure" in changed]
     if not failures:

@@ -205,3 +205,20 @@ def test_every_transition_of_a_long_chain_is_there() -> None:
     text = terminal(chain(30, (28, 2)))
     found = re.findall(r"go (\d+)", text)
     assert [str(number) for number in range(29)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "shown"),
+    [
+        ("hello world again", 12, "hello …"),
+        ("hello world again", 13, "hello world …"),
+        ("one two three four", 14, "one two …"),
+        ("one two three four", 15, "one two three …"),
+        ("unbelievably long", 9, "unbe…long"),
+        ("fits", 4, "fits"),
+    ],
+)
+def test_a_note_is_cut_between_words(text, most, shown):
+    """As many whole words as there is room for; only a word that is too long alone is cut in its middle."""
+    assert shown == cut_between_words(text, most)
+    assert len(shown) <= most

@@ -66,7 +66,7 @@ class Never(Property):
             if not fires:
                 return walks.way(node)
             for _, label in walks.edges(node):
-                if _happens(walks.model, label, fires[0]):
+                if any(_happens(walks.model, label, name) for name in fires):
                     return [*walks.way(node), label]
         return None
 
@@ -149,11 +149,11 @@ class FollowedBy(Property):
         def without(label: int, node: int) -> bool:
             return not _happens(walks.model, label, self.then) and not _in_state(walks, node, self.then)
 
+        escaping = walks.leading_to(ends, without)
         for way, node in self._beginnings(walks):
-            if not _in_state(walks, node, self.then):
-                rest = walks.onward(node, without, ends.__contains__)
-                if rest is not None:
-                    return [*way, *(label for _, label in rest)]
+            if node in escaping and not _in_state(walks, node, self.then):
+                rest = walks.onward(node, without, ends.__contains__) or ()
+                return [*way, *(label for _, label in rest)]
         return None
 
     def _beginnings(self, walks: Walks) -> Iterator[tuple[list[int], int]]:
@@ -188,10 +188,10 @@ def _happens(model: Model, label: int, name: str) -> bool:
 
 
 def never(*parts: State | str) -> Property:
-    """The property that no case is ever in all of these states at once; or that a transition, there, never fires.
+    """The property that no case is ever in all of these states at once; or that transitions, there, never fire.
 
     Args:
-        *parts: States, or the name of a transition.
+        *parts: States, and names of transitions of which none may fire.
     """
     return Never(tuple(map(_name, parts)))
 

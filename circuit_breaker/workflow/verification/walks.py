@@ -106,16 +106,8 @@ class Walks:
     @cached_property
     def doomed(self) -> list[int]:
         """The nodes from which a case can go on but never end, nor come to where nothing can happen."""
-        before: dict[int, list[int]] = {}
-        for node in self.nodes:
-            for target, _ in self.edges(node):
-                before.setdefault(target, []).append(node)
-        good = {*(node for node in self.nodes if self.ended(node)), *self.stuck}
-        ahead = list(good)
-        while ahead:
-            new = [source for source in before.get(ahead.pop(), ()) if source not in good]
-            good.update(new)
-            ahead += new
+        ends = {*(node for node in self.nodes if self.ended(node)), *self.stuck}
+        good = self.leading_to(ends, lambda *_: True)
         return [node for node in self.nodes if node not in good]
 
     @cached_property
@@ -164,6 +156,26 @@ class Walks:
                     before[target] = (here, label)
                     ahead.append(target)
         return None
+
+    def leading_to(self, goals: Iterable[int], allowed: Callable[[int, int], bool]) -> set[int]:
+        """The nodes from which a case can come to one of the goals, themselves among them.
+
+        Args:
+            goals: Nodes.
+            allowed: Whether a transition may be taken to a node: (transition, node).
+        """
+        before: dict[int, list[int]] = {}
+        for node in self.nodes:
+            for target, label in self.edges(node):
+                if allowed(label, target):
+                    before.setdefault(target, []).append(node)
+        found = set(goals)
+        ahead = list(found)
+        while ahead:
+            new = [source for source in before.get(ahead.pop(), ()) if source not in found]
+            found.update(new)
+            ahead += new
+        return found
 
     def cycle(self, node: int, *, automatic: bool) -> tuple[list[int], list[int]]:
         """From a node that goes on for ever: what happens first, and then again and again.

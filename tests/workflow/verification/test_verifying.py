@@ -316,6 +316,18 @@ def test_properties():
     assert [("split", "again"), split, split, ("split", "join"), ("split", "join")] == paths
 
 
+@pytest.mark.parametrize("names", [("never", "pay"), ("pay", "never")])
+def test_of_several_transitions_none_may_fire(names):
+    """In whatever order they are named."""
+    work = Workflow(
+        "work",
+        flow(a >> b).transition("pay").manual(),
+        flow(a >> c).transition("never").guard((field("x") > 2) & (field("x") < 1)).manual(),
+    )
+
+    assert "violated" in codes(work, never(*names))
+
+
 @pytest.mark.parametrize(
     "text", ["never(a, d)", "always_followed_by(a, d)", "mutually_exclusive(a, d)", "at_most(2, a)"]
 )
