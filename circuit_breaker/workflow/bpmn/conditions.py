@@ -25,6 +25,7 @@ _COMPARED: Final = {
 _WORDS: Final = {
     "and", "or", "not", "in", "between", "empty", "true", "false", "null", *_COMPARED,
     "if", "then", "else", "for", "return", "some", "every", "satisfies", "function",
+    "div", "mod", "instance", "instanceof", "of",
 }  # fmt: skip
 _LONGEST: Final = 2000
 _DEEPEST: Final = 30
@@ -121,7 +122,8 @@ class _Translation:
             self.depth -= 1
             return f"!({inner})"
         if self._take("empty"):
-            return f"size({self._variable()}) == 0"
+            variable = self._variable()
+            return f"({variable} == null || size({variable}) == 0)"
         return self._comparison()
 
     def _comparison(self) -> str:

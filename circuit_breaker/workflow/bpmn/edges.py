@@ -33,6 +33,10 @@ def catcher_of(node: Node, code: str, making: Making) -> Node | None:
 def failing_to(making: Making, made: Flow, node: Node) -> Flow:
     """The flow of work, which leads to the error and timer events around it when it fails or takes too long."""
     timers = [event for event in node.boundary if event.event == "timer" and event.interrupts]
+    timers.sort(key=lambda event: making.library.delay(event) or 0.0)
+    for event in timers[1:]:
+        words = f"never happens: {timers[0].title} at the same activity ends it before"
+        making.findings.fault(event.element, event.title, words, "remove it, or let it not interrupt")
     for event in timers[:1]:
         delay = making.library.delay(event)
         if delay:
@@ -77,7 +81,10 @@ def make_edges(making: Making, host: Node) -> None:
 def _withdrawn(making: Making, host: Node, *, but: State | None = None) -> list[State]:
     """What ends when an activity is interrupted."""
     inner = (making.places.at(host),) if host.inner is None else making.inside(host.inner)
-    return [state for state in dict.fromkeys((*inner, *making.watches(host))) if state is not but]
+    known = making.places.made
+    under_way = [known.get((host, "/failed")), *(known.get((event, "")) for event in host.boundary)]
+    states = dict.fromkeys((*inner, *making.watches(host), *(state for state in under_way if state is not None)))
+    return [state for state in states if state is not but]
 
 
 def _watch(making: Making, host: Node, event: Node) -> None:

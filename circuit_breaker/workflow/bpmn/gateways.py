@@ -92,6 +92,7 @@ class Gateways:
 
     def _events(self, node: Node) -> None:
         making, at = self.making, self.making.places.at(node)
+        self._unasked(node)
         for link in node.outgoing:
             event = link.target
             if event.kind not in ("intermediateCatchEvent", "receiveTask"):
@@ -101,12 +102,24 @@ class Gateways:
             targets = making.leaving(event)
             making.add(making.library.triggered(making.step(at, targets, event), event))
 
+    def _unasked(self, node: Node) -> None:
+        """Looks at conditions where every flow is taken, or where events choose."""
+        for link in node.outgoing:
+            if link.condition is not None:
+                words = f"has a condition, and none is asked at {node.title}"
+                self.making.findings.fault(
+                    link.element, f"sequenceFlow '{link.id}'", words, "remove it, or draw an inclusive gateway"
+                )
+
     def _together(self, node: Node) -> None:
         """Parallel and inclusive gateways: the join, and then the split."""
         making = self.making
         inclusive = node.kind == "inclusiveGateway"
-        joins, splits = len(node.incoming) > 1, inclusive and len(node.outgoing) > 1
-        if not joins and len(node.outgoing) == 1:
+        if not inclusive:
+            self._unasked(node)
+        asks = any(link.condition is not None for link in node.outgoing)
+        joins, splits = len(node.incoming) > 1, inclusive and (asks or len(node.outgoing) > 1)
+        if not joins and not splits and len(node.outgoing) == 1:
             return
         if not joins and splits:
             self.split(node, making.places.at(node))
@@ -134,20 +147,25 @@ class Gateways:
         """Adds the flows of an inclusive choice that begins in a state: every way whose condition holds."""
         making, ways = self.making, self._ways(node)
         by_hand = self._by_hand(node, ways)
+        rules = [rule for _, rule in ways if rule is not None]
+        always = [link for link, rule in ways if rule is None and link.condition is None and not link.default]
         skipped = self._skipped(node)
         opened: list[State] = []
         for number, (link, rule) in enumerate(ways, start=1):
-            if link.default:
+            if link.default and not by_hand:
                 opened.extend(skipped[number - 1])
             elif rule is None and not by_hand:
                 opened.extend(making.places.entered(link))
             else:
                 opened.append(self._asked(node, link, rule, skipped[number - 1], number))
-        rules = [rule for _, rule in ways if rule is not None]
-        default = next((number for number, (link, _) in enumerate(ways) if link.default), None)
         made = making.step(at, tuple(opened), node, f"{node.name} splits")
-        making.add(made if default is None or not rules else made.guard(any_of(*rules)))
-        if default is not None:
+        making.add(made.guard(any_of(*rules)) if rules and not always else made)
+        default = next((number for number, (link, _) in enumerate(ways) if link.default), None)
+        if default is not None and always and not by_hand:
+            link = ways[default][0]
+            words = f"is never taken, for '{always[0].id}' beside it has no condition"
+            making.findings.fault(link.element, f"sequenceFlow '{link.id}'", words, f"give '{always[0].id}' one")
+        elif default is not None and rules:
             others = [state for number, states in enumerate(skipped) if number != default for state in states]
             link = ways[default][0]
             targets = (*making.places.entered(link), *others)

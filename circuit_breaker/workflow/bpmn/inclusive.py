@@ -30,20 +30,27 @@ class Block:
 
 def block_of(split: Node) -> Block | None:
     """The block that a node begins by splitting; None where no join belongs to it alone."""
+    return _block(split, frozenset())
+
+
+def _block(split: Node, around: frozenset[Node]) -> Block | None:
+    """The same, inside of other splits."""
     for join in split.scope.nodes.values():
         joins = join.kind == "inclusiveGateway" and len(join.incoming) > 1 and join is not split
-        if joins and (ends := _ends(split, join)):
+        if joins and (ends := _ends(split, join, around | {split})):
             return Block(join, ends)
     return None
 
 
-def _ends(split: Node, join: Node) -> tuple[tuple[Link, ...], ...]:
+def _ends(split: Node, join: Node, around: frozenset[Node]) -> tuple[tuple[Link, ...], ...]:
     """For each branch the flows by which it comes to the join; nothing if the two are no block."""
     ends: list[tuple[Link, ...]] = []
     met: set[Node] = set()
     for link in split.outgoing:
         nodes = _branch(link, join)
         if met & nodes or not all(_is_closed(node, link, nodes) and join in reached([node]) for node in nodes):
+            return ()
+        if any(_forks(node, nodes, around) for node in nodes):
             return ()
         met |= nodes
         ends.append(tuple(each for each in join.incoming if each is link or (each.source in nodes)))
@@ -67,6 +74,14 @@ def _is_closed(node: Node, link: Link, nodes: set[Node]) -> bool:
     """Whether a node is entered only from its own branch, and no token gets lost or doubled at it."""
     inward = all(each is link or each.source in nodes for each in node.incoming)
     return inward and bool(node.outgoing) and (node.kind != "boundaryEvent" or node.interrupts)
+
+
+def _forks(node: Node, nodes: set[Node], around: frozenset[Node]) -> bool:
+    """Whether several tokens leave a node that do not come together again in its branch."""
+    if len(node.outgoing) < 2 or node.kind in ("exclusiveGateway", "eventBasedGateway"):
+        return False
+    inner = None if node in around else _block(node, around)
+    return inner is None or inner.join not in nodes
 
 
 def comes_alone(join: Node) -> bool:

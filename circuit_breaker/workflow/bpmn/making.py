@@ -59,7 +59,7 @@ class Making:
         """The states that get a token when a node has been gone through."""
         if not node.outgoing:
             return (self.ended(node),)
-        if any(link.condition is not None or link.default for link in node.outgoing):
+        if any(link.condition is not None for link in node.outgoing):
             state = self.places.at(node, "/leaves")
             if node not in self._splitting:
                 self._splitting.add(node)

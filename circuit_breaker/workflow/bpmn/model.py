@@ -47,7 +47,7 @@ class Link:
     def condition(self) -> Element | None:
         """Where its condition stands, if it has one."""
         found = self.element.first("conditionExpression")
-        return found if found is not None and found.text else None
+        return found if found is not None and (found.text or found.get("resource")) else None
 
 
 @attrs.define(eq=False)

@@ -85,7 +85,8 @@ class Places:
                 self.findings.fault(node.element, node.title, words, "draw one, with one flow from it")
                 return None
             return caught[0].outgoing[0]
-        alone = node.kind in ("exclusiveGateway", "parallelGateway", "inclusiveGateway") and len(node.outgoing) == 1
+        gateway = node.kind in ("exclusiveGateway", "parallelGateway", "inclusiveGateway")
+        alone = gateway and len(node.outgoing) == 1 and node.outgoing[0].condition is None
         joins = node.kind != "exclusiveGateway" and len(node.incoming) > 1
         return node.outgoing[0] if alone and not joins else None
 

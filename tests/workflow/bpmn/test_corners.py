@@ -182,3 +182,89 @@ def test_what_can_never_be_come_to_is_refused_with_its_place() -> None:
     caught = EDGE.format("b", "p", "", ERROR) + '<task id="c"/>\n<task id="d"/>'
     with pytest.raises(DocumentInvalid, match="line 6, column 1: state 'd': cannot be reached"):
         read(f'<subProcess id="p">{inner}</subProcess>{caught}', flows("s>p", "p>d", "b>c"))
+
+
+TWO = '<task id="a"/><task id="b"/><task id="c"/>'
+
+
+@pytest.mark.parametrize("gate", ["", '<inclusiveGateway id="g"/><inclusiveGateway id="j"/>'])
+def test_a_choice_of_which_no_condition_holds_stands_still(gate: str) -> None:
+    """BPMN calls that an error; the token does not vanish, and the proof tells it."""
+    ways = ("g>b:${x > 5}", "g>c:${x > 3}", "b>j", "c>j", "j>d") if gate else ("a>b:${x > 5}", "a>c:${x > 3}")
+    after = '<task id="d"/>' if gate else ""
+    workflow = read(TWO, gate, after, flows("s>a", *(("a>g",) if gate else ()), *ways))
+    case = fire(workflow, begin(workflow, x=1), "a")
+    assert "stuck" == case.status
+    assert {"gap"} <= {finding.code for finding in workflow.verify().errors}
+
+
+def test_a_default_flow_alone_is_a_flow_like_any_other() -> None:
+    """Some editors let it be marked where there is nothing to choose."""
+    workflow = read('<task id="a" default="f2"/><task id="b"/>', flows("s>a", "a>b"))
+    assert "b" == fire(workflow, begin(workflow), "a").state
+
+
+def test_a_default_flow_beside_one_that_is_always_taken_is_refused() -> None:
+    """It would never be taken; beside flows that are all taken it is one of them."""
+    tasks = '<task id="a" default="f2"/><task id="b"/><task id="c"/><task id="d"/>'
+    with pytest.raises(DocumentInvalid, match="'f2': is never taken, for 'f3' beside it has no condition"):
+        read(tasks, flows("s>a", "a>b", "a>c", "a>d:${x}"))
+    workflow = read(tasks, flows("s>a", "a>b", "a>c", "a>d"))
+    assert {"b", "c", "d"} == set(fire(workflow, begin(workflow), "a").marking.places)
+
+
+def test_one_flow_with_a_condition_is_asked_for_it() -> None:
+    """At an inclusive gateway, and at an exclusive one, also where there is only one way."""
+    for gate in ("inclusiveGateway", "exclusiveGateway"):
+        workflow = read(f'<task id="a"/><{gate} id="g"/><task id="b"/>', flows("s>a", "a>g", "g>b:${x > 5}"))
+        assert "stuck" == fire(workflow, begin(workflow, x=1), "a").status
+        assert "b" == fire(workflow, begin(workflow, x=6), "a").state
+
+
+@pytest.mark.parametrize("gate", ["parallelGateway", "eventBasedGateway"])
+def test_a_condition_that_nobody_asks_for_is_refused(gate: str) -> None:
+    """It would be left out otherwise, in silence."""
+    event = f'<intermediateCatchEvent id="e">{SIGNAL}</intermediateCatchEvent><receiveTask id="r"/>'
+    with pytest.raises(DocumentInvalid, match="has a condition, and none is asked at"):
+        read(f'<{gate} id="g"/>{event}', flows("s>g", "g>e:${x > 1}", "g>r"))
+
+
+def test_a_condition_in_another_file_is_refused() -> None:
+    """An expression without a text is none that is always true."""
+    elsewhere = '<conditionExpression camunda:resource="deployment://may.groovy"/>'
+    way = f'<sequenceFlow id="f9" sourceRef="a" targetRef="b">{elsewhere}</sequenceFlow>'
+    with pytest.raises(DocumentInvalid, match="is not understood"):
+        read(TWO, flows("s>a", "a>c"), way)
+
+
+def test_the_events_at_the_edge_of_work_exclude_each_other() -> None:
+    """A message that comes while the failure is told apart from others takes it along."""
+    edges = EDGE.format("x", "a", "", ERROR) + EDGE.format("m", "a", "", SIGNAL)
+    timer = EDGE.format("t", "a", "", "<timerEventDefinition><timeDuration>PT1H</timeDuration></timerEventDefinition>")
+    workflow = read(
+        f'<serviceTask id="a"/>{edges}{timer}<task id="h"/><task id="n"/>', flows("s>a", "x>h", "m>n", "t>h")
+    )
+    assert {"a/failed", "x", "t"} <= set(workflow.named("m")[0].net.resets)
+
+
+def test_of_two_timers_the_later_one_never_comes() -> None:
+    """That is said, whichever is drawn first."""
+    timers = "".join(
+        EDGE.format(name, "a", "", f"<timerEventDefinition><timeDuration>{time}</timeDuration></timerEventDefinition>")
+        for name, time in (("t1", "PT2H"), ("t2", "PT1H"))
+    )
+    with pytest.raises(DocumentInvalid, match=r"'t1'.*never happens: boundaryEvent 't2'"):
+        read(f'<serviceTask id="a"/>{timers}<task id="b"/>', flows("s>a", "t1>b", "t2>b", "a>b"))
+
+
+def test_a_branch_that_forks_is_waited_for_with_both_tokens() -> None:
+    """An inclusive join behind it looks at what can still come, and is sound."""
+    gates = '<inclusiveGateway id="g"/><inclusiveGateway id="j"/><parallelGateway id="p"/>'
+    workflow = read(
+        gates, TWO, '<task id="e"/>',
+        flows("s>g", "g>p:${x > 1}", "g>c:${x <= 1}", "p>a", "p>b", "a>j", "b>j", "c>j", "j>e"),
+    )  # fmt: skip
+    case = fire(workflow, begin(workflow, x=2), "a")
+    assert "e" not in case.marking.places
+    assert "e" == fire(workflow, case, "b").state
+    assert workflow.verify().verdict in ("sound", "sound if")
