@@ -17,6 +17,8 @@ __all__ = [
     "difference",
     "freeze",
     "freeze_mapping",
+    "freeze_optional",
+    "is_unicode",
     "kept",
     "merge",
     "thaw",
@@ -93,6 +95,15 @@ def freeze_mapping(value: Any, *, where: str = "data") -> Data:
     frozen = freeze(value, where=where)
     assert isinstance(frozen, Data)  # noqa: S101 - freeze gives Data for every mapping
     return frozen
+
+
+def freeze_optional(value: Any, *, where: str = "data") -> Data:
+    """The mapping as :class:`Data`, which is empty for None.
+
+    Raises:
+        DataInvalid: As :func:`freeze_mapping` has it.
+    """
+    return EMPTY if value is None else freeze_mapping(value, where=where)
 
 
 def freeze(value: Any, *, where: str = "data", depth: int = 0) -> Any:
@@ -172,15 +183,22 @@ def _frozen_items(value: Mapping[Any, Any], where: str, depth: int) -> Iterable[
 
 
 def _text(value: str, where: str) -> str:
-    """The text, if it can be written in UTF-8: half of a surrogate pair cannot."""
+    """The text, if it can be written in UTF-8."""
+    if is_unicode(value):
+        return value
+    shown = value.encode(errors="backslashreplace").decode()
+    raise DataInvalid(
+        f"{where}: '{shown:.60}' is no Unicode text (surrogates not allowed)", remedy="decode it with errors='replace'"
+    )
+
+
+def is_unicode(value: str) -> bool:
+    """Whether the text can be written in UTF-8: half of a surrogate pair cannot."""
     try:
         value.encode()
-    except UnicodeEncodeError as error:
-        shown = value.encode(errors="backslashreplace").decode()
-        raise DataInvalid(
-            f"{where}: '{shown:.60}' is no Unicode text ({error.reason})", remedy="decode it with errors='replace'"
-        ) from error
-    return value
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _short(value: object, most: int = 60) -> str:

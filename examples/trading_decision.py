@@ -12,13 +12,14 @@ import asyncio
 import json
 import os
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from circuit_breaker import Rule, Workflow, any_of, cel, connect, field, states
 from circuit_breaker.agents import AgentDefinition, AgentInput, AgentPrompts
 from circuit_breaker.agents.bridge.composition import AgentComposer, Budget, Composed, Part, Transcript, chain
 from circuit_breaker.agents.engine import AgentEngine
-from circuit_breaker.llm import ChatCompletionRequest, OpenAIProvider, Provider
+from circuit_breaker.llm import ChatCompletionRequest, ModelProfile, OpenAIProvider, Price, Provider
 from circuit_breaker.testing import ModelTurn, ScriptedProvider
 from circuit_breaker.workflow.patterns import branch, sub_workflow
 
@@ -65,6 +66,7 @@ CHALLENGE = {
 }
 
 MODEL: dict[str, Any] = {"llm_provider": "openai", "llm_config": {"model": "gpt-4o"}}
+PRICED = ModelProfile(price=Price(input=Decimal("2.50"), output=Decimal(10)))
 ANALYST = AgentDefinition(
     id="pattern-recognition",
     description="Finds patterns and anomalies in data",
@@ -150,9 +152,8 @@ def provider(*sizes: float) -> Provider:
     if key := os.environ.get("OPENAI_API_KEY"):
         return OpenAIProvider(api_key=key)
     columns = {"values": VOLUMES, "against": MOVES}
-    return ScriptedProvider(
-        ModelTurn(calls=(("statistical_analyzer", columns),)), found, *map(advice, sizes), name="openai"
-    )
+    turns = (ModelTurn(calls=(("statistical_analyzer", columns),)), found, *map(advice, sizes))
+    return ScriptedProvider(*turns, name="openai", profile=PRICED)  # a budget of dollars needs a price
 
 
 def found(request: ChatCompletionRequest) -> str:

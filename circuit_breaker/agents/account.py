@@ -43,7 +43,7 @@ class Account:
     @classmethod
     def of_steps(cls, steps: Mapping[str, Any]) -> Account:
         """What the answers took that are among finished steps."""
-        answers = (value for name, value in steps.items() if name == "plan" or name.endswith("/model"))
+        answers = (value for name, value in steps.items() if name.endswith("/model"))
         return cls.total(cls.of_response(from_document(value, ChatCompletionResponse)) for value in answers)
 
     @classmethod

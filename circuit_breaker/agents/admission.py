@@ -13,6 +13,8 @@ from circuit_breaker.agents.assignment import WHO
 from circuit_breaker.agents.context import ExecutionContext
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.faults import as_members
+from circuit_breaker.agents.numbers import is_duration
 from circuit_breaker.data import EMPTY, freeze_mapping
 from circuit_breaker.errors import AgentForbidden, AgentInvalid, DataInvalid, Fault, LimitReached
 from circuit_breaker.executors.models.sampling import sampling_faults
@@ -79,10 +81,8 @@ class Wish:
         )
 
     def _check(self) -> None:
-        timeout = self.timeout
-        number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-        if timeout is not None and not (number and 0 < timeout < float("inf")):
-            raise DataInvalid(f"timeout={timeout!r:.40} is no time", remedy="give seconds above 0, or None")
+        if self.timeout is not None and not is_duration(self.timeout):
+            raise DataInvalid(f"timeout={self.timeout!r:.40} is no time", remedy="give seconds above 0, or None")
         if not isinstance(self.overrides or {}, Mapping):
             raise DataInvalid(f"overrides={self.overrides!r:.40} is no mapping", remedy="give members of llm_config")
         if self.overrides and (faults := list(_override_faults(self.overrides))):
@@ -107,10 +107,7 @@ def _check_tenant(definition: AgentDefinition, tenant: str) -> None:
 
 def _override_faults(overrides: Mapping[str, Any]) -> list[Fault]:
     parameters = {name: value for name, value in overrides.items() if name not in WHO}
-    places = [
-        attrs.evolve(fault, place=fault.place.removeprefix("parameter 'parameters.").removesuffix("'"))
-        for fault in sampling_faults(parameters)
-    ]
+    places = [*as_members(sampling_faults(parameters))]
     wrong = [name for name in WHO if not isinstance(overrides.get(name, "any"), str)]
     places += [Fault(name, "is no text", "give a name") for name in wrong]
     if not overrides.get("model", "any"):

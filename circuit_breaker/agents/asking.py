@@ -68,7 +68,8 @@ def messages_of(
     prompts = definition.prompts
     told = [prompts.system.render(values, insert), prompts.context_instructions.render(values, insert)]
     instructions = "\n\n".join(text for text in told if text.strip())
-    asked = given["message"] if _is_message(prompts, given) else prompts.user_template.render(values, insert)
+    plain = _is_message(prompts, given)
+    asked = insert("message", given["message"]) if plain else prompts.user_template.render(values, insert)
     if not asked.strip():
         raise DataInvalid(f"agent '{definition.id}' is asked nothing", remedy="give an input, or a user_template")
     return (*((system(instructions),) if instructions else ()), user(asked))
@@ -76,5 +77,4 @@ def messages_of(
 
 def _is_message(prompts: AgentPrompts, given: Mapping[str, Any]) -> bool:
     """Whether all that is given is what a person says, which needs no JSON around it."""
-    plain = prompts.user_template == AgentPrompts().user_template
-    return plain and list(given) == ["message"] and isinstance(given["message"], str)
+    return prompts.is_plain and list(given) == ["message"] and isinstance(given["message"], str)

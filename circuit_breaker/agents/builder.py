@@ -189,8 +189,9 @@ class AgentBuilder:
         definition = self.definition
         if definition.type != "conversational" or not definition.inputs or "message" in definition.inputs:
             return {}
-        plain = definition.prompts.user_template == AgentPrompts().user_template
-        prompts = attrs.evolve(definition.prompts, user_template="{message}") if plain else definition.prompts
+        prompts = definition.prompts
+        if prompts.is_plain:
+            prompts = attrs.evolve(prompts, user_template="{message}")
         return {"inputs": {**definition.inputs, "message": AgentInput()}, "prompts": prompts}
 
     async def deploy(self, agents: AgentEngine) -> str:

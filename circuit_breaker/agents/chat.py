@@ -1,130 +1,29 @@
-"""Chat: an agent that was deployed, what is said to it, and what it answers."""
+"""Chat: an agent that was deployed, to talk to."""
 
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from decimal import Decimal
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, Final
 
-import attrs
-
-from circuit_breaker.agents.context import MEMBERS
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
-from circuit_breaker.data import EMPTY, Data, freeze, freeze_mapping
+from circuit_breaker.agents.sayings import ChatRequest, ChatResponse, asking_in, context_in
+from circuit_breaker.engine.ids import derived_id, new_id
 from circuit_breaker.errors import (
     AgentError,
     AgentExecutionNotFound,
     ConversationNotFound,
-    GuardrailViolated,
     InvalidAgentType,
 )
 
-__all__ = ["Agent", "ChatRequest", "ChatResponse", "Partner", "asking_in"]
+__all__ = ["Agent", "ChatRequest", "ChatResponse", "Partner", "asking_in", "context_in"]
 
-APPROVAL_NEEDED: Final = "approval_needed"
-
-
-def _object(value: Any) -> Data:
-    return EMPTY if value is None else freeze_mapping(value, where="context")
-
-
-@attrs.frozen
-class ChatRequest:
-    """What is said to an agent.
-
-    Attributes:
-        message: The text.
-        context: What belongs to it, such as ``{"customerId": "cust_123"}``: it is the context of the execution, gives
-            the inputs of the agent that have these names, and is shown where prompts have ``{custom_context}``. What
-            comes with the message that begins a conversation holds for all that follow without one.
-            ``user_context`` and ``workflow_context`` in it stand for themselves.
-        conversation_id: In which conversation; in that of the :class:`Agent` unless given.
-        key: With the same key it is said once, however often it is asked for.
-    """
-
-    message: str
-    context: Data = attrs.field(default=EMPTY, converter=_object)
-    conversation_id: str = attrs.field(default="", kw_only=True)
-    key: str = attrs.field(default="", kw_only=True)
-
-    def around(self) -> dict[str, Any]:
-        """The context as an execution has it; empty where none was given."""
-        known = {name: value for name, value in self.context.items() if name in MEMBERS}
-        own = {name: value for name, value in self.context.items() if name not in MEMBERS}
-        return {**known, "custom_context": {**known.get("custom_context", {}), **own}} if own else known
-
-
-@attrs.frozen(kw_only=True)
-class ChatResponse:
-    """What an agent answers.
-
-    Attributes:
-        message: The text.
-        output: The answer as a value, where the agent has an output schema; ``{"text": ...}`` otherwise.
-        status: ``"completed"``, or ``"approval_needed"``: a person must decide on calls of tools first.
-        approval: Then these ``calls``, and their ``digest``.
-        conversation_id: In which conversation it was said; empty for an agent without a memory.
-        execution_id: The execution, whose events tell how it came to that.
-        usage: Tokens by kind.
-        dollars: US dollars.
-        model: The model that answered.
-        provider: Who served it.
-    """
-
-    message: str
-    output: Any = attrs.field(default=None, converter=freeze)
-    status: str = "completed"
-    approval: Mapping[str, Any] = EMPTY
-    conversation_id: str = ""
-    execution_id: str = ""
-    usage: Mapping[str, Any] = EMPTY
-    dollars: Decimal = Decimal(0)
-    model: str = ""
-    provider: str = ""
-
-    @classmethod
-    def of(cls, execution: AgentExecution) -> ChatResponse:
-        """The answer of an execution that is over, or waits for a person.
-
-        Raises:
-            GuardrailViolated: What was said, or what was answered, was refused.
-            AgentError: It has come to no answer.
-        """
-        waits = execution.waiting_for == "approval"
-        if not waits and execution.status != "completed":
-            refused = execution.error.get("code") == GuardrailViolated.code
-            raise (GuardrailViolated if refused else AgentError)(
-                f"agent '{execution.agent_id}' has not answered (execution '{execution.id}', {execution.status}): "
-                f"{execution.error.get('message', '')}",
-                remedy=execution.error.get("remedy", ""),
-            )
-        asked = ("calls", "digest")
-        return cls(
-            message=execution.final_response,
-            output=execution.output,
-            status=APPROVAL_NEEDED if waits else "completed",
-            approval={name: execution.approval[name] for name in asked} if waits else EMPTY,
-            conversation_id=execution.conversation_id,
-            execution_id=execution.id,
-            usage=execution.usage,
-            dollars=execution.dollars,
-            model=execution.model,
-            provider=execution.provider,
-        )
-
-
-async def asking_in(agents: AgentEngine, conversation_id: str) -> AgentExecution | None:
-    """The execution of a conversation that waits for a person, or None."""
-    try:
-        holder = (await agents.conversations.get(conversation_id)).holder if conversation_id else ""
-        found = await agents.execution(holder) if holder else None
-    except (ConversationNotFound, AgentExecutionNotFound):
-        return None
-    return found if found is not None and found.waiting_for == "approval" else None
+_ALWAYS: Final = datetime.fromtimestamp(0, UTC)
+"""The moment of ids that have none of their own."""
 
 
 class Partner(ABC):
@@ -190,6 +89,48 @@ class Partner(ABC):
         found = await asking_in(self.agents, self.conversation_id)
         return None if found is None else ChatResponse.of(found)
 
+    def _first_id(self, asked: ChatRequest) -> str:
+        """The id of the conversation that a message begins, the same each time that it is said under its key."""
+        if not asked.key:
+            return new_id()
+        tenant = asked.around().get("tenant_id") or self.agents.settings.tenant
+        return derived_id(_ALWAYS, "conversation", self.id, str(tenant), asked.key)
+
+    async def _keep(self, conversation_id: str, asked: ChatRequest) -> None:
+        """Begins the conversation with a message, unless that was done, here or in another process."""
+        if await self._is_kept(conversation_id):
+            return
+        try:
+            await self.agents.conversations.create(self.id, id=conversation_id, context=asked.around())
+        except AgentError:
+            if not await self._is_kept(conversation_id):
+                raise
+
+    async def _is_kept(self, conversation_id: str) -> bool:
+        with suppress(ConversationNotFound):
+            await self.agents.conversations.get(conversation_id)
+            return True
+        return False
+
+    async def _check_decided(self, conversation_id: str, asked: ChatRequest) -> None:
+        """Nothing, unless a person must decide first about something else that was said.
+
+        Raises:
+            AgentError: Somebody must.
+        """
+        found = await asking_in(self.agents, conversation_id)
+        if found is None or (asked.key and await self._was_said(conversation_id, asked)):
+            return
+        calls = ", ".join(call["name"] for call in found.approval["calls"])
+        raise AgentError(
+            f"conversation '{conversation_id}' waits for a yes or no to {calls} of execution '{found.id}'",
+            remedy="decide with approve(await agent.waiting(), ...), then say it again",
+        )
+
+    @abstractmethod
+    async def _was_said(self, conversation_id: str, asked: ChatRequest) -> bool:
+        """Whether a message came before under its key, so that what became of it is only given again."""
+
 
 class Agent(Partner):
     """An agent that was deployed, to talk to.
@@ -233,6 +174,8 @@ class Agent(Partner):
         conversation = asked.conversation_id
         if not conversation and definition.memory is not None:
             conversation = await self._conversation(asked)
+        if conversation:
+            await self._check_decided(conversation, asked)
         return await self.agents.start(
             self.id,
             {**named, "message": asked.message},
@@ -258,5 +201,20 @@ class Agent(Partner):
         return self.conversation_id
 
     async def _begun(self, asked: ChatRequest) -> str:
-        begun = await self.agents.conversations.create(self.id, context=asked.around())
-        return begun.id
+        """The conversation in which a message was said before, or that it begins."""
+        if (known := await self._said(asked)) is not None and known.conversation_id:
+            return known.conversation_id
+        conversation_id = self._first_id(asked)
+        await self._keep(conversation_id, asked)
+        return conversation_id
+
+    async def _was_said(self, conversation_id: str, asked: ChatRequest) -> bool:
+        del conversation_id
+        return await self._said(asked) is not None
+
+    async def _said(self, asked: ChatRequest) -> AgentExecution | None:
+        """The execution that has begun under the key of a message."""
+        known = await self.agents.store.id_of(asked.key) if asked.key else ""
+        with suppress(AgentExecutionNotFound):
+            return await self.agents.store.written(known) if known else None
+        return None

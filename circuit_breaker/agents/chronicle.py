@@ -17,6 +17,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 
+from circuit_breaker.agents.ending import Remembering
 from circuit_breaker.agents.events import AgentEvent, ContentChunk, Thinking, decode, encode
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.ports import AgentStorage
@@ -24,14 +25,17 @@ from circuit_breaker.agents.store import STEP, execution_put, step_id, stream_of
 from circuit_breaker.agents.tail import Tail
 from circuit_breaker.agents.told import Told, merged
 from circuit_breaker.engine.ports import Clock
+from circuit_breaker.engine.running import only
 from circuit_breaker.engine.streams import Gone, Put
-from circuit_breaker.errors import CircuitBreakerError
+from circuit_breaker.errors import CircuitBreakerError, VersionConflict
 
 __all__ = ["Chronicle"]
 
 
 _LINGER: Final = 0.002
 """Seconds that an event may wait for others, so that they share a write."""
+_TRIES: Final = 100
+"""How often records are made again that others have changed before they were written."""
 
 
 def _as_it_is(value: Any) -> Any:
@@ -70,6 +74,7 @@ class Chronicle:
     _changed: bool = False
     _pending: list[AgentEvent] = attrs.field(factory=list)
     _puts: list[Put | Gone] = attrs.field(factory=list)
+    _remembering: Remembering | None = None
     _waiting: list[asyncio.Future[None]] = attrs.field(factory=list)
     _bell: asyncio.Event = attrs.field(factory=asyncio.Event)
     _soon: asyncio.TimerHandle | None = None
@@ -93,8 +98,8 @@ class Chronicle:
                     scribe.cancel()
                     if self._soon is not None:
                         self._soon.cancel()
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        except BaseExceptionGroup as errors:
+            raise only(errors) from None
 
     def is_elsewhere(self, call: Callable[..., object], *arguments: Any) -> bool:
         """Whether this is another thread than that of the work, which is then to make the call."""
@@ -154,10 +159,13 @@ class Chronicle:
         self._bell.set()
         await waiter
 
-    async def end(self, event: AgentEvent, execution: AgentExecution, *put: Put | Gone) -> None:
+    async def end(
+        self, event: AgentEvent, execution: AgentExecution, *put: Put | Gone, remembering: Remembering | None = None
+    ) -> None:
         """Writes the last event, after which nothing is told; finished steps are not needed any more."""
         self.tell(event)
         self.closed = True
+        self._remembering = remembering
         self._forget_steps()
         await self.write(*put, execution=execution)
 
@@ -169,6 +177,11 @@ class Chronicle:
         """
         self._stands(execution)
         await self._write_all()
+
+    def note(self, execution: AgentExecution) -> None:
+        """Has written soon how the execution stands now."""
+        self._stands(execution)
+        self._bell.set()
 
     def _stands(self, execution: AgentExecution | None) -> None:
         if execution is not None:
@@ -195,12 +208,30 @@ class Chronicle:
             puts.append(execution_put(self.execution))
         if events or puts:
             documents = [encode(event) for event in events]
-            await self.storage.streams.append(stream_of(self.execution.id), documents, after=self._written, put=puts)
+            await self._append(documents, puts)
             self._written = length
             self.tail.extend(documents)
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)
+
+    async def _append(self, documents: Sequence[bytes], puts: Sequence[Put | Gone]) -> None:
+        """Appends, together with what is remembered of the execution at its end."""
+        streams, name = self.storage.streams, stream_of(self.execution.id)
+        remembering, self._remembering = self._remembering, None
+        if remembering is None:
+            await streams.append(name, documents, after=self._written, put=puts)
+            return
+        remembered = remembering.put
+        for tries in range(_TRIES):
+            try:
+                await streams.append(name, documents, after=self._written, put=[*puts, *remembered])
+            except VersionConflict:
+                if tries == _TRIES - 1 or await streams.length(name) != self._written:
+                    raise
+                remembered = await remembering.again()
+            else:
+                return
 
     async def keep(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
         """What the call gives, which is JSON; what is kept from before is not done again."""

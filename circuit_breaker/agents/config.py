@@ -6,18 +6,19 @@ from typing import Any
 
 import attrs
 
+from circuit_breaker.agents.numbers import is_count, is_duration
 from circuit_breaker.errors import AgentInvalid
 
 __all__ = ["AgentEngineConfig"]
 
 
 def _at_least_one(_: object, attribute: Any, value: object) -> None:
-    if type(value) is not int or value < 1:
+    if not is_count(value):
         raise AgentInvalid(f"{attribute.name}={value!r} is no whole number from 1")
 
 
 def _positive(_: object, attribute: Any, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+    if not is_duration(value):
         raise AgentInvalid(f"{attribute.name}={value!r} is no number of seconds", remedy="give more than zero")
 
 
@@ -33,7 +34,8 @@ class AgentEngineConfig:
         connection_timeout: Seconds that a follower waits until he knows that he may follow.
         execution_timeout: Seconds of an execution whose agent names no time.
         cleanup_interval: Seconds between two looks for what has to be taken up, cancelled or removed.
-        retention: Seconds that an execution is kept after its end; None for ever.
+        retention: Seconds that an execution is kept after its end; None for ever. What an execution or a case that is
+            not over has wanted stays for longer, where it counts for a limit or its answer was not taken yet.
         recover: Whether executions that other processes left behind are taken up.
         poll: Seconds between two looks at an execution that another process carries out.
     """

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 import attrs
 
-from circuit_breaker.data import EMPTY, Data, freeze, freeze_mapping, thaw
+from circuit_breaker.data import EMPTY, Data, freeze, freeze_optional, thaw
 from circuit_breaker.errors import DataInvalid, nearest
 
 __all__ = ["LONGEST_KEY", "ExecutionContext"]
@@ -27,7 +27,7 @@ LONGEST_KEY: Final = 200
 
 
 def _part(value: Any) -> Data:
-    return EMPTY if value is None else freeze_mapping(value, where="context")
+    return freeze_optional(value, where="context")
 
 
 @attrs.frozen(kw_only=True)
@@ -73,6 +73,10 @@ class ExecutionContext:
     def to_document(self) -> dict[str, Any]:
         """The context as a JSON object, with all of its members."""
         return {name: thaw(getattr(self, name)) for name in MEMBERS}
+
+    def lasting(self) -> dict[str, Any]:
+        """What of it holds for several executions, as a JSON object without what is empty."""
+        return {name: value for name, value in self.to_document().items() if value and name != "execution_id"}
 
     def get(self, path: str, default: Any = None) -> Any:
         """What is at a dotted path, such as ``"user_context.preferences.language"``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -13,13 +13,16 @@ from typing import Any, Final, Literal, Self, get_args
 
 import attrs
 
+from circuit_breaker.agents.faults import as_members
 from circuit_breaker.agents.keys import is_keyish, key_faults, text_faults, unkeyed
 from circuit_breaker.agents.limits import AgentLimits
+from circuit_breaker.agents.numbers import is_count
 from circuit_breaker.agents.prompts import VARIABLES, AgentPrompts, Prompt
 from circuit_breaker.agents.states import AgentState, AgentTransition, machine_faults
-from circuit_breaker.data import EMPTY, Data, freeze_mapping, thaw
+from circuit_breaker.data import EMPTY, Data, freeze_optional, thaw
 from circuit_breaker.errors import AgentInvalid, CircuitBreakerError, Fault, nearest
 from circuit_breaker.executors.models.sampling import form_of, sampling_faults
+from circuit_breaker.llm.several import texts_of
 
 __all__ = ["AGENT_TYPES", "AgentDefinition", "AgentInput", "AgentMemory", "AgentType"]
 
@@ -30,11 +33,12 @@ AUTOMATIC: Final = "auto"
 """The virtual model of an agent that names none."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_NAMED: Final = (
+    "capabilities", "tools", "approve", "tags", "guardrails",
+    "workflow_integrations", "allowed_workflows", "allowed_tenants",
+)  # fmt: skip
+"""Members that are lists of names."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-
-
-def _texts(values: Iterable[str] | str) -> tuple[str, ...]:
-    return (values,) if isinstance(values, str) else tuple(values)
 
 
 @attrs.frozen(kw_only=True)
@@ -55,7 +59,7 @@ class AgentInput:
 def _inputs(values: Any) -> Mapping[str, AgentInput]:
     if isinstance(values, Mapping):
         return {name: one if isinstance(one, AgentInput) else AgentInput(**(one or {})) for name, one in values.items()}
-    return {name: AgentInput() for name in _texts(values)}
+    return {name: AgentInput() for name in texts_of(values)}
 
 
 @attrs.frozen(kw_only=True)
@@ -79,18 +83,18 @@ class AgentMemory:
         faults = [
             Fault(name, f"{value!r:.40} is no limit", "give a whole number from 1")
             for name, value in (("tokens", self.tokens), ("messages", self.messages))
-            if (name, value) != ("messages", None) and (type(value) is not int or value < 1)
+            if (name, value) != ("messages", None) and not is_count(value)
         ]
         if faults:
             raise AgentInvalid("the memory of the agent is not valid", faults=faults)
 
 
 def _config(value: Any) -> Data:
-    return EMPTY if value is None else freeze_mapping(value, where="llm_config")
+    return freeze_optional(value, where="llm_config")
 
 
 def _metadata(value: Any) -> Data:
-    return EMPTY if value is None else freeze_mapping(value, where="metadata")
+    return freeze_optional(value, where="metadata")
 
 
 def _shown(value: Data) -> str:
@@ -139,20 +143,20 @@ class AgentDefinition:
     llm_config: Data = attrs.field(default=EMPTY, converter=_config, repr=_shown)
     prompts: AgentPrompts = AgentPrompts()
     inputs: Mapping[str, AgentInput] = attrs.field(default=EMPTY, converter=_inputs)
-    capabilities: tuple[str, ...] = attrs.field(default=(), converter=_texts)
-    tools: tuple[str, ...] = attrs.field(default=(), converter=_texts)
-    approve: tuple[str, ...] = attrs.field(default=(), converter=_texts)
-    tags: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    capabilities: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
+    tools: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
+    approve: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
+    tags: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
     output_schema: Mapping[str, Any] | None = None
     limits: AgentLimits = AgentLimits()
     memory: AgentMemory | None = None
-    guardrails: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    guardrails: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
     states: tuple[AgentState, ...] = attrs.field(default=(), converter=tuple)
     transitions: tuple[AgentTransition, ...] = attrs.field(default=(), converter=tuple)
     workflow: str = ""
-    workflow_integrations: tuple[str, ...] = attrs.field(default=(), converter=_texts)
-    allowed_workflows: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(_texts))
-    allowed_tenants: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(_texts))
+    workflow_integrations: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
+    allowed_workflows: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(texts_of))
+    allowed_tenants: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(texts_of))
     metadata: Data = attrs.field(default=EMPTY, converter=_metadata, repr=_shown)
     created_at: datetime | None = None
     updated_at: datetime | None = None
@@ -201,25 +205,26 @@ class AgentDefinition:
             AgentInvalid: There is; every fault is named.
         """
         if faults := list(self.faults()):
-            raise AgentInvalid(f"agent '{self.id:.100}' is not valid", faults=faults)
+            raise AgentInvalid(f"agent '{self.id!s:.100}' is not valid", faults=faults)
         return self
 
     def faults(self) -> Iterator[Fault]:
         """What is wrong with it by itself; tools, providers and workflows that it names are judged by the engine."""
-        if not _ID.fullmatch(self.id):
+        if not _fits(_ID, self.id):
             yield Fault("id", f"{self.id!r:.60} is no id", "use letters, digits, '_', '.' and '-', at most 100")
         if self.type not in AGENT_TYPES:
             yield Fault("type", f"there is no type {self.type!r:.60}", nearest(str(self.type), AGENT_TYPES))
         yield from self._model_faults()
         yield from self._input_faults()
-        yield from self.prompts.unknown((*VARIABLES, *self.inputs))
+        known = (*VARIABLES, *map(str, self.inputs))
+        yield from self.prompts.unknown(known)
         yield from self._tool_faults()
-        yield from self._schema_faults()
-        yield from machine_faults(self.type, self.states, self.transitions, (*VARIABLES, *self.inputs))
-        if (self.type == "workflow") != bool(self.workflow):
-            yield Fault(
-                "workflow", "belongs to an agent of type 'workflow', and to no other", "name the workflow there"
-            )
+        yield from _schema(self.output_schema, "output_schema")
+        yield from machine_faults(self.type, self.states, self.transitions, known)
+        if self.type == "workflow" and not self.workflow:
+            yield Fault("workflow", "is missing", "name the workflow that the agent is bound to, or take another type")
+        if self.type != "workflow" and self.workflow:
+            yield Fault("workflow", "belongs to an agent of type 'workflow', and to no other", "leave it out")
         yield from key_faults("metadata", self.metadata)
         yield from self._text_faults()
 
@@ -235,14 +240,12 @@ class AgentDefinition:
         if not isinstance(self.llm_config.get("model", AUTOMATIC), str) or not self.model:
             yield Fault("llm_config.model", "is no name of a model", "give such as 'gpt-4o' or 'cb:smart-chat'")
         yield from key_faults("llm_config", self.llm_config)
-        parameters = {name: value for name, value in self.parameters.items() if not is_keyish(name)}
-        for fault in sampling_faults(parameters):
-            place = fault.place.removeprefix("parameter 'parameters.").removesuffix("'")
-            yield attrs.evolve(fault, place=f"llm_config.{place}")
+        parameters = {name: value for name, value in self.parameters.items() if not is_keyish(name, value)}
+        yield from as_members(sampling_faults(parameters), within="llm_config")
 
     def _input_faults(self) -> Iterator[Fault]:
         for name, declared in self.inputs.items():
-            if not _NAME.fullmatch(name) or name in VARIABLES:
+            if not _fits(_NAME, name) or name in VARIABLES:
                 yield Fault(
                     f"inputs.{name}", "is no name of an input", "use letters, digits and '_', and no given name"
                 )
@@ -252,12 +255,13 @@ class AgentDefinition:
         for name in dict.fromkeys(self.tools):
             if self.tools.count(name) > 1:
                 yield Fault("tools", f"'{name}' is there twice", "name each tool once")
-        for name in ("capabilities", "tools", "approve", "tags", "guardrails", "allowed_workflows", "allowed_tenants"):
+        for name in _NAMED:
             if wrong := [one for one in getattr(self, name) or () if not isinstance(one, str) or not one]:
                 yield Fault(name, f"{wrong[0]!r:.60} is no name", "give texts")
 
-    def _schema_faults(self) -> Iterator[Fault]:
-        yield from _schema(self.output_schema, "output_schema")
+
+def _fits(pattern: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _written(value: Any) -> Any:

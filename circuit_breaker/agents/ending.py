@@ -1,8 +1,8 @@
-"""The end of an execution: its last event, and how it stands then."""
+"""The end of an execution: its last event, how it stands then, and what is written along with it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self
 
@@ -12,10 +12,11 @@ from circuit_breaker.agents.events import AgentEvent, ErrorEvent, ExecutionCompl
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.telling import money
 from circuit_breaker.data import thaw
+from circuit_breaker.engine.streams import Gone, Put
 from circuit_breaker.errors import CircuitBreakerError, words_of
 from circuit_breaker.llm.loop.outcome import LoopOutcome
 
-__all__ = ["Ending"]
+__all__ = ["Ending", "Remembering"]
 
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
 _STOPS: Final[Mapping[str, tuple[str, str]]] = {
@@ -33,6 +34,19 @@ _STOPS: Final[Mapping[str, tuple[str, str]]] = {
     ),
 }
 """Why the loop was stopped, in words, and what to do."""
+
+
+@attrs.frozen
+class Remembering:
+    """Records to write with the end of an execution that expect others to be as they were.
+
+    Attributes:
+        put: The records.
+        again: Makes them again, where somebody else has changed one meanwhile.
+    """
+
+    put: Sequence[Put | Gone]
+    again: Callable[[], Awaitable[Sequence[Put | Gone]]]
 
 
 @attrs.frozen(kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,12 +19,13 @@ from circuit_breaker.agents.following import AgentEvents
 from circuit_breaker.agents.guardrails.registry import Guardrails
 from circuit_breaker.agents.intervention import Intervention
 from circuit_breaker.agents.office import Office
-from circuit_breaker.agents.ports import AgentStorage, Allowed, Guarding, Memory, ToolsFor
+from circuit_breaker.agents.ports import AgentStorage, Allowed, Client, Guarding, Memory, ToolsFor
 from circuit_breaker.agents.recovery import Recovery
 from circuit_breaker.agents.roster import Roster
 from circuit_breaker.agents.store import AgentStore
 from circuit_breaker.agents.upkeep import Upkeep
 from circuit_breaker.engine.ports import Clock, SystemClock
+from circuit_breaker.errors import AgentNotFound, DataInvalid
 from circuit_breaker.executors.models.settings import ModelSettings
 from circuit_breaker.llm.tools.toolset import Toolset
 
@@ -48,7 +49,7 @@ class AgentEngine:
         router: A router, open for as long as the engine.
         providers: Who answers where there is no router.
         tools: Tools that agents may name, beside those of the toolbox.
-        settings: All of this in one value, in its place.
+        settings: All of this in one value, in its place; then none of it is given beside.
         guardrails: What agents may name under ``guardrails``, beside what is built in; see :class:`Guardrails`.
         guarding: Gives whoever watches over an execution.
         memory: What is remembered of conversations, in place of what :attr:`conversations` keeps.
@@ -74,6 +75,8 @@ class AgentEngine:
         config: AgentEngineConfig | None = None,
         clock: Clock | None = None,
     ) -> None:
+        if settings is not None and (router is not None or providers or tools):
+            raise DataInvalid("settings= has the router, the providers and the tools", remedy="give these in it alone")
         self.config = config or AgentEngineConfig()
         self.clock = clock or SystemClock()
         self.settings = settings or ModelSettings(router=router, providers=providers, tools=Toolset().add_tools(tools))
@@ -101,7 +104,7 @@ class AgentEngine:
         self.recovery = Recovery(self.office)
         self._entrance = Entrance(self.office, self.conversations)
         self._intervention = Intervention(self.office, self.events, self.recovery)
-        self._upkeep = Upkeep(self.recovery)
+        self._upkeep = Upkeep(self.recovery, self._intervention)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -128,6 +131,17 @@ class AgentEngine:
         self.check(definition)
         return await self.store.put(definition, self.clock.now())
 
+    async def ensure(self, definition: AgentDefinition) -> AgentDefinition:
+        """The agent as it is kept, which is registered unless it is in this version already.
+
+        Raises:
+            AgentInvalid: As where it is registered.
+        """
+        with suppress(AgentNotFound):
+            if (known := await self.store.get(definition.id)).version == definition.version:
+                return known
+        return await self.register(definition)
+
     def check(self, definition: AgentDefinition) -> None:
         """Nothing, when the agent could be registered; raises what :meth:`register` does."""
         check_definition(definition, self.settings, self.guardrails)
@@ -153,6 +167,15 @@ class AgentEngine:
     async def remove(self, agent_id: str) -> bool:
         """Whether there was such an agent, which takes no work any more."""
         return await self.store.remove(agent_id)
+
+    def give_tools(self, tools_for: ToolsFor) -> None:
+        """Gives executions what this gives beside the tools of their agents; what is given twice is there once."""
+        self.office.give_tools(tools_for)
+
+    def serve(self, client: Client) -> None:
+        """Stops executions that the client does not want any more, and keeps those that it needs; it is there once."""
+        if client not in self.office.clients:
+            self.office.clients.append(client)
 
     # Executions
 
@@ -182,7 +205,8 @@ class AgentEngine:
             conversation: The conversation that it belongs to: it begins when those before it are over, is shown what
                 was said, and takes the context of the conversation where it is given none.
             key: With the same key there is the same execution, however often it is asked for.
-            parent: The execution that wants it; its limits hold for both together, and it gets a place at once.
+            parent: The execution that wants it; its limits hold for both together, and it gets a place at once. Inside
+                of a tool it is the one that calls the tool, unless given.
             overrides: Members of ``llm_config`` for this execution.
             timeout: Seconds that it may take, in place of what its agent says.
 
@@ -222,6 +246,14 @@ class AgentEngine:
         """
         return await self._intervention.cancelled(execution_id, by=by, reason=reason)
 
+    async def withdraw(self, execution_id: str) -> bool:
+        """Whether the execution was stopped, because nobody wants it any more; see :meth:`serve`.
+
+        Raises:
+            AgentExecutionNotFound: There is none.
+        """
+        return bool(await self._intervention.withdrawn(await self.store.written(execution_id)))
+
     async def approve(self, execution_id: str, decision: Any, *, by: str = "") -> AgentExecution:
         """The execution, which goes on with what a person has said of the calls that waited for it.
 
@@ -235,7 +267,7 @@ class AgentEngine:
             AgentForbidden: Whoever decides may not.
             DataInvalid: The decision is none, or is about other calls.
             AgentInvalid: A tool or the provider that it works with is not here.
-            AgentError: It does not wait for a person, or somebody else was quicker.
+            AgentError: It does not wait for a person, somebody else was quicker, or nobody wants it any more.
         """
         return await self._intervention.approved(execution_id, decision, by=by)
 
@@ -265,10 +297,14 @@ class AgentEngine:
         Raises:
             DataInvalid: There is no such status, or the limit is none.
         """
-        keys = {f"context.{path}": str(text) for path, text in (context or {}).items()}
-        keys |= {"conversation": conversation, "parent": parent, "agent": agent, "status": status or ""}
         return await self.store.executions(
-            {name: text for name, text in keys.items() if text}, after=after, limit=limit
+            agent=agent,
+            status=status,
+            conversation=conversation,
+            parent=parent,
+            context=context,
+            after=after,
+            limit=limit,
         )
 
     async def recover(self) -> list[str]:

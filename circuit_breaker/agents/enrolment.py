@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import attrs
-
 from circuit_breaker.agents.assignment import Assignment, provider_faults
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.faults import as_members
 from circuit_breaker.agents.guardrails.registry import Guardrails
 from circuit_breaker.errors import AgentInvalid, Fault
 from circuit_breaker.executors.models.settings import ModelSettings
@@ -24,7 +23,7 @@ def check_definition(definition: AgentDefinition, settings: ModelSettings, guard
     faults = [*definition.faults(), *_tool_faults(definition, settings)]
     faults += [*guardrails.faults(definition), *provider_faults(definition.llm_provider, settings)]
     if faults:
-        raise AgentInvalid(f"agent '{definition.id:.100}' is not valid", faults=faults)
+        raise AgentInvalid(f"agent '{definition.id!s:.100}' is not valid", faults=faults)
 
 
 def check_equipment(definition: AgentDefinition, execution: AgentExecution, settings: ModelSettings) -> None:
@@ -36,14 +35,8 @@ def check_equipment(definition: AgentDefinition, execution: AgentExecution, sett
     assignment = Assignment(definition=definition, settings=settings, overrides=execution.overrides)
     tenant = execution.context.tenant_id or settings.tenant
     if faults := [*_tool_faults(definition, settings), *assignment.provider_faults(tenant)]:
-        raise AgentInvalid(f"agent '{definition.id:.100}' lacks here what it works with", faults=faults)
+        raise AgentInvalid(f"agent '{definition.id!s:.100}' lacks here what it works with", faults=faults)
 
 
 def _tool_faults(definition: AgentDefinition, settings: ModelSettings) -> list[Fault]:
-    found = tool_faults(definition.tools, settings.tools, definition.approve)
-    return [attrs.evolve(fault, place=_member(fault.place)) for fault in found]
-
-
-def _member(place: str) -> str:
-    """The member of the definition that a fault of tools is in."""
-    return place.removeprefix("parameter '").removesuffix("'")
+    return [*as_members(tool_faults(definition.tools, settings.tools, definition.approve))]

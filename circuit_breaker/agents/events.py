@@ -67,9 +67,9 @@ class Thinking(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="think
     """What the agent is about.
 
     Attributes:
-        status: ``"calling_model"``, ``"thought"``, ``"planning"``, ``"repairing"``, ``"retrying"``, ``"repeating"``,
-            ``"approval_needed"``, ``"resumed"``, ``"discarded"`` or ``"progress"``.
-        content: The thought, the plan, or what it is about in words.
+        status: ``"calling_model"``, ``"thought"``, ``"repeating"``, ``"approval_needed"``, ``"resumed"`` or
+            ``"retrying"``.
+        content: The thought, or what it is about in words.
         progress: How much of the work is done, in percent, where that is known.
         iteration: Which call of the model it belongs to; 0 for none.
         void_after: All content of a number above this, up to here, does not count: it was part of an answer that broke

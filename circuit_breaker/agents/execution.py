@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Self, get_args
 import attrs
 
 from circuit_breaker.agents.context import ExecutionContext
-from circuit_breaker.data import EMPTY, Data, freeze, freeze_mapping
+from circuit_breaker.data import EMPTY, Data, freeze, freeze_mapping, thaw
 
 __all__ = ["ENDED", "STATUSES", "AgentExecution", "AgentStatus"]
 
@@ -104,6 +104,14 @@ class AgentExecution:
         if self.started_at is None or self.ended_at is None:
             return None
         return (self.ended_at - self.started_at).total_seconds()
+
+    @property
+    def answer(self) -> Any:
+        """What the agent gave: its structured output, or its text."""
+        output = thaw(self.output)
+        # an output schema may have a text alone, too; what the agent said is then JSON, and not that text
+        plain = isinstance(output, dict) and output == {"text": self.final_response}
+        return self.final_response if plain else output
 
     def get_context_value(self, path: str, default: Any = None) -> Any:
         """What is at a dotted path of the context."""

@@ -15,6 +15,7 @@ from circuit_breaker.agents.identity import check_ids
 from circuit_breaker.agents.ports import AgentStorage, Allowed
 from circuit_breaker.agents.roster import Roster
 from circuit_breaker.agents.store import AgentStore, stream_of
+from circuit_breaker.engine.running import only
 from circuit_breaker.errors import AgentError, AgentForbidden, CircuitBreakerError, DataInvalid
 from circuit_breaker.invocation import inline
 
@@ -129,8 +130,8 @@ class AgentEvents:
                 finally:
                     for task in tasks:
                         task.cancel()
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        except BaseExceptionGroup as errors:
+            raise only(errors) from None
 
     async def _admitted(self, begun: Mapping[str, int], by: str) -> None:
         """Nothing, when somebody may follow all of these from these numbers on.

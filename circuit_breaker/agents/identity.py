@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from circuit_breaker.agents.execution import STATUSES
+from circuit_breaker.agents.numbers import is_count
+from circuit_breaker.data import is_unicode
 from circuit_breaker.errors import DataInvalid, nearest
 
-__all__ = ["check_ids", "check_page", "is_text"]
+__all__ = ["check_ids", "check_key", "check_page", "is_text"]
+
+LONGEST_KEY: Final = 500
+"""Characters of the key of an execution."""
 
 
 def check_ids(**ids: Any) -> None:
@@ -20,6 +25,18 @@ def check_ids(**ids: Any) -> None:
         raise DataInvalid(f"{' and '.join(wrong)}: an id is a text", remedy="give the id as it was given to you")
 
 
+def check_key(key: str) -> None:
+    """Nothing, when executions can be found by that key.
+
+    Raises:
+        DataInvalid: It is too long.
+    """
+    if len(key) > LONGEST_KEY:
+        raise DataInvalid(
+            f"key={key!r:.40} has {len(key)} characters", remedy=f"give a key of at most {LONGEST_KEY} characters"
+        )
+
+
 def check_page(limit: Any, status: Any = None) -> None:
     """Nothing, when there are pages of so many, and executions of that status.
 
@@ -27,7 +44,7 @@ def check_page(limit: Any, status: Any = None) -> None:
         DataInvalid: There are not; both are named with their value.
     """
     wrong = {}
-    if type(limit) is not int or limit < 1:
+    if not is_count(limit):
         wrong[f"limit={limit!r:.40} is no size of a page"] = "give a whole number from 1"
     if status is not None and status not in STATUSES:
         wrong[f"status={status!r:.40} is no status"] = nearest(str(status), STATUSES)
@@ -36,11 +53,5 @@ def check_page(limit: Any, status: Any = None) -> None:
 
 
 def is_text(value: Any) -> bool:
-    """Whether it can be written in UTF-8: half of a surrogate pair cannot."""
-    if not isinstance(value, str) or value.isascii():
-        return isinstance(value, str)
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    """Whether it is a text that can be written in UTF-8."""
+    return isinstance(value, str) and is_unicode(value)

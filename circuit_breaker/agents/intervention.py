@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 import attrs
 
@@ -17,6 +18,9 @@ from circuit_breaker.errors import AgentError, DataInvalid
 from circuit_breaker.llm.loop.approvals import checked_decisions
 
 __all__ = ["Intervention"]
+
+_SECONDS: Final = 2.0
+_POLLS: Final = 40
 
 
 @attrs.frozen(eq=False)
@@ -33,31 +37,44 @@ class Intervention:
     events: AgentEvents
     recovery: Recovery
 
+    @property
+    def _patience(self) -> float:
+        """Seconds that a process has to cancel what it carries out: one that hears nothing has it taken away."""
+        return max(_SECONDS, _POLLS * self.office.config.poll)
+
     async def cancelled(self, execution_id: str, *, by: str, reason: str) -> bool:
         """Whether the execution was stopped; see :meth:`circuit_breaker.agents.engine.AgentEngine.cancel`."""
         await self.events.check(by, "cancel", await self.office.store.execution(execution_id))
         why = f"cancelled{f' by {by}' if by else ''}{f': {reason}' if reason else ''}"
+        return await self._stopped(execution_id, why)
+
+    async def withdrawn(self, execution: AgentExecution) -> str:
+        """Why an execution was stopped that nobody wants any more; empty where somebody does, or where it is over."""
+        why = "" if execution.ended else await self.office.unwanted(execution)
+        if why:
+            await self._stopped(execution.id, f"cancelled: {why}")
+        return why
+
+    async def _stopped(self, execution_id: str, why: str) -> bool:
+        """Whether the execution was stopped for this."""
         asked = stopped = False
+        since = monotonic()
         while not (execution := await self.office.store.written(execution_id)).ended:
             if (post := self.office.roster.get(execution_id)) is not None:
                 stopped |= post.cancel(why)
                 await post.tail.over()
-            elif await self._is_elsewhere(execution):
+            elif monotonic() - since < self._patience and await self.office.is_elsewhere(execution):
                 keys = {"worker": execution.worker}
                 await self.office.storage.records.put(CANCEL, execution_id, {"reason": why}, keys=keys)
                 asked = True
                 await asyncio.sleep(self.office.config.poll)
-            else:
-                stopped |= await self.recovery.take_up(execution_id, _unless_ended, cancelled=why)
+            elif await self.recovery.take_up(execution_id, _unless_ended, cancelled=why):
+                stopped = True
+            else:  # somebody else was quicker
+                await asyncio.sleep(self.office.config.poll)
         if asked:
             await self.office.storage.records.delete(CANCEL, execution_id)
         return execution.status == "cancelled" and (stopped or asked or execution.error.get("message") == why)
-
-    async def _is_elsewhere(self, execution: AgentExecution) -> bool:
-        """Whether another process is at work on it, or another engine of this one."""
-        if execution.worker in ("", self.office.storage.worker):
-            return self.office.roster.is_beside(execution.id)
-        return await self.office.storage.alive(execution.worker)
 
     async def approved(self, execution_id: str, decision: Any, *, by: str) -> AgentExecution:
         """The execution, which goes on; see :meth:`circuit_breaker.agents.engine.AgentEngine.approve`."""
@@ -66,6 +83,8 @@ class Intervention:
         if execution.waiting_for != "approval":
             raise AgentError(f"execution '{execution_id}' waits for nobody's approval")
         decisions = _decisions(execution, decision)
+        if why := await self.withdrawn(execution):
+            raise AgentError(f"execution '{execution_id}' is not wanted any more: {why}")
         await self.recovery.put_down(execution_id)
 
         def decided(found: AgentExecution) -> AgentExecution | None:

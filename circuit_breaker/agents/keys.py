@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
+
+import attrs
 
 from circuit_breaker.errors import DefinitionError, Fault
 
@@ -19,82 +21,95 @@ _VALUE: Final = re.compile(rf"{_KEY}|Bearer\s+\S{{8,}})")
 _FREE: Final = ("llm_config", "metadata")
 _REMEDY: Final = "give it to the provider, through the environment or a secret"
 
+_Path = tuple[str | int, ...]
+_Found = tuple[_Path, Fault]
+_Free = Callable[[_Path], bool]
+"""Whether names below a path are anybody's choice."""
 
-def is_keyish(name: str) -> bool:
-    """Whether what has this name is likely to be a key."""
-    return name not in _COUNTS and _NAME.search(name) is not None
+
+def is_keyish(name: str, value: Any) -> bool:
+    """Whether a value of this name is likely to be a key; a number may be a password, but tokens are counted."""
+    if name in _COUNTS or value is None or isinstance(value, (bool, float)):
+        return False
+    counts = name.lower().endswith("tokens") and _is_numeric(value)
+    return not counts and _NAME.search(name) is not None
+
+
+def _is_numeric(value: Any) -> bool:
+    """Whether there is no text in it."""
+    if isinstance(value, (list, tuple, Mapping)):
+        return all(map(_is_numeric, value.values() if isinstance(value, Mapping) else value))
+    return not isinstance(value, str)
 
 
 def key_faults(place: str, value: Any) -> Iterator[Fault]:
     """Faults for everything in a free object that looks like a key, by its name or by itself (ZA16)."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            if is_keyish(name):
-                yield Fault(f"{place}.{name}", "a key has no place in a definition", _REMEDY)
-            else:
-                yield from key_faults(f"{place}.{name}", inner)
-    elif isinstance(value, (list, tuple)):
-        for number, inner in enumerate(value):
-            yield from key_faults(f"{place}[{number}]", inner)
-    elif isinstance(value, str) and _VALUE.search(value):
-        yield Fault(place, "looks like a key, which has no place in a definition", _REMEDY)
+    return _placed(place, value, lambda _: True)
 
 
 def text_faults(place: str, value: Any) -> Iterator[Fault]:
     """Faults for every text in a document that holds what looks like a key, whatever its name."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from text_faults(f"{place}.{name}" if place else str(name), inner)
-    elif isinstance(value, (list, tuple)):
-        for number, inner in enumerate(value):
-            yield from text_faults(f"{place}[{number}]", inner)
-    elif isinstance(value, str) and _TEXT.search(value):
-        yield Fault(place, "looks like a key, which has no place in a definition", _REMEDY)
+    return _placed(place, value, lambda _: False)
 
 
-def keyless(document: Any) -> tuple[Any, list[tuple[tuple[str | int, ...], Fault]]]:
+def _placed(place: str, value: Any, free: _Free) -> Iterator[Fault]:
+    found: list[_Found] = []
+    _cleaned(value, (), found, free)
+    for path, fault in found:
+        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+        yield attrs.evolve(fault, place=f"{place}{''.join(steps)}")
+
+
+def keyless(document: Any) -> tuple[Any, list[_Found]]:
     """The document of an agent without keys, and a fault with its path for each one that was there."""
-    found: list[tuple[tuple[str | int, ...], Fault]] = []
-    return _cleaned(document, (), found), found
+    found: list[_Found] = []
+    return _cleaned(document, (), found, _names_a_key), found
 
 
-def _cleaned(value: Any, path: tuple[str | int, ...], found: list[tuple[tuple[str | int, ...], Fault]]) -> Any:
+def _cleaned(value: Any, path: _Path, found: list[_Found], free: _Free) -> Any:
+    """The value without keys; what names stand for is judged below the paths that are free."""
     if isinstance(value, Mapping):
         kept = {}
         for name, inner in value.items():
-            if isinstance(name, str) and _names_a_key(path) and is_keyish(name):
+            if isinstance(name, str) and free(path) and is_keyish(name, inner):
                 found.append(((*path, name), Fault("", "a key has no place in a definition", _REMEDY)))
             else:
-                kept[name] = _cleaned(inner, (*path, name), found)
+                kept[name] = _cleaned(inner, (*path, name), found, free)
         return kept
     if isinstance(value, (list, tuple)):
-        return [_cleaned(inner, (*path, number), found) for number, inner in enumerate(value)]
-    pattern = _VALUE if _names_a_key(path[:-1]) else _TEXT
+        return [_cleaned(inner, (*path, number), found, free) for number, inner in enumerate(value)]
+    pattern = _VALUE if free(path[:-1]) else _TEXT
     if isinstance(value, str) and pattern.search(value):
         found.append((path, Fault("", "looks like a key, which has no place in a definition", _REMEDY)))
         return HIDDEN
     return value
 
 
-def _names_a_key(path: tuple[str | int, ...]) -> bool:
+def _names_a_key(path: _Path) -> bool:
     """Whether a name below this path is anybody's choice, and no name of an input or of a field of a schema."""
     return not path or path[0] in _FREE
 
 
 def unkeyed(text: str, *documents: Any) -> str:
-    """The text without what looks like a key, and without the texts that have the name of one in the documents."""
+    """The text without what looks like a key, and without the values that have the name of one in the documents."""
     for document in documents:
-        for secret in sorted(_secrets(document), key=len, reverse=True):
-            text = text.replace(secret, HIDDEN)
+        for secret in sorted(_secrets(document), key=lambda one: len(str(one)), reverse=True):
+            text = _without(text, secret)
     return _VALUE.sub(HIDDEN, text)
 
 
-def _secrets(value: Any, keyish: bool = False) -> set[str]:
+def _without(text: str, secret: str | int) -> str:
+    if isinstance(secret, str):
+        return text.replace(secret, HIDDEN)
+    return re.sub(rf"(?<!\d){secret}(?!\d)", HIDDEN, text)  # as part of a longer number it is another one
+
+
+def _secrets(value: Any, keyish: bool = False) -> set[str | int]:
     if isinstance(value, Mapping):
-        return set().union(*(_secrets(inner, keyish or is_keyish(str(name))) for name, inner in value.items()))
+        return set().union(*(_secrets(inner, keyish or is_keyish(str(name), inner)) for name, inner in value.items()))
     if isinstance(value, (list, tuple)):
         return set().union(*(_secrets(inner, keyish) for inner in value))
-    return {value} if keyish and isinstance(value, str) and len(value) > 3 else set()
+    return {value} if keyish and type(value) in (str, int) and len(str(value)) > 3 else set()
 
 
 def without_keys(error: DefinitionError) -> DefinitionError:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
+from circuit_breaker.agents.numbers import is_amount, is_count, is_duration
 from circuit_breaker.errors import AgentInvalid, CircuitBreakerError, Fault, LLMError
 from circuit_breaker.llm.loop.limits import LoopLimits, exact_dollars
+from circuit_breaker.llm.several import texts_of
 
-__all__ = ["AgentLimits", "AgentRetry"]
+__all__ = ["AgentLimits", "AgentRetry", "codes_of"]
 
-_SPELLINGS: Final[Mapping[str, str]] = {
-    "timeout": "response_timeout",
-    "rate_limit": "rate_limit_exceeded",
-    "connection": "connection_failed",
-    "overloaded": "provider_overloaded",
+FAILURES: Final[Mapping[str, frozenset[str]]] = {
+    "timeout": frozenset({"agent_timeout", "response_timeout"}),
+    "rate_limit": frozenset({"rate_limit_exceeded"}),
+    "connection": frozenset({"connection_failed"}),
+    "overloaded": frozenset({"provider_overloaded"}),
 }
-"""What people call errors, and their codes."""
+"""What people call failures, and their codes."""
 
 
-def _is_positive(value: Any, *, zero: bool = False) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        return False
-    return (value > 0 or (zero and value == 0)) and value < float("inf")
+def codes_of(names: Iterable[str]) -> frozenset[str]:
+    """The codes of errors that are meant by these names, which may be codes."""
+    return frozenset(code for name in names for code in (name, *FAILURES.get(name, ())))
 
 
 @attrs.frozen(kw_only=True)
@@ -40,13 +41,13 @@ class AgentRetry:
 
     max_attempts: int = 1
     backoff_seconds: float = 1.0
-    retry_on_errors: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    retry_on_errors: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
 
     def __attrs_post_init__(self) -> None:
         faults = []
-        if type(self.max_attempts) is not int or not 1 <= self.max_attempts <= 100:
+        if not is_count(self.max_attempts) or self.max_attempts > 100:
             faults.append(Fault("max_attempts", f"{self.max_attempts!r:.40} is no number of attempts", "give 1 to 100"))
-        if not _is_positive(self.backoff_seconds, zero=True):
+        if not is_duration(self.backoff_seconds, least=0.0):
             faults.append(Fault("backoff_seconds", f"{self.backoff_seconds!r:.40} is no time", "give seconds"))
         if faults:
             raise AgentInvalid("the retries of the agent are not valid", faults=faults)
@@ -54,7 +55,7 @@ class AgentRetry:
     def wanted_for(self, error: CircuitBreakerError) -> bool:
         """Whether it is tried again after this error."""
         if self.retry_on_errors:
-            return error.code in {_SPELLINGS.get(code, code) for code in self.retry_on_errors}
+            return error.code in codes_of(self.retry_on_errors)
         return isinstance(error, LLMError) and error.again
 
     def seconds_before(self, attempt: int) -> float:
@@ -67,12 +68,16 @@ class AgentLimits:
     """What one execution may take; None where there is no limit.
 
     Attributes:
-        iterations: How often the model is asked.
+        iterations: How often the model is asked in one attempt. An attempt that goes on where the last one failed has
+            what that left, and one that begins again has as many anew.
         tokens: Of input and output together, of all that it wants as well. Each call of a model sets aside what it can
-            take at the worst, and waits while others have set too much aside; one that is alone gets what is left.
+            take at the worst, and waits while others have set too much aside; one that is alone gets what is left. No
+            call is made once they are used up; the last one may take more, by as much as it reads.
         dollars: US dollars, in the same way.
-        timeout: Seconds from its beginning to its end, waiting for a person not counted.
-        depth: How many executions may want one another, one inside the other.
+        timeout: Seconds from its beginning to its end, waiting for a person not counted; None for as long as the engine
+            gives those that name no time: ``execution_timeout`` of its :class:`AgentEngineConfig`.
+        depth: How many executions may want one another, one inside the other, from the one of this agent inwards; nor
+            may it be inside of as many itself.
         repairs: How often an answer may be mended that does not fit the output schema.
         retry: When an execution that failed is tried again.
 
@@ -94,18 +99,14 @@ class AgentLimits:
 
     def _faults(self) -> Iterator[Fault]:
         for name in ("iterations", "tokens", "depth"):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < 1):
+            if (value := getattr(self, name)) is not None and not is_count(value):
                 yield Fault(name, f"{value!r:.40} is no limit", "give a whole number from 1")
-        for name in ("dollars", "timeout"):
-            value = getattr(self, name)
-            if value is not None and not _is_positive(value):
+        for name, fits in (("dollars", is_amount), ("timeout", is_duration)):
+            if (value := getattr(self, name)) is not None and not fits(value):
                 yield Fault(name, f"{value!s:.40} is no limit", "give a number above 0, or None")
-        if type(self.repairs) is not int or self.repairs < 0:
+        if not is_count(self.repairs, least=0):
             yield Fault("repairs", f"{self.repairs!r:.40} is no number of times", "give a whole number from 0")
 
-    def for_loop(self, *, seconds: float | None = None) -> LoopLimits:
-        """The same for the loop; time is kept by the engine unless given."""
-        return LoopLimits(
-            iterations=self.iterations, tokens=self.tokens, dollars=self.dollars, seconds=seconds, repairs=self.repairs
-        )
+    def for_loop(self) -> LoopLimits:
+        """The same for the loop; time is kept by the engine."""
+        return LoopLimits(iterations=self.iterations, tokens=self.tokens, dollars=self.dollars, repairs=self.repairs)

@@ -16,7 +16,7 @@ from circuit_breaker.llm.pricing import worst_case
 from circuit_breaker.llm.provider import EventStream
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import ChatCompletionResponse, Loss
-from circuit_breaker.llm.router.needs import most_answer
+from circuit_breaker.llm.router.needs import answers_of, most_answer, shortened
 from circuit_breaker.llm.stream import StreamEnded, StreamEvent, StreamFailed
 
 __all__ = ["Metered", "Paying", "most_of"]
@@ -68,12 +68,13 @@ class Metered:
             BudgetExceeded: All is taken.
         """
         reservation = await self._reservation(request)
+        bounded = _bounded(request, reservation)
         try:
-            response = await self.model.complete(_bounded(request, reservation))
+            response = await self.model.complete(bounded)
             self.pay(response)
         finally:
             reservation.give_back()
-        return _told(response, request, reservation)
+        return response if bounded is request else _told(response, bounded)
 
     @asynccontextmanager
     async def stream(self, request: ChatCompletionRequest) -> AsyncIterator[EventStream]:
@@ -83,9 +84,10 @@ class Metered:
             BudgetExceeded: All is taken.
         """
         reservation = await self._reservation(request)
-        watched = _Watched(self, request, reservation)
+        bounded = _bounded(request, reservation)
+        watched = _Watched(self, bounded, cut=bounded is not request)
         try:
-            async with self.model.stream(_bounded(request, reservation)) as watched.events:
+            async with self.model.stream(bounded) as watched.events:
                 yield watched
             watched.kept = True
         finally:
@@ -105,12 +107,15 @@ class _Watched:
     """The events of a stream; what was delivered is paid, and what nobody got whole is told somebody.
 
     Attributes:
+        meter: Who pays.
+        request: What is asked.
+        cut: Whether the answer had to be shorter.
         kept: Whether whoever asked got to the end.
     """
 
     meter: Metered
     request: ChatCompletionRequest
-    reservation: Reservation
+    cut: bool
     events: EventStream = attrs.field(init=False)
     kept: bool = False
     _answer: ChatCompletionResponse | None = None
@@ -125,8 +130,7 @@ class _Watched:
         if isinstance(event, StreamEnded):
             self._answer = event.response
             self.meter.pay(event.response)
-            told = _told(event.response, self.request, self.reservation)
-            return event if told is event.response else StreamEnded(told)
+            return StreamEnded(_told(event.response, self.request)) if self.cut else event
         if isinstance(event, StreamFailed):
             self._lose(event.partial)
         return event
@@ -150,7 +154,7 @@ def most_of(model: Any, request: ChatCompletionRequest) -> Most:
     known = None if profile is None else profile(request.model)
     written = most_answer(request)
     if written is None and known is not None and known.max_output_tokens is not None:
-        written = known.max_output_tokens * request.n
+        written = known.max_output_tokens * answers_of(request)
     price = known.price if known is not None else None
     read = read_by(request)
     each = None if price is None else price.of(read).output.scaleb(-6)
@@ -160,20 +164,14 @@ def most_of(model: Any, request: ChatCompletionRequest) -> Most:
 
 
 def _bounded(request: ChatCompletionRequest, reservation: Reservation) -> ChatCompletionRequest:
-    """The request, with an answer that is no longer than what is left where the worst does not fit."""
-    return attrs.evolve(request, max_tokens=reservation.longest) if _is_cut(request, reservation) else request
+    """The request, with answers that are no longer than what is left where the worst does not fit."""
+    if (longest := reservation.longest) is None:
+        return request
+    most = most_answer(request)
+    return shortened(request, longest) if most is None or most > longest else request
 
 
-def _is_cut(request: ChatCompletionRequest, reservation: Reservation) -> bool:
-    longest = reservation.longest
-    return longest is not None and (request.max_tokens is None or longest < request.max_tokens)
-
-
-def _told(
-    response: ChatCompletionResponse, request: ChatCompletionRequest, reservation: Reservation
-) -> ChatCompletionResponse:
-    """The response, which tells that its answer had to be shorter."""
-    if not _is_cut(request, reservation):
-        return response
-    why = f"set to {reservation.longest:,}, which is what was left of the budget of the execution"
+def _told(response: ChatCompletionResponse, request: ChatCompletionRequest) -> ChatCompletionResponse:
+    """The response, which tells that its answer had to be as short as this request says."""
+    why = f"set to {request.max_tokens:,}, which is what was left of the budget of the execution"
     return attrs.evolve(response, losses=(*response.losses, Loss("max_tokens", "changed", why)))

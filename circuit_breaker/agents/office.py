@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 
 import attrs
@@ -16,8 +16,7 @@ from circuit_breaker.agents.events import ExecutionStart
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.guardrails.registry import Guardrails
 from circuit_breaker.agents.guardrails.watch import Watch
-from circuit_breaker.agents.ports import AgentStorage, Guard, Guarding, Memory, ToolsFor
-from circuit_breaker.agents.purse import Purse
+from circuit_breaker.agents.ports import AgentStorage, Client, Guard, Guarding, Memory, ToolsFor
 from circuit_breaker.agents.roster import Post, Roster
 from circuit_breaker.agents.running import Running
 from circuit_breaker.agents.stint import Stint
@@ -26,7 +25,13 @@ from circuit_breaker.agents.tail import Tail
 from circuit_breaker.agents.treasury import Treasury
 from circuit_breaker.agents.turns import Seat, Turns
 from circuit_breaker.engine.ports import Clock
-from circuit_breaker.errors import AgentError, AgentInvalid, CircuitBreakerError, VersionConflict
+from circuit_breaker.errors import (
+    AgentError,
+    AgentExecutionNotFound,
+    AgentInvalid,
+    CircuitBreakerError,
+    VersionConflict,
+)
 from circuit_breaker.executors.models.settings import ModelSettings
 from circuit_breaker.llm.loop.limits import LoopLimits
 
@@ -49,6 +54,7 @@ class Office:
         guarding: Gives whoever watches over an execution.
         tools_for: Give tools that executions have beside those of their agents.
         roster: Who is at work.
+        clients: Those who may not want an execution any more.
         treasury: Gives executions their purses.
     """
 
@@ -61,6 +67,7 @@ class Office:
     guarding: Guarding = attrs.field(factory=Guardrails)
     tools_for: list[ToolsFor] = attrs.field(factory=list)
     roster: Roster = attrs.field(factory=Roster)
+    clients: list[Client] = attrs.field(factory=list)
     treasury: Treasury = attrs.field(init=False)
     _turns: Turns = attrs.field(init=False)
     _days: set[str] = attrs.field(factory=set)
@@ -74,6 +81,37 @@ class Office:
         """How many wait for their turn."""
         return self._turns.waiting
 
+    def give_tools(self, tools_for: ToolsFor) -> None:
+        """Gives executions what this gives beside the tools of their agents, unless it does so already."""
+        if tools_for not in self.tools_for:
+            self.tools_for.append(tools_for)
+
+    # Those for whom the work is done
+
+    async def unwanted(self, execution: AgentExecution) -> str:
+        """Why nobody wants an execution any more, or the one that wants it; empty where somebody does."""
+        for client in self.clients:
+            if why := await client.unwanted(execution):
+                return why
+        parent = await self.parent_of(execution) if self.clients else None
+        return "" if parent is None else await self.unwanted(parent)
+
+    async def is_needed(self, execution: AgentExecution) -> bool:
+        """Whether what an execution said or took is still looked at: by a client, or by the one that wanted it."""
+        for client in self.clients:
+            if await client.needs(execution):
+                return True
+        parent = await self.parent_of(execution)
+        return parent is not None and (not parent.ended or await self.is_needed(parent))
+
+    async def parent_of(self, execution: AgentExecution) -> AgentExecution | None:
+        """The execution that wants it, as its record says; None where nobody knows of one."""
+        if not execution.parent_id:
+            return None
+        with suppress(AgentExecutionNotFound):
+            return await self.store.written(execution.parent_id)
+        return None
+
     # New ones
 
     async def let_in(self, definition: AgentDefinition, execution: AgentExecution) -> AgentExecution:
@@ -84,26 +122,26 @@ class Office:
             VersionConflict: There is an execution of this id.
         """
         above = await self.treasury.above(execution)
-        tail = Tail(self.config.stream_buffer_size)
-        post = self.roster.enter(execution.id, tail)
-        try:
+        with ExitStack() as undo:
+            post = self.roster.enter(execution.id, Tail(self.config.stream_buffer_size))
+            undo.callback(self.roster.leave, execution.id)
             seat = self.seat(execution)
-        except CircuitBreakerError:
-            self.roster.leave(execution.id)
-            raise
-        try:
+            undo.callback(seat.leave)
             guard = self.guard(definition, execution)
             execution = guard.admitted(execution)
-            chronicle = self.chronicle(execution, tail)
+            chronicle = self.chronicle(execution, post.tail)
             chronicle.tell(_start_event(execution, self.clock))
             post.purse = self.treasury.begun(self._narrowed(guard, definition), execution, above)
             await chronicle.claim(self.begun(execution) if seat.taken else execution)
             self.employ(post, definition, chronicle, guard, seat)
-        except BaseException:
-            seat.leave()
-            self.roster.leave(execution.id)
-            raise
+            undo.pop_all()
         return chronicle.execution
+
+    async def is_elsewhere(self, execution: AgentExecution) -> bool:
+        """Whether another process is at work on an execution, or another engine of this one."""
+        if execution.worker in ("", self.storage.worker):
+            return self.roster.is_beside(execution.id)
+        return await self.storage.alive(execution.worker)
 
     def seat(self, execution: AgentExecution, *, always: bool = False) -> Seat:
         """A place: beside all others for what another execution waits for, which has one already."""
@@ -122,16 +160,28 @@ class Office:
 
     # The work
 
-    def guard(self, definition: AgentDefinition, execution: AgentExecution) -> Guard:
-        """Whoever watches over an execution."""
-        return self.guarding(definition, execution) or Watch(definition=definition, execution=execution)
+    def guard(self, definition: AgentDefinition, execution: AgentExecution, *, works: bool = True) -> Guard:
+        """Whoever watches over an execution.
+
+        Args:
+            definition: Of its agent.
+            execution: Which one.
+            works: Whether it is carried out here; else what it names may be missing.
+
+        Raises:
+            AgentInvalid: It names a guardrail that is not here.
+        """
+        found = None
+        try:
+            found = self.guarding(definition, execution)
+        except AgentInvalid:
+            if works:
+                raise
+        return found or Watch(definition=definition, execution=execution)
 
     def limits(self, definition: AgentDefinition, execution: AgentExecution) -> LoopLimits:
         """What an execution may take here, with all that it wants."""
-        try:
-            return self._narrowed(self.guard(definition, execution), definition)
-        except AgentInvalid:  # a guardrail is not here: only an engine that has it can carry the execution out
-            return self.settings.limited(definition.limits.for_loop())
+        return self._narrowed(self.guard(definition, execution, works=False), definition)
 
     def _narrowed(self, guard: Guard, definition: AgentDefinition) -> LoopLimits:
         return guard.limits(self.settings.limited(definition.limits.for_loop()))
@@ -139,11 +189,13 @@ class Office:
     def employ(self, post: Post, definition: AgentDefinition, chronicle: Chronicle, guard: Guard, seat: Seat) -> None:
         """Has an execution carried out that is claimed."""
         chronicle.conceal = guard.conceal
+        post.execution = chronicle.execution
         stint = Stint(
             definition=definition,
             chronicle=chronicle,
             settings=self.settings,
-            purse=post.purse or Purse(post.execution_id),
+            limits=self._narrowed(guard, definition),
+            purse=post.purse,
             guard=guard,
             tools_for=self.tools_for,
             memory=self.memory,
@@ -163,6 +215,10 @@ class Office:
             async with running.chronicle.open():
                 with post.held():
                     await self._work(running, seat)
+        except asyncio.CancelledError:
+            with suppress(CircuitBreakerError):
+                await self.store.put_down(post.execution_id, self.storage.worker)
+            raise
         except VersionConflict:
             _log.info("another process goes on with the execution", execution=post.execution_id)
         except Exception as error:  # noqa: BLE001 - one execution that cannot be written stops no other
@@ -172,21 +228,18 @@ class Office:
             self.roster.leave(post.execution_id)
 
     async def _work(self, running: Running, seat: Seat) -> None:
-        if running.reason() is not None:
-            seat.leave()
-            await running.cancel()
-            return
         since = self.clock.now()
         try:
+            if await running.cancelled():
+                return
             seat = await self._in_conversation(running, seat)
             async with seat:
                 if running.execution.status != "running":
                     await running.chronicle.write(execution=self.begun(self._rested(running.execution, since)))
                 await running.run()
         except asyncio.CancelledError:
-            if running.reason() is None:
+            if not await running.cancelled():
                 raise
-            await running.cancel()
         finally:
             seat.leave()  # also where it was stopped before it sat down
 
@@ -207,8 +260,7 @@ class Office:
             seat.leave()
             await running.chronicle.write(execution=attrs.evolve(execution, status="pending", waiting_for="turn"))
             await memory.enter(execution)
-            return self.seat(execution, always=True)
-        return seat
+        return seat if seat.turns is not None else self.seat(execution, always=True)
 
 
 def _start_event(execution: AgentExecution, clock: Clock) -> ExecutionStart:

@@ -19,7 +19,7 @@ from circuit_breaker.llm.memory import Summarize
 from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.llm.tools.toolset import Toolset
 
-__all__ = ["AgentStorage", "Allowed", "Guard", "Guarding", "Memory", "ToolsFor"]
+__all__ = ["AgentStorage", "Allowed", "Client", "Guard", "Guarding", "Memory", "ToolsFor"]
 
 
 class AgentStorage(Protocol):
@@ -70,8 +70,21 @@ class Memory(Protocol):
     ) -> Sequence[Put | Gone]:
         """The records to keep in the same step as the end of an execution that has an answer.
 
-        ``said`` is what was asked, and all that came after it.
+        ``said`` is what was asked, and all that came after it. Where a record is not in the version that a :class:`Put`
+        expects, all of them are asked for again.
         """
+        ...
+
+
+class Client(Protocol):
+    """Whoever has executions begin, and may not want them any more."""
+
+    async def unwanted(self, execution: AgentExecution) -> str:
+        """Why an execution that is not over is not to go on; empty where it is, and for those of others."""
+        ...
+
+    async def needs(self, execution: AgentExecution) -> bool:
+        """Whether an execution that is over is still looked at: it stays then, however old it is."""
         ...
 
 
@@ -110,6 +123,10 @@ class Guard(Protocol):
         self, outcome: LoopOutcome, around: Surroundings, go_on: Callable[[LoopState], Awaitable[LoopOutcome]]
     ) -> LoopOutcome:
         """The outcome that counts; judged before the execution is completed. ``go_on`` goes on with the loop."""
+        ...
+
+    def remembered(self, said: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
+        """What a conversation keeps of a question and all that came after it, up to an answer that counts."""
         ...
 
     def telling(self, event: LoopEvent) -> Iterable[LoopEvent]:

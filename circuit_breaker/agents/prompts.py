@@ -11,7 +11,7 @@ import attrs
 from circuit_breaker.errors import AgentInvalid, DataInvalid, Fault, RuleInvalid, nearest
 from circuit_breaker.rules.template import Template
 
-__all__ = ["VARIABLES", "AgentPrompts", "Prompt"]
+__all__ = ["VARIABLES", "AgentPrompts", "Prompt", "as_prompt"]
 
 VARIABLES: Final = (
     "input_data", "token_id", "current_place", "token_metadata", "workflow_id", "history_count", "custom_context",
@@ -125,8 +125,12 @@ def _has(values: Mapping[str, Any], name: str) -> bool:
     return _lookup(values, name) is not _ABSENT
 
 
-def _prompt(value: Prompt | str | None) -> Prompt:
+def as_prompt(value: Prompt | str | None) -> Prompt:
+    """The prompt, of a text as well; an empty one for None."""
     return value if isinstance(value, Prompt) else Prompt(value or "")
+
+
+_PLAIN: Final = Prompt("{input_data}")
 
 
 @attrs.frozen(kw_only=True)
@@ -140,9 +144,14 @@ class AgentPrompts:
         context_instructions: What it is told about its surroundings, after the system prompt.
     """
 
-    system: Prompt = attrs.field(default=Prompt(), converter=_prompt)
-    user_template: Prompt = attrs.field(default=Prompt("{input_data}"), converter=_prompt)
-    context_instructions: Prompt = attrs.field(default=Prompt(), converter=_prompt)
+    system: Prompt = attrs.field(default=Prompt(), converter=as_prompt)
+    user_template: Prompt = attrs.field(default=_PLAIN, converter=as_prompt)
+    context_instructions: Prompt = attrs.field(default=Prompt(), converter=as_prompt)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is asked what it is given, in no words of its own."""
+        return self.user_template == _PLAIN
 
     def unknown(self, known: tuple[str, ...]) -> Iterator[Fault]:
         """A fault for each variable that nobody gives."""

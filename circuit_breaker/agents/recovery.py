@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import attrs
@@ -51,62 +52,69 @@ class Recovery:
         """
         if self.office.roster.has(execution_id):
             return False
-        tail = Tail(self.office.config.stream_buffer_size)
-        post = self.office.roster.enter(execution_id, tail)
-        post.cancelled = cancelled
-        try:
-            taken = await self._claimed(post, change)
-        except BaseException:
-            self.office.roster.leave(execution_id)
-            raise
-        if not taken:
-            self.office.roster.leave(execution_id)
+        with ExitStack() as undo:
+            post = self.office.roster.enter(execution_id, Tail(self.office.config.stream_buffer_size))
+            undo.callback(self.office.roster.leave, execution_id)
+            post.cancelled = cancelled
+            if taken := await self._claimed(post, change):
+                undo.pop_all()
         return taken
 
     async def put_down(self, execution_id: str) -> None:
         """Returns once the task that has written here that the execution waits for a person is over."""
         while self.office.roster.has(execution_id):
+            post = self.office.roster.get(execution_id)
+            known = 0 if post is None else post.tail.length
             if (await self.office.store.written(execution_id)).waiting_for != "approval":
                 return  # somebody has decided
-            await asyncio.sleep(0.001)
+            if post is None:  # another engine of this process
+                await asyncio.sleep(self.office.config.poll)
+            else:
+                await post.tail.more(known)
 
     async def _claimed(self, post: Post, change: Change) -> bool:
         # The events are read before the record: whoever writes after that lets our first event fail.
         documents = await self.office.storage.streams.read(stream_of(post.execution_id))
-        execution = change(await self.office.store.written(post.execution_id))
+        found = await self.office.store.written(post.execution_id)
+        execution = change(found)
         if execution is None:
             return False
-        definition = await self._definition(execution, ends=post.cancelled is not None)
+        if post.cancelled is None and (why := await self.office.unwanted(found)):
+            post.cancelled = f"cancelled: {why}"
+        works = post.cancelled is None
+        definition = await self._definition(execution, works=works)
+        chronicle = await self._recalled(post, execution, documents)
+        above = await self.office.treasury.above(execution)
+        with ExitStack() as undo, suppress(VersionConflict):
+            seat = self.office.seat(execution, always=True)
+            undo.callback(seat.leave)
+            guard = self.office.guard(definition, chronicle.execution, works=works)
+            await chronicle.claim(self._again(chronicle, seat))
+            post.purse = await self.office.treasury.purse(definition, chronicle.execution, above)
+            self.office.employ(post, definition, chronicle, guard, seat)
+            undo.pop_all()
+            return True
+        return False
+
+    async def _recalled(self, post: Post, execution: AgentExecution, documents: Sequence[bytes]) -> Chronicle:
+        """What is written of an execution from now on, behind what was written before."""
         steps = await self.office.store.steps(execution)
         taken = Account.of_document(execution.before) + Account.of_steps(steps)
         chronicle = self.office.chronicle(taken.entered(execution), post.tail)
         chronicle.recall(documents, steps)
         post.tail.length = len(documents)
         chronicle.go_on("resumed", details=_decided(execution))
-        above = await self.office.treasury.above(execution)
-        seat = self.office.seat(execution, always=True)
-        try:
-            guard = self.office.guard(definition, chronicle.execution)
-            await chronicle.claim(self._again(chronicle, seat))
-            post.purse = await self.office.treasury.purse(definition, chronicle.execution, above)
-            self.office.employ(post, definition, chronicle, guard, seat)
-        except VersionConflict:
-            seat.leave()
-            return False
-        except BaseException:
-            seat.leave()
-            raise
-        return True
+        return chronicle
 
-    async def _definition(self, execution: AgentExecution, *, ends: bool) -> AgentDefinition:
+    async def _definition(self, execution: AgentExecution, *, works: bool) -> AgentDefinition:
         """The definition by which an execution goes on here; what only ends needs neither it nor what it names."""
         try:
             definition = await self.office.store.get(execution.agent_id, execution.agent_version)
         except AgentNotFound:
-            if not ends:
+            if works:
                 raise
             return AgentDefinition(id=execution.agent_id)
-        if not ends:
+        if works:
             check_equipment(definition, execution, self.office.settings)
         return definition
 
@@ -132,10 +140,7 @@ class Recovery:
             AgentInvalid: A tool or the provider that it works with is not here.
         """
         execution = await self.office.store.written(execution_id)
-        elsewhere = execution.worker not in ("", self.office.storage.worker) and await self.office.storage.alive(
-            execution.worker
-        )
-        return not elsewhere and await self.take_up(execution_id, _unless_at_rest)
+        return not await self.office.is_elsewhere(execution) and await self.take_up(execution_id, _unless_at_rest)
 
     async def recover(self) -> list[str]:
         """Takes up the executions of processes that are gone; gives their ids.

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final, Self
 from weakref import WeakSet
 
 import attrs
 
+from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.purse import Purse
 from circuit_breaker.agents.tail import Tail
 from circuit_breaker.errors import AgentError
 
 __all__ = ["Post", "Roster"]
+
+_AT_WORK: Final[ContextVar[str]] = ContextVar("circuit_breaker_execution", default="")
+"""The execution that is carried out in this context."""
 
 
 @attrs.define(eq=False)
@@ -24,13 +29,15 @@ class Post:
     Attributes:
         execution_id: Which one.
         tail: Its last events, for those who follow.
-        purse: Who pays; None until that is known.
+        purse: Who pays; known before anything is written.
+        execution: The execution as it began here; None until then.
         cancelled: Why it is to end; None where nobody wants that.
     """
 
     execution_id: str
     tail: Tail
-    purse: Purse | None = None
+    purse: Purse = attrs.field(init=False)
+    execution: AgentExecution | None = attrs.field(default=None, init=False)
     cancelled: str | None = None
     _task: asyncio.Task[Any] | None = None
 
@@ -45,11 +52,16 @@ class Post:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """From here to the end of the block the task that runs now is stopped by :meth:`cancel`."""
+        """From here to the end of the block the task that runs now is stopped by :meth:`cancel`.
+
+        What begins inside of it, also in a tool, begins for this execution.
+        """
         self._task = asyncio.current_task()
+        token = _AT_WORK.set(self.execution_id)
         try:
             yield
         finally:
+            _AT_WORK.reset(token)
             self._task = None
 
 
@@ -63,12 +75,11 @@ class Roster:
     def __init__(self) -> None:
         self.worker = ""
         self._posts: dict[str, Post] = {}
-        self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = self._closed = False
 
     async def __aenter__(self) -> Self:
-        await self._group.__aenter__()
+        self._group = await asyncio.TaskGroup().__aenter__()  # a new one, for the engine may be opened again
         self._open, self._closed = True, False
         _OPEN.add(self)
         return self
@@ -99,6 +110,12 @@ class Roster:
     def get(self, execution_id: str) -> Post | None:
         """The post of an execution, or None where this process does not carry it out."""
         return self._posts.get(execution_id)
+
+    @property
+    def present(self) -> AgentExecution | None:
+        """The execution for which whoever asks this works, if this engine carries it out; as it began."""
+        post = self.get(_AT_WORK.get())
+        return None if post is None else post.execution
 
     def enter(self, execution_id: str, tail: Tail) -> Post:
         """A new post.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -12,7 +13,7 @@ import structlog
 from circuit_breaker.agents.account import Account
 from circuit_breaker.agents.chronicle import Chronicle
 from circuit_breaker.agents.definition import AgentDefinition
-from circuit_breaker.agents.ending import Ending
+from circuit_breaker.agents.ending import Ending, Remembering
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.limits import AgentRetry
 from circuit_breaker.agents.stint import Attempt, Stint
@@ -44,8 +45,8 @@ class Running:
     stint: Stint
     clock: Clock
     most_seconds: float
-    days: set[str] = attrs.field(factory=set)
-    reason: Callable[[], str | None] = lambda: None
+    days: set[str]
+    reason: Callable[[], str | None]
 
     @property
     def definition(self) -> AgentDefinition:
@@ -85,9 +86,12 @@ class Running:
         if ending is not None:
             await self._end(ending)
 
-    async def cancel(self) -> None:
-        """Ends it before it was its turn, or before it goes on."""
-        await self._end(self._cancelled() or Ending(status="cancelled", code="agent_cancelled", message="cancelled"))
+    async def cancelled(self) -> bool:
+        """Whether somebody has cancelled it, and it is over: before it was its turn, or before it goes on."""
+        if (ending := self._cancelled()) is None:
+            return False
+        await self._end(ending)
+        return True
 
     def _cancelled(self) -> Ending | None:
         """The end of what somebody has cancelled; None where the process stops."""
@@ -180,17 +184,17 @@ class Running:
             return
         ending, ended, put = await self._concluded(ending)
         day = day_of(self.clock.now())
-        if day not in self.days:
-            put = [*put, Put(DAY, day, {})]
+        days = [] if day in self.days else [Put(DAY, day, {})]
+        remembering = Remembering(put, partial(self._remembered, ending, ended))
         try:
-            await self.chronicle.end(ending.event(ended), ended, *put)
+            await self.chronicle.end(ending.event(ended), ended, *days, remembering=remembering)
         except asyncio.CancelledError:
             if self._cancelled() is None:
                 raise
             await self.chronicle.write()  # too late: it has ended by itself
         self.days.add(day)
 
-    async def _concluded(self, ending: Ending) -> tuple[Ending, AgentExecution, Iterable[Put | Gone]]:
+    async def _concluded(self, ending: Ending) -> tuple[Ending, AgentExecution, Sequence[Put | Gone]]:
         """The end, the execution after it, and what is remembered; what cannot be kept so is an end with an error."""
         try:
             if ending.message:
@@ -204,9 +208,9 @@ class Running:
             ending = Ending.failed(error)
             return ending, ending.execution(self.execution, self.clock.now()), ()
 
-    async def _remembered(self, ending: Ending, ended: AgentExecution) -> Iterable[Put | Gone]:
+    async def _remembered(self, ending: Ending, ended: AgentExecution) -> Sequence[Put | Gone]:
         memory = self.stint.memory
         if memory is None or ending.outcome is None or not ended.conversation_id or ending.status != "completed":
             return ()
         said = ending.outcome.state.settled("not carried out").messages[self.stint.asked :]
-        return await memory.remember(ended, said, self.chronicle.conceal)
+        return await memory.remember(ended, self.stint.guard.remembered(said), self.chronicle.conceal)

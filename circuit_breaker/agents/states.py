@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import attrs
 
-from circuit_breaker.agents.prompts import Prompt
+from circuit_breaker.agents.prompts import Prompt, as_prompt
 from circuit_breaker.errors import ConditionParsingError, Fault, nearest
+from circuit_breaker.llm.several import texts_of
 from circuit_breaker.rules.expression import compile_expression
 
 __all__ = ["AgentState", "AgentTransition", "machine_faults"]
 
 _NAME: Final = re.compile(r"\S(.{0,98}\S)?")
-
-
-def _names(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(values)
-
-
-def _prompt(value: Prompt | str) -> Prompt:
-    return value if isinstance(value, Prompt) else Prompt(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -36,8 +29,8 @@ class AgentState:
     """
 
     name: str
-    prompt: Prompt = attrs.field(default=Prompt(), converter=_prompt)
-    actions: tuple[str, ...] = attrs.field(default=(), converter=_names)
+    prompt: Prompt = attrs.field(default=Prompt(), converter=as_prompt)
+    actions: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
 
 
 @attrs.frozen(kw_only=True)

@@ -24,6 +24,7 @@ from circuit_breaker.invocation import inline
 from circuit_breaker.llm.documents import from_document, to_document
 from circuit_breaker.llm.loop.approvals import Decisions
 from circuit_breaker.llm.loop.events import BudgetSpent, LoopEvent
+from circuit_breaker.llm.loop.limits import LoopLimits
 from circuit_breaker.llm.loop.loop import Loop
 from circuit_breaker.llm.loop.model import Answering, answering
 from circuit_breaker.llm.loop.options import LoopOptions
@@ -68,6 +69,7 @@ class Stint:
         definition: Of its agent, in the version of the execution.
         chronicle: What is written of it.
         settings: Who answers, and which tools there are.
+        limits: What it may take.
         purse: Who pays.
         guard: Who watches over it.
         tools_for: Gives tools beside those of its agent.
@@ -78,20 +80,17 @@ class Stint:
     definition: AgentDefinition
     chronicle: Chronicle
     settings: ModelSettings
+    limits: LoopLimits
     purse: Purse
     guard: Guard
-    tools_for: Iterable[ToolsFor] = ()
-    memory: Memory | None = None
+    tools_for: Iterable[ToolsFor]
+    memory: Memory | None
     asked: int = 0
-    _account: Account | None = None  # what is not entered yet
     _task: asyncio.Task[Any] | None = None
 
     @property
     def execution(self) -> AgentExecution:
         """How it stands, with what was taken until now."""
-        if self._account is not None:
-            self.chronicle.execution = self._account.entered(self.chronicle.execution)
-            self._account = None
         return self.chronicle.execution
 
     async def run(self, attempt: Attempt) -> LoopOutcome:
@@ -102,8 +101,7 @@ class Stint:
         """
         self._task = asyncio.current_task()
         assignment = Assignment(definition=self.definition, settings=self.settings, overrides=self.execution.overrides)
-        limits = self.guard.limits(self.settings.limited(self.definition.limits.for_loop()))
-        guard, around = self.guard, Surroundings(tell=self._teller(Teller(limits.iterations)), keep=self._keep)
+        guard, around = self.guard, Surroundings(tell=self._teller(Teller(self.limits.iterations)), keep=self._keep)
         await guard.before(around)
         request = assignment.request(self.execution, await self._history(assignment), insert=guard.inserted)
         self.asked = len(request.messages) - 1
@@ -113,7 +111,7 @@ class Stint:
                 Metered(self._model(source), self.purse, self._lost),
                 request,
                 guard.tools(assignment.tools(await self._more_tools())),
-                options=LoopOptions(limits=limits, streamed=True, retries=self.settings.retries),
+                options=LoopOptions(limits=self.limits, streamed=True, retries=self.settings.retries),
                 context=ToolContext(roles=roles, work=self.execution.id, redact=guard.text),
             )
             outcome = await loop.run(attempt.state, decisions=attempt.decisions, around=around)
@@ -177,17 +175,16 @@ class Stint:
     def _spent(self, event: BudgetSpent) -> BudgetSpent:
         """What all rounds have taken, which is noted."""
         account = Account(event.usage, event.dollars, event.unpriced)
-        if not (before := self.chronicle.execution.before):
-            self._enter(account)
-            return event
-        account = Account.of_document(before) + account
+        if before := self.execution.before:
+            account = Account.of_document(before) + account
+            event = BudgetSpent(usage=account.usage, dollars=account.dollars, unpriced=account.unpriced)
         self._enter(account)
-        return BudgetSpent(usage=account.usage, dollars=account.dollars, unpriced=account.unpriced)
+        return event
 
     def _enter(self, account: Account) -> None:
-        known = self._account or Account.of_execution(self.chronicle.execution)
-        if account.usage.total_tokens >= known.usage.total_tokens:  # else finished calls are gone through again
-            self._account = account
+        known = self.execution.usage.get("total_tokens", 0)
+        if account.usage.total_tokens >= known:  # else finished calls are gone through again
+            self.chronicle.execution = account.entered(self.execution)
 
     def settle(self) -> None:
         """Notes what answers took that are finished, but of which the loop could not tell before it was stopped."""
@@ -198,7 +195,7 @@ class Stint:
         lost = Account.of_response(partial)
         before = Account.of_document(self.execution.before) + lost
         self._enter(Account.of_execution(self.execution) + lost)
-        self.chronicle.execution = attrs.evolve(self.execution, before=before.document())
+        self.chronicle.note(attrs.evolve(self.execution, before=before.document()))
 
 
 def _unnameable(name: str) -> ResponseInvalid:

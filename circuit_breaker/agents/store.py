@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 import attrs
 
@@ -15,14 +15,14 @@ from circuit_breaker.agents.account import Account
 from circuit_breaker.agents.context import MEMBERS, ExecutionContext
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.documents import agent_from_document
-from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.execution import AgentExecution, AgentStatus
 from circuit_breaker.agents.identity import check_ids, check_page
 from circuit_breaker.agents.ports import AgentStorage
 from circuit_breaker.data import Data, freeze_mapping
 from circuit_breaker.engine.streams import Put
 from circuit_breaker.errors import AgentExecutionNotFound, AgentNotFound
 
-__all__ = ["AgentStore", "day_of", "execution_put", "step_id", "stream_of"]
+__all__ = ["AgentStore", "Sought", "day_of", "execution_put", "step_id", "stream_of"]
 
 AGENT: Final = "agent"
 VERSION: Final = "agent_version"
@@ -62,6 +62,32 @@ def execution_put(execution: AgentExecution) -> Put:
     }
     found = {name: text for name, text in keys.items() if text}
     return Put(EXECUTION, execution.id, execution_document(execution), found)
+
+
+class Sought(TypedDict, total=False):
+    """What executions are found by: those that fit all of it.
+
+    Attributes:
+        agent: Who works.
+        status: How they stand.
+        conversation: What they belong to.
+        parent: The execution that wanted them.
+        ended: The day on which they ended, as :func:`day_of` gives it.
+        context: Texts by dotted path, such as ``{"workflow_context.token_id": "..."}``.
+    """
+
+    agent: str
+    status: AgentStatus | None
+    conversation: str
+    parent: str
+    ended: str
+    context: Mapping[str, str] | None
+
+
+def _keys(*, context: Mapping[str, str] | None = None, **members: str | None) -> dict[str, str]:
+    """The keys of their records, without what is left open."""
+    keys = members | {f"context.{path}": str(text) for path, text in (context or {}).items()}
+    return {name: text for name, text in keys.items() if text}
 
 
 def day_of(moment: datetime) -> str:
@@ -177,12 +203,13 @@ class AgentStore:
             raise AgentExecutionNotFound(f"there is no execution '{execution_id:.100}'")
         return execution_of(record.document)
 
-    async def executions(self, keys: Mapping[str, str], *, after: str = "", limit: int = 100) -> list[AgentExecution]:
-        """The executions with these keys, the oldest first, a page at a time.
+    async def executions(self, *, after: str = "", limit: int = 100, **sought: Unpack[Sought]) -> list[AgentExecution]:
+        """The executions that fit all of it, the oldest first, a page at a time.
 
         Raises:
             DataInvalid: There is no such status, or the limit is none.
         """
+        keys = _keys(**sought)
         check_page(limit, keys.get("status"))
         return [await self._counted(one) for one in await self._page(keys, after, limit)]
 
@@ -199,23 +226,35 @@ class AgentStore:
         is_more = taken.usage.total_tokens > execution.usage.get("total_tokens", 0)  # else it has ended meanwhile
         return taken.entered(execution) if is_more else execution
 
+    async def id_of(self, key: str) -> str:
+        """The id that is kept for the execution of a key; empty where none is."""
+        record = await self.storage.records.get(KEY, key)
+        return "" if record is None else str(record.document["execution"])
+
     async def left(self, executions: Iterable[AgentExecution]) -> set[str]:
-        """The ids of those of the executions whose process has ended before they were over."""
-        open_ = [one for one in executions if one.worker and not one.ended]
-        gone = {worker for worker in {one.worker for one in open_} if not await self.storage.alive(worker)}
+        """The ids of those of the executions that their process has left before they were over."""
+        open_ = [one for one in executions if not one.ended and one.waiting_for != "approval"]
+        gone = {
+            worker for worker in {one.worker for one in open_} if not worker or not await self.storage.alive(worker)
+        }
         return {one.id for one in open_ if one.worker in gone}
 
-    async def every(self, **keys: str) -> AsyncIterator[AgentExecution]:
-        """All executions with these keys."""
-        async for execution in self._each(keys):
+    async def every(self, **sought: Unpack[Sought]) -> AsyncIterator[AgentExecution]:
+        """All executions that fit all of it."""
+        async for execution in self.each(**sought):
             yield await self._counted(execution)
+
+    async def each(self, **sought: Unpack[Sought]) -> AsyncIterator[AgentExecution]:
+        """The same as their records say, as :meth:`written` does: for looking often."""
+        async for execution in self._found(_keys(**sought)):
+            yield execution
 
     async def under_way(self) -> AsyncIterator[AgentExecution]:
         """All executions on which somebody works, or should, as their records say."""
-        async for execution in self._each({"open": "1"}):
+        async for execution in self._found({"open": "1"}):
             yield execution
 
-    async def _each(self, keys: Mapping[str, str]) -> AsyncIterator[AgentExecution]:
+    async def _found(self, keys: Mapping[str, str]) -> AsyncIterator[AgentExecution]:
         after = ""
         while page := await self._page(keys, after):
             for execution in page:
@@ -233,6 +272,18 @@ class AgentStore:
                 found[record.document["name"]] = json.loads(record.document["value"])
             after = page[-1].id
         return found
+
+    async def put_down(self, execution_id: str, worker: str) -> None:
+        """Keeps that a process does not work on an execution any more, so that others go on with it at once.
+
+        Raises:
+            VersionConflict: Somebody else has changed it at the same time.
+        """
+        record = await self.storage.records.get(EXECUTION, execution_id)
+        found = None if record is None else execution_of(record.document)
+        if record is not None and found is not None and found.worker == worker and not found.ended:
+            left = execution_put(attrs.evolve(found, worker=""))
+            await self.storage.records.put(left.kind, left.id, left.document, keys=left.keys, expected=record.version)
 
     async def forget(self, execution: AgentExecution) -> None:
         """Removes an execution that is over, with all that is kept of it; its record last, for if this breaks off."""

@@ -27,7 +27,6 @@ from circuit_breaker.llm.loop.events import (
     LoopEvent,
     ModelAnswered,
     ModelCalled,
-    Planned,
     RepetitionTold,
     ThoughtDelta,
     ToolEnded,
@@ -67,13 +66,11 @@ class Teller:
 
     Attributes:
         iterations: How often the model may be asked, or None.
-        planning: Whether the first answer is a plan.
         said: The iterations of which pieces of the answer were told.
         reports: How often each call of a tool has reported.
     """
 
     iterations: int | None
-    planning: bool = False
     said: set[int] = attrs.field(factory=set)
     reports: Counter[tuple[int, str]] = attrs.field(factory=Counter)
 
@@ -81,21 +78,15 @@ class Teller:
         """What is told of one event of the loop."""
         match event:
             case AnswerDelta(iteration=number, text=text):
-                if self.planning:
-                    yield _draft(Thinking, status="planning", content=text, iteration=number)
-                else:
-                    self.said.add(number)
-                    yield _draft(ContentChunk, content=text, iteration=number)
+                self.said.add(number)
+                yield _draft(ContentChunk, content=text, iteration=number)
             case ThoughtDelta(iteration=number, text=text):
                 yield _draft(Thinking, status="thought", content=text, iteration=number)
             case ModelCalled(iteration=number, model=model):
                 share = self._percent(number - 1)
                 yield _draft(Thinking, status="calling_model", content=model, iteration=number, progress=share)
-            case Planned(steps=steps):
-                self.planning = False
-                yield _draft(Thinking, status="planned", content="\n".join(steps), details={"steps": list(steps)})
             case ModelAnswered(iteration=number, response=response):
-                if response.content and not self.planning and number not in self.said:
+                if response.content and number not in self.said:
                     self.said.add(number)
                     yield _draft(ContentChunk, content=response.content, iteration=number)
             case BudgetSpent(usage=usage, dollars=dollars, unpriced=unpriced):

@@ -20,7 +20,7 @@ from circuit_breaker.agents.events import (
 
 __all__ = ["Told", "merged"]
 
-_ONCE = ("calling_model", "repeating", "planned", "approval_needed")
+_ONCE = ("calling_model", "repeating", "approval_needed")
 
 
 def _key(event: AgentEvent) -> tuple[Any, ...] | None:

@@ -13,6 +13,7 @@ from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.purse import Purse
 from circuit_breaker.agents.store import AgentStore
+from circuit_breaker.errors import AgentExecutionNotFound, AgentNotFound
 from circuit_breaker.llm.loop.limits import LoopLimits
 
 __all__ = ["Treasury"]
@@ -57,7 +58,7 @@ class Treasury:
         try:
             parent = await self.store.execution(execution.parent_id)
             definition = await self.store.get(parent.agent_id, parent.agent_version)
-        except LookupError:
+        except (AgentExecutionNotFound, AgentNotFound):
             return None  # whoever wants it is none of ours, and has limits of its own
         return await self.purse(definition, parent, await self.above(parent))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import structlog
 
 from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.intervention import Intervention
 from circuit_breaker.agents.office import Office
 from circuit_breaker.agents.recovery import Recovery
 from circuit_breaker.agents.store import CANCEL, DAY, day_of
@@ -18,6 +19,8 @@ from circuit_breaker.agents.store import CANCEL, DAY, day_of
 __all__ = ["Upkeep"]
 
 _log = structlog.get_logger(__name__)
+_OFTEN: Final = 20
+"""After how many polls it is asked who still wants what is carried out here."""
 
 
 @attrs.define(eq=False)
@@ -25,6 +28,7 @@ class Upkeep:
     """Looks after executions, again and again."""
 
     recovery: Recovery
+    intervention: Intervention
 
     @property
     def office(self) -> Office:
@@ -36,8 +40,10 @@ class Upkeep:
         config = self.office.config
         async with asyncio.TaskGroup() as group:
             group.create_task(self._again(config.poll, self.cancel_for_others))
+            group.create_task(self._again(min(config.cleanup_interval, _OFTEN * config.poll), self.stop_unwanted))
             if config.recover:
                 group.create_task(self._again(config.cleanup_interval, self.recovery.recover))
+            group.create_task(self._again(config.cleanup_interval, self.stop_waiting))
             group.create_task(self._again(config.cleanup_interval, self.clean_up))
 
     async def _again(self, pause: float, work: Callable[[], Awaitable[Any]]) -> None:
@@ -60,6 +66,21 @@ class Upkeep:
                 continue
             await office.storage.records.delete(CANCEL, record.id)
 
+    async def stop_unwanted(self) -> None:
+        """Cancels executions of this process that nobody wants any more."""
+        office = self.office
+        for post in office.roster if office.clients else ():
+            if post.execution is not None and (why := await office.unwanted(post.execution)):
+                post.cancel(f"cancelled: {why}")
+
+    async def stop_waiting(self) -> None:
+        """Cancels executions that wait for a person, and that nobody wants any more."""
+        if not self.office.clients:
+            return
+        async for execution in self.office.store.each(status="pending"):
+            if execution.waiting_for == "approval":
+                await self.intervention.withdrawn(execution)
+
     async def clean_up(self) -> int:
         """How many executions were removed, which were kept long enough after their end."""
         seconds = self.office.config.retention
@@ -71,19 +92,24 @@ class Upkeep:
         for day in await records.find(DAY):
             if day.id > day_of(until):
                 break
-            removed += await self._cleaned(day.id, until)
-            if day.id < day_of(until):
+            found, kept = await self._cleaned(day.id, until)
+            removed += found
+            if day.id < day_of(until) and not kept:
                 await records.delete(DAY, day.id)
         return removed
 
-    async def _cleaned(self, day: str, until: datetime) -> int:
-        """How many executions were removed that ended on a day."""
-        removed = 0
-        async for execution in self.office.store.every(ended=day):
-            if _is_old(execution, until):
+    async def _cleaned(self, day: str, until: datetime) -> tuple[int, int]:
+        """How many executions were removed that ended on a day, and how many are needed still."""
+        removed = kept = 0
+        async for execution in self.office.store.each(ended=day):
+            if not _is_old(execution, until):
+                continue
+            if await self.office.is_needed(execution):
+                kept += 1
+            else:
                 await self.office.store.forget(execution)
                 removed += 1
-        return removed
+        return removed, kept
 
 
 def _is_old(execution: AgentExecution, until: datetime) -> bool:

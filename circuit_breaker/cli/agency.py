@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import click
@@ -17,25 +17,25 @@ from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.documents import load_agents
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.following import AgentEvents
+from circuit_breaker.agents.guardrails.registry import Guardrails
 from circuit_breaker.agents.roster import Roster
 from circuit_breaker.agents.store import AgentStore
-from circuit_breaker.cli.definitions import modules_of
+from circuit_breaker.cli.answering import Answering
 from circuit_breaker.cli.logs import logs_to
 from circuit_breaker.cli.output import Output
-from circuit_breaker.cli.providers import SCRIPTED, is_anybody_there, router_of
+from circuit_breaker.cli.providers import SCRIPTED
 from circuit_breaker.cli.references import DOCUMENTS
 from circuit_breaker.cli.session import Session
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ports import Journal, SystemClock
 from circuit_breaker.errors import AgentError, AgentNotFound, CaseNotFound, DocumentInvalid, WorkflowNotFound
-from circuit_breaker.executors.models.settings import KEYS, ModelSettings
+from circuit_breaker.executors.models.settings import KEYS
 from circuit_breaker.lazy import deferred
-from circuit_breaker.llm.tools.base import Tool
-from circuit_breaker.llm.tools.toolset import Toolset
 
 __all__ = ["Agency", "Archive", "definitions_in", "is_document"]
 
 _executors = deferred("circuit_breaker.agents.bridge.executor", "agent_executors")
+_serve_cases = deferred("circuit_breaker.agents.bridge.case_client", "serve_cases")
 MOST_AT_ONCE: Final = "MAX_CONCURRENT_EXECUTIONS"
 """The variable of the environment that says how many executions run at the same time (ZA12)."""
 
@@ -65,6 +65,7 @@ class Agency:
         provider: Who answers, in place of whom an agent names, or None.
         model: The model, in place of what an agent names, or None.
         silent: Whether nobody is to be asked anything, so that it does not matter who would answer.
+        answering: Who answers.
     """
 
     session: Session
@@ -72,7 +73,12 @@ class Agency:
     provider: str | None = None
     model: str | None = None
     silent: bool = False
-    _told: list[str] = attrs.field(factory=list, init=False)
+    answering: Answering = attrs.field(init=False)
+
+    @answering.default
+    def _answering(self) -> Answering:
+        session = self.session
+        return Answering(self.output, session.onward, session.staff, self.provider, self.model, self.silent)
 
     @property
     def output(self) -> Output:
@@ -90,7 +96,8 @@ class Agency:
             async with self.session.journal() as journal:
                 store = AgentStore(journal)
                 events = AgentEvents(journal, store, Roster(), AgentEngineConfig().poll)
-                yield Archive(store, events, Conversations.over(journal, store, SystemClock()))
+                conceal = Guardrails().concealed
+                yield Archive(store, events, Conversations.over(journal, store, SystemClock(), conceal=conceal))
 
     @asynccontextmanager
     async def engine(self, *, existing: bool = True, recover: bool = False) -> AsyncIterator[AgentEngine]:
@@ -106,13 +113,12 @@ class Agency:
         """
         journal = self._journal(existing=existing)
         with logs_to(self.output):
-            async with (
-                journal,
-                self.settings() as settings,
-                AgentEngine(journal, settings=settings, config=_config(recover=recover)) as agents,
-            ):
-                await self._register(agents)
-                yield agents
+            async with journal, self.answering.settings() as settings:
+                agents = AgentEngine(journal, settings=settings, config=_config(recover=recover))
+                _serve_cases(agents)  # first: what is left behind for a case that has ended is not taken up
+                async with agents:
+                    await self._register(agents)
+                    yield agents
 
     @asynccontextmanager
     async def desk(self, case: str = "") -> AsyncIterator[tuple[Engine, AgentEngine]]:
@@ -126,7 +132,7 @@ class Agency:
         """
         journal = self._journal(existing=True)
         with logs_to(self.output):
-            async with self.settings() as settings:
+            async with self.answering.settings() as settings:
                 agents = AgentEngine(journal, settings=settings, config=_config(recover=False))
                 executors = _executors(agents, self.session.registry.executors)
                 async with Engine(*self.session.workflows, storage=journal, executors=executors) as engine, agents:
@@ -140,38 +146,6 @@ class Agency:
         brought = bool(self.sources or (self.session.staff is not None and self.session.staff.agents))
         return self.session.journal(existing=existing and not brought)
 
-    @asynccontextmanager
-    async def settings(self) -> AsyncIterator[ModelSettings]:
-        """Who answers: the staff of a module that was named, or whoever the environment has a key for."""
-        given = self._given()
-        if given is not None:
-            more = [tool for tool in self._tools() if tool.name not in given.tools]  # a staff names its own already
-            yield attrs.evolve(given, tools=given.tools.add_tools(more))
-            return
-        tools = Toolset().add_tools(self._tools())
-        async with router_of(self._provider()) as router:
-            yield ModelSettings(router=router, tools=tools)
-
-    def _given(self) -> ModelSettings | None:
-        """Who answers as a module says, where nobody else was named."""
-        staff = self.session.staff
-        return None if staff is None or self.provider is not None else staff.settings
-
-    def _provider(self) -> str | None:
-        if self.provider is not None or is_anybody_there():
-            return self.provider
-        if not self.silent and not self._told:
-            self._told.append("the environment has no key of a provider: a script answers")
-            self.output.note(*self._told)
-        return SCRIPTED
-
-    @property
-    def overrides(self) -> dict[str, Any]:
-        """Who answers, in place of whom the agents name."""
-        provider = self.provider if self._given() is not None or is_anybody_there() else self.provider or SCRIPTED
-        model = "demo" if provider == SCRIPTED else self.model
-        return {**({"llm_provider": provider} if provider else {}), **({"model": model} if model else {})}
-
     async def check(self, agents: AgentEngine, execution_id: str) -> None:
         """Nothing, when an execution that another process has begun can go on with what there is here.
 
@@ -183,27 +157,17 @@ class Agency:
         if execution.ended:
             return
         agents.check(await agents.definition(execution.agent_id, execution.agent_version))
-        if self._given() is None and not is_anybody_there() and execution.overrides.get("llm_provider") != SCRIPTED:
+        if self.answering.scripted and execution.overrides.get("llm_provider") != SCRIPTED:
             raise AgentError(
                 f"nobody here answers for the model of execution '{execution_id}': the environment has no key",
                 remedy=f"set {', '.join(KEYS.values())} or OLLAMA_BASE_URL as where it was begun",
             )
 
-    def _tools(self) -> list[Tool]:
-        """The tools of the modules that were named."""
-        modules = modules_of(self.session.onward.modules, ())
-        return [value for module in modules for value in vars(module).values() if isinstance(value, Tool)]
-
     async def _register(self, agents: AgentEngine) -> None:
         """Registers what comes from files and modules, where it is not the same already."""
         staff = self.session.staff
         for definition in (*(staff.agents if staff is not None else ()), *definitions_in(self.sources)):
-            try:
-                known = (await agents.definition(definition.id)).version == definition.version
-            except AgentNotFound:
-                known = False
-            if not known:
-                await agents.register(definition)
+            await agents.ensure(definition)
 
 
 def _config(*, recover: bool) -> AgentEngineConfig:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from math import inf
 from typing import Any, Final
 
 import attrs
 import click
+import msgspec
 
 from circuit_breaker.agents.events import (
     AgentEvent,
@@ -28,13 +30,9 @@ __all__ = ["EventTeller", "taken_text"]
 
 _LONGEST: Final = 200
 _SAID: Final = {
-    "planning": "makes a plan",
-    "planned": "has a plan",
-    "repairing": "mends its answer",
     "repeating": "repeats itself",
     "approval_needed": "waits for a yes",
     "resumed": "goes on where it was",
-    "discarded": "begins its answer again",
 }
 
 
@@ -64,10 +62,24 @@ class EventTeller:
 
     def tell(self, document: bytes) -> None:
         """Tells one event, as it is kept."""
-        event = decode(document)
+        self._tell(decode(document), document)
+
+    def recall(self, documents: Sequence[bytes]) -> None:
+        """Tells events that are kept already; for people without the text that was withdrawn since."""
+        events, before = [decode(document) for document in documents], self.last
+        withdrawn = set() if self.output.json else set(_withdrawn(events))
+        for event, document in zip(events, documents, strict=True):
+            if event.sequence in withdrawn:
+                self.last = event.sequence
+            elif isinstance(event, Thinking) and (event.void_after or 0) >= before:
+                self._tell(msgspec.structs.replace(event, void_after=None), document)
+            else:
+                self._tell(event, document)
+
+    def _tell(self, event: AgentEvent, document: bytes) -> None:
         self.last = event.sequence
         if self.output.json:
-            self.output.record(json.loads(document))
+            self.output.kept(document)
         else:
             self._show(event)
 
@@ -120,7 +132,7 @@ class EventTeller:
             self._about(f"asks the model {event.content}{share}")
         elif event.status == "retrying":
             self._note(f"  tries again: {_short(event.content)}")
-        elif event.status in _SAID and event.status != "planning":
+        elif event.status in _SAID:
             self._note(f"  {_SAID[event.status]}")
         if event.void_after is not None and event.status != "retrying":
             self._note(f"  what was said after number {event.void_after} does not count")
@@ -144,6 +156,16 @@ def taken_text(usage: Any, dollars: str | None) -> str:
     """What was taken, in words."""
     price = "unpriced" if dollars is None else f"${dollars}"
     return f"{usage.get('total_tokens', 0)} tokens, {price}"
+
+
+def _withdrawn(events: Sequence[AgentEvent]) -> Iterator[int]:
+    """The numbers of the pieces of text that a later event withdraws."""
+    counts: float = inf
+    for event in reversed(events):
+        if isinstance(event, ContentChunk) and event.sequence > counts:
+            yield event.sequence
+        elif isinstance(event, Thinking) and event.void_after is not None:
+            counts = min(counts, event.void_after)
 
 
 def _progress(result: Any) -> str:

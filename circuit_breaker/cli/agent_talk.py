@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import click
 
-from circuit_breaker.agents.chat import Agent, asking_in
+from circuit_breaker.agents.chat import Agent, Partner, asking_in
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.cli.agency import Agency
 from circuit_breaker.cli.agent_watch import Turn, Watch, decisions_on, report
 from circuit_breaker.cli.conversation import lines
+from circuit_breaker.cli.exits import Terminated
 from circuit_breaker.cli.stopping import complete
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import (
@@ -27,9 +29,13 @@ from circuit_breaker.errors import (
 )
 from circuit_breaker.lazy import Later
 
+if TYPE_CHECKING:
+    from circuit_breaker.agents.bridge.case_agent import CaseAgent
+
 __all__ = ["AgentTalk"]
 
 HINT = "/quit or Ctrl-D to end, /clear to forget, /history, /usage; Ctrl-C stops an answer"
+_STOPPED: Final = "what was begun is forgotten"
 _bridge = Later("circuit_breaker.agents.bridge")
 _KINDS: Final[Mapping[str, str]] = {"state_machine": "StateMachineAgent", "workflow": "WorkflowAgent"}
 """What carries on a conversation that is a case, by the type of the agent."""
@@ -78,7 +84,7 @@ class AgentTalk:
         if (said := decisions_on(found)) is None:
             report(self.agency.output, found)
         else:
-            self._watched(self._decided(found.id, said))
+            self._bear(lambda: self._watched(self._decided(found.id, said)))
 
     async def _asking(self) -> AgentExecution | None:
         async with self.agency.engine() as agents:
@@ -100,16 +106,17 @@ class AgentTalk:
             case _ if line.startswith("/"):
                 output.note(f"there is no {line.split(maxsplit=1)[0]}; {HINT}")
             case _:
-                self._heard(line)
+                self._bear(lambda: self.say(line))
 
-    def _heard(self, line: str) -> None:
-        """Says a line; what goes wrong is told, and the talk goes on where a person types."""
+    def _bear(self, deed: Callable[[], object]) -> None:
+        """Does something; what goes wrong is told, and the talk goes on where a person types."""
         try:
-            self.say(line)
-        except KeyboardInterrupt:
+            deed()
+        except KeyboardInterrupt as interrupt:
             if not self.interactive:
                 raise
-            self.agency.output.note("\nstopped; what was begun is forgotten")
+            click.echo(err=True)  # behind the ^C
+            self.agency.output.note(f"stopped; {interrupt}")
         except CircuitBreakerError as error:
             if not self.interactive:
                 raise
@@ -121,7 +128,11 @@ class AgentTalk:
 
     def _watched(self, turn: Turn) -> AgentExecution:
         asks = not self.agency.output.json
-        execution = Watch(self.agency, brief=True, asks=asks, cancels=True, decide=self._decided).through(turn)
+        watch = Watch(self.agency, brief=True, asks=asks, cancels=True, decide=self._decided)
+        try:
+            execution = watch.through(turn)
+        except (KeyboardInterrupt, Terminated) as stop:
+            raise type(stop)(_STOPPED) from None
         self.taken += int(execution.usage.get("total_tokens", 0))
         report(self.agency.output, execution)
         return execution
@@ -129,7 +140,9 @@ class AgentTalk:
     def _decided(self, execution_id: str, decisions: Mapping[str, Any]) -> Turn:
         return self._turn(lambda partner: partner.decided(execution_id, decisions, by="terminal"), settled=False)
 
-    def _turn(self, begin: Callable[[Any], Any], *, settled: bool = True) -> Turn:
+    def _turn(
+        self, begin: Callable[[Partner], AbstractAsyncContextManager[AgentExecution]], *, settled: bool = True
+    ) -> Turn:
         """A turn of the talk that begins so; what was left behind in the conversation comes first."""
 
         @asynccontextmanager
@@ -144,9 +157,9 @@ class AgentTalk:
 
         return turn
 
-    async def _partner(self, engine: Engine, agents: AgentEngine) -> Any:
+    async def _partner(self, engine: Engine, agents: AgentEngine) -> Partner:
         """Whom one talks to: the agent alone, or with the cases of its workflow."""
-        overrides = self.agency.overrides
+        overrides = self.agency.answering.overrides
         definition = await agents.definition(self.agent)
         kind = _KINDS.get(definition.type)
         if kind is None:
@@ -156,7 +169,7 @@ class AgentTalk:
                 f"agent '{self.agent}' is bound to workflow '{definition.workflow}', which is not known here",
                 remedy="name it with --workflow",
             )
-        made = getattr(_bridge, kind)
+        made: type[CaseAgent] = getattr(_bridge, kind)
         return await made.deploy(engine, agents, self.agent, conversation_id=self.conversation, overrides=overrides)
 
     async def _enter(self, engine: AgentEngine) -> None:

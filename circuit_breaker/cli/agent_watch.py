@@ -18,6 +18,7 @@ from circuit_breaker.cli.exits import ExitCode
 from circuit_breaker.cli.output import Output
 from circuit_breaker.cli.stopping import complete
 from circuit_breaker.cli.visible import visible
+from circuit_breaker.engine.running import only
 
 __all__ = ["Begin", "Turn", "Watch", "decisions_on", "exit_code_of", "report"]
 
@@ -89,10 +90,17 @@ class Watch:
 
 async def _told(engine: AgentEngine, execution_id: str, teller: EventTeller) -> AgentExecution:
     """The execution when it is over or waits for a person, its events told."""
-    async with engine.events.subscribe_raw(execution_id, after=teller.last) as documents, asyncio.TaskGroup() as group:
-        telling = group.create_task(teller.follow(documents))
-        execution = await engine.wait(execution_id)
-        telling.cancel()
+    teller.recall(await engine.events.read(execution_id, after=teller.last))
+    try:
+        async with (
+            engine.events.subscribe_raw(execution_id, after=teller.last) as documents,
+            asyncio.TaskGroup() as group,
+        ):
+            telling = group.create_task(teller.follow(documents))
+            execution = await engine.wait(execution_id)
+            telling.cancel()
+    except BaseExceptionGroup as errors:
+        raise only(errors) from None
     for document in await engine.events.read(execution_id, after=teller.last):
         teller.tell(document)
     teller.rest()

@@ -101,7 +101,8 @@ class Conversation:
         except KeyboardInterrupt:
             if not self._talk.interactive:
                 raise
-            self._talk.output.note("\nstopped; what was begun is forgotten")
+            click.echo(err=True)  # behind the ^C
+            self._talk.output.note("stopped; what was begun is forgotten")
         except CircuitBreakerError as error:
             if not self._talk.interactive:
                 raise

@@ -9,15 +9,17 @@ import attrs
 
 from circuit_breaker.cli.definitions import Registry
 from circuit_breaker.cli.doubts import strangers
+from circuit_breaker.cli.onward import Onward
+from circuit_breaker.cli.output import Output, gist
 from circuit_breaker.cli.staffing import is_alone
-from circuit_breaker.errors import CircuitBreakerError
+from circuit_breaker.errors import AgentError, CircuitBreakerError, StorageError
 from circuit_breaker.lazy import deferred
 from circuit_breaker.workflow.agent_step import PART, TURN
 from circuit_breaker.workflow.definition import Workflow
 
 if TYPE_CHECKING:
+    from circuit_breaker.agents.bridge.staff import Staff
     from circuit_breaker.agents.engine import AgentEngine
-    from circuit_breaker.cli.session import Session
     from circuit_breaker.engine.engine import Engine
 
 __all__ = ["Hiring", "machine_of", "whole"]
@@ -25,7 +27,7 @@ __all__ = ["Hiring", "machine_of", "whole"]
 _WOVEN: Final = (PART, TURN)
 """The executors of the definitions that are made of agents; the journal keeps all that these need."""
 
-_agency = deferred("circuit_breaker.cli.agency", "Agency")
+_answering = deferred("circuit_breaker.cli.answering", "Answering")
 _agent_engine = deferred("circuit_breaker.agents.engine", "AgentEngine")
 _executors = deferred("circuit_breaker.agents.bridge.executor", "agent_executors")
 _check = deferred("circuit_breaker.agents.bridge.permission", "check_workflow")
@@ -54,50 +56,71 @@ class Hiring:
     """Has agents work for an open engine; an async context manager inside of which the engine is open.
 
     Attributes:
-        session: What the command works with.
+        output: Where the command writes.
+        onward: What was named, as it was typed.
+        staff: The agents of the modules that were named, or None.
     """
 
-    session: Session
+    output: Output
+    onward: Onward
+    staff: Staff | None = None
     _stack: AsyncExitStack = attrs.field(factory=AsyncExitStack, init=False)
     _agents: AgentEngine | None = attrs.field(default=None, init=False)
+    _working: set[str] = attrs.field(factory=set, init=False)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         self._agents = None
+        self._working.clear()
         await self._stack.aclose()
 
-    async def objection(self, engine: Engine, workflow: Workflow, *, scripted: bool) -> tuple[str, str]:
-        """Why the agents that a workflow is made of cannot work, and what to do; empty where they work from now on.
+    async def hire(self, engine: Engine, workflow: Workflow, *, scripted: bool) -> None:
+        """Nothing, once the agents that a workflow is made of are at work, if it is made of any.
 
         Args:
             engine: It is open.
             workflow: Its definition comes from the journal.
             scripted: A script may answer, where nobody else does.
+
+        Raises:
+            AgentError: They cannot work here; the remedy says what to do.
+            StorageError: The journal cannot be read or written.
         """
-        if not any(executor in _WOVEN for _, executor in strangers(workflow, engine.executors)):
-            return "", ""
-        if not scripted and is_alone(self.session.staff):
-            return "nobody here answers for its agents: the environment has no key of a provider", self._way(workflow)
+        others = () if self._agents is not None else engine.executors  # which have those of the agents from then on
+        if workflow.version in self._working or not any(one in _WOVEN for _, one in strangers(workflow, others)):
+            return
+        if not scripted and is_alone(self.staff):
+            alone = "nobody here answers for its agents: the environment has no key of a provider"
+            raise AgentError(alone, remedy=self._way(workflow))
         try:
-            await self._hire(engine, workflow)
+            await self._employ(engine, workflow)
+        except StorageError:
+            raise
         except CircuitBreakerError as error:
-            faults = getattr(error, "faults", ())
-            return faults[0].message if faults else error.message, "name the module of its agents with --import"
-        return "", ""
+            raise AgentError(gist(error), remedy="name the module of its agents with --import") from error
+        self._working.add(workflow.version)
 
     def _way(self, workflow: Workflow) -> str:
         if machine := machine_of(workflow):
-            return f"talk to it: {self.session.onward.command('agents chat', machine, options='--conversation CASE')}"
+            return f"talk to it: {self.onward.command('agents chat', machine, options='--conversation CASE')}"
         return "set the key of a provider, or name the module of a staff with --import"
 
-    async def _hire(self, engine: Engine, workflow: Workflow) -> None:
-        if self._agents is None:
-            settings = await self._stack.enter_async_context(_agency(self.session).settings())
-            self._agents = _agent_engine(engine.storage, settings=settings)
-            engine.executors = _executors(self._agents, engine.executors)
-            await self._stack.enter_async_context(self._agents)
-        await _check(self._agents, workflow)
+    async def _employ(self, engine: Engine, workflow: Workflow) -> None:
+        agents = self._agents or await self._opened(engine)
+        await _check(agents, workflow)
         for _, asked in _named(workflow):
-            self._agents.check(await self._agents.definition(asked["agent"]))
+            agents.check(await agents.definition(asked["agent"]))
+
+    async def _opened(self, engine: Engine) -> AgentEngine:
+        """The agents, open; the engine has their executors from then on."""
+        async with AsyncExitStack() as opening:
+            answering = _answering(self.output, self.onward, self.staff)
+            settings = await opening.enter_async_context(answering.settings())
+            agents: AgentEngine = _agent_engine(engine.storage, settings=settings)
+            executors = _executors(agents, engine.executors)
+            await opening.enter_async_context(agents)
+            self._stack = opening.pop_all()
+        self._agents, engine.executors = agents, executors
+        return agents

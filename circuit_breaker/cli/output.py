@@ -16,10 +16,10 @@ from rich.text import Text
 from circuit_breaker.cli.exits import ExitCode, exit_code
 from circuit_breaker.cli.onward import Onward
 from circuit_breaker.cli.remedies import in_commands, remedy_of
-from circuit_breaker.cli.visible import Line, SafeConsole, json_text, visible
+from circuit_breaker.cli.visible import Line, SafeConsole, json_text, safe_json, visible
 from circuit_breaker.errors import CircuitBreakerError, DefinitionError, Fault, ParameterInvalid
 
-__all__ = ["WIDE", "Output", "table_of"]
+__all__ = ["WIDE", "Output", "gist", "table_of"]
 
 PIPED = 160
 """The width, in characters, of what is printed into a file or a pipe, unless COLUMNS says another."""
@@ -47,6 +47,12 @@ def table_of(*titles: str, whole: Collection[str] = ()) -> Table:
     for title in titles:
         made.add_column(title, overflow="fold", no_wrap=title in whole)
     return made
+
+
+def gist(error: CircuitBreakerError) -> str:
+    """What an error says in one sentence: the first of its faults, where it has several."""
+    faults = getattr(error, "faults", ())
+    return str(faults[0].message) if faults else error.message
 
 
 @attrs.define
@@ -109,6 +115,10 @@ class Output:
     def record(self, document: Any) -> None:
         """Prints one JSON document on a line of its own, as a part of a list."""
         click.echo(json_text(document), file=self.out)
+
+    def kept(self, document: bytes) -> None:
+        """Prints one JSON document on a line of its own, as it is kept."""
+        click.echo(safe_json(document.decode()), file=self.out)
 
     def note(self, text: str) -> None:
         """Prints a remark on standard error, where it is in nobody's way."""

@@ -81,10 +81,8 @@ class Program(click.Group):
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except KeyboardInterrupt:
-            _stopped(output, ExitCode.INTERRUPTED)
-        except Terminated:
-            _stopped(output, ExitCode.TERMINATED)
+        except (KeyboardInterrupt, Terminated) as stop:
+            _stopped(output, stop)
         except Exception as error:
             if output.debug:
                 raise
@@ -104,9 +102,10 @@ def _failed(output: Output, error: Exception) -> ExitCode:
     return ExitCode.STORAGE
 
 
-def _stopped(output: Output, code: ExitCode) -> NoReturn:
-    output.note("interrupted; what was done is in the journal, and goes on from there")
-    sys.exit(code)
+def _stopped(output: Output, stop: BaseException) -> NoReturn:
+    """Ends the program; what becomes of what was begun is said by whoever has stopped it."""
+    output.note(f"interrupted; {str(stop) or 'what was done is in the journal, and goes on from there'}")
+    sys.exit(ExitCode.TERMINATED if isinstance(stop, Terminated) else ExitCode.INTERRUPTED)
 
 
 def _epilog() -> str:

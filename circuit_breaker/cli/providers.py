@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -81,16 +81,23 @@ def _accesses() -> Iterator[tuple[str, Access]]:
         if key := os.environ.get(variable):
             yield name, Access(_made(name, key))
     address = os.environ.get("OLLAMA_BASE_URL")
-    local: Provider = _OLLAMA(base_url=address) if address else _OLLAMA()
+    local = _addressed("OLLAMA_BASE_URL", _OLLAMA, base_url=address) if address else _OLLAMA()
     yield "ollama", Access(local)
 
 
 def _made(name: str, key: str) -> Provider:
-    options: dict[str, Any] = {"api_key": key}
+    maker: Callable[..., Provider] = _MAKERS[name]
     if name == "openai" and (address := os.environ.get("OPENAI_BASE_URL")):
-        options["base_url"] = address
-    made: Provider = _MAKERS[name](**options)
-    return made
+        return _addressed("OPENAI_BASE_URL", maker, api_key=key, base_url=address)
+    return maker(api_key=key)
+
+
+def _addressed(variable: str, maker: Callable[..., Provider], **options: Any) -> Provider:
+    """The provider at the address of a variable, which is not shown: there may be a password in it."""
+    try:
+        return maker(**options)
+    except ValueError as error:
+        raise click.UsageError(f"{variable} is no address that can be asked: {error}") from None
 
 
 def _script() -> ScriptedProvider:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext, redirect_stdout
 from functools import partial, wraps
 from importlib import import_module
@@ -17,11 +17,11 @@ from circuit_breaker.cli.doubts import strangers
 from circuit_breaker.cli.hiring import Hiring, machine_of, whole
 from circuit_breaker.cli.logs import logs_to
 from circuit_breaker.cli.onward import Onward
-from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.output import Output, gist
 from circuit_breaker.cli.staffing import asks_agents, is_alone, staff_of, staffed
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ports import Journal
-from circuit_breaker.errors import CircuitBreakerError, StorageError, WorkflowNotFound
+from circuit_breaker.errors import AgentError, CircuitBreakerError, StorageError, WorkflowNotFound
 from circuit_breaker.storage import connect
 from circuit_breaker.storage.address import Address
 from circuit_breaker.workflow.agent_step import ASKING
@@ -57,7 +57,11 @@ class Session:
     registry: Registry = attrs.field(factory=Registry)
     staff: Staff | None = None
     _places: list[PlaceAgents] = attrs.field(factory=list, init=False, repr=False)
-    _hiring: Hiring = attrs.field(default=attrs.Factory(Hiring, takes_self=True), init=False, repr=False, eq=False)
+    _hiring: Hiring = attrs.field(init=False, repr=False, eq=False)
+
+    @_hiring.default
+    def _new_hiring(self) -> Hiring:
+        return Hiring(self.output, self.onward, self.staff)
 
     @classmethod
     def of(cls, output: Output, onward: Onward) -> Session:
@@ -93,7 +97,10 @@ class Session:
             opening = partial(self._opening, journal)
             async with staffed(self.staff, journal, executors, opening) as (engine, places):
                 self._places.append(places)
-                yield engine
+                try:
+                    yield engine
+                finally:
+                    self._places.remove(places)
 
     def _opening(self, journal: Journal, executors: Mapping[Any, Any]) -> Engine:
         return Engine(*self.workflows, storage=journal, executors=executors)
@@ -174,15 +181,16 @@ class Session:
         try:
             workflow = self.registry.load(kept.decode(), name=f"the definition of '{name}' in the journal")
         except CircuitBreakerError as error:
-            raise self._unknown(name, version, _first_line(error)) from error
+            raise self._unknown(name, version, gist(error)) from error
         if workflow.version != version:
             raise self._unknown(name, version, "it uses functions or classes that only its module knows")
         if acting:
-            why, remedy = await self._hiring.objection(engine, workflow, scripted=scripted)
-            if not why and (strange := next(strangers(workflow, engine.executors), None)):
-                why, remedy = _what_is_missing(*strange), ""
-            if why:
-                raise self._unknown(name, version, why, what="cannot be carried out", remedy=remedy)
+            try:
+                await self._hiring.hire(engine, workflow, scripted=scripted)
+                _check_known(workflow, engine.executors)
+            except AgentError as error:
+                why, what = error.message, "cannot be carried out"
+                raise self._unknown(name, version, why, what=what, remedy=error.remedy) from error
         await self._add(engine, workflow)
         return workflow
 
@@ -256,11 +264,7 @@ def _included() -> Iterable[Workflow]:
         yield getattr(import_module(module), attribute)
 
 
-def _what_is_missing(transition: str, executor: str) -> str:
-    what = "asks an agent" if executor in ASKING else f"executes '{executor}'"
-    return f"its transition '{transition}' {what}, which nothing that was named makes known"
-
-
-def _first_line(error: CircuitBreakerError) -> str:
-    faults = getattr(error, "faults", ())
-    return faults[0].message if faults else error.message
+def _check_known(workflow: Workflow, executors: Container[Any]) -> None:
+    for transition, executor in strangers(workflow, executors):
+        what = "asks an agent" if executor in ASKING else f"executes '{executor}'"
+        raise AgentError(f"its transition '{transition}' {what}, which nothing that was named makes known")

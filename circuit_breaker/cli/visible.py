@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["Line", "SafeConsole", "json_text", "visible"]
+__all__ = ["Line", "SafeConsole", "json_text", "safe_json", "visible"]
 
 # Control characters, what turns the direction of writing, what nobody sees, and halves of characters. The two joiners
 # U+200C and U+200D stay, for Persian, the scripts of India and families of emoji need them.
@@ -42,7 +42,11 @@ def _written_out(char: str) -> str:
 
 def json_text(document: Any, *, indent: int | None = None) -> str:
     """The document as JSON that is safe to print: what could steer a terminal is escaped, as JSON does it."""
-    text = json.dumps(document, ensure_ascii=False, indent=indent, default=str)
+    return safe_json(json.dumps(document, ensure_ascii=False, indent=indent, default=str))
+
+
+def safe_json(text: str) -> str:
+    """JSON that is safe to print: what could steer a terminal is escaped, as JSON does it."""
     return _UNSAFE_IN_JSON.sub(lambda found: _escaped(found[0]), text)
 
 

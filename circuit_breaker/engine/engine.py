@@ -351,10 +351,26 @@ class Engine:
         resident = await self.resident(case)
         return await driving.run(self, resident)
 
-    async def signal(self, case: Case | str, name: str, *, data: Any = None, by: str = "") -> Case:
+    async def signal(
+        self,
+        case: Case | str,
+        name: str,
+        *,
+        data: Any = None,
+        by: str = "",
+        unless: Callable[[Case], bool] | None = None,
+    ) -> Case:
         """The case after a signal came. It is kept until a transition uses it up; :meth:`run` fires that transition.
 
         Where as many of that name wait as may, it takes the place of the oldest that fits nothing that waits.
+
+        Args:
+            case: The case.
+            name: The signal.
+            data: What comes with it.
+            by: Who sends it.
+            unless: Whether it has come already, by the case as it stands when it would be written, whoever else writes
+                at the same time; then nothing comes.
 
         Raises:
             NotEnabled: The workflow knows no such signal.
@@ -364,6 +380,8 @@ class Engine:
         resident = await self.resident(case)
 
         def decide(now: Case) -> Case:
+            if unless is not None and unless(now):
+                return now
             workflow = self.workflow(now)
             event = firing.signal(workflow, now, name, at=self.clock.now(), by=by, data=data)
             if event is None:

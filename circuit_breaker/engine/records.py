@@ -76,12 +76,11 @@ class Records(Protocol):
     ) -> list[Record]:
         """The records of a kind that have all these keys, ordered by id, a page at a time.
 
-        Costs what it gives, however many others there are; with several keys, what the rarest of them would give if it
-        is named first.
+        Costs what it gives, however many others there are; with several keys, what the rarest of them would give.
 
         Args:
             kind: What they are.
-            keys: Values that they must have, by name; the first is looked up, the others are compared.
+            keys: Values that they must have, by name; the rarest is looked up, the others are compared.
             after: Only ids above this one: the last id of the page before.
             limit: How many at most.
         """

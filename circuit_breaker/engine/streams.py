@@ -19,12 +19,14 @@ class Put:
         id: Unique in its kind.
         document: A JSON object.
         keys: What it is found by from now on.
+        expected: The version that must be there before the append, 0 for none; any, when left out.
     """
 
     kind: str
     id: str
     document: Mapping[str, Any]
     keys: Mapping[str, str] = attrs.field(factory=dict)
+    expected: int | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen
@@ -34,10 +36,12 @@ class Gone:
     Attributes:
         kind: What it is.
         id: Unique in its kind.
+        expected: The version that must be there before the append, 0 for none; any, when left out.
     """
 
     kind: str
     id: str
+    expected: int | None = attrs.field(default=None, kw_only=True)
 
 
 class Streams(Protocol):
@@ -60,7 +64,7 @@ class Streams(Protocol):
             put: Records that are kept in place of those before, as :meth:`Records.put` does, or removed.
 
         Raises:
-            VersionConflict: The stream has more or fewer; nothing was changed.
+            VersionConflict: The stream has more or fewer, or a record is in another version; nothing was changed.
             DataInvalid: A name is no text, or a record of ``put`` is none.
             StorageFull: There is no room; nothing was changed.
         """

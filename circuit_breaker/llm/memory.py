@@ -15,14 +15,15 @@ from circuit_breaker.llm.tokens import TokenCount, count_tokens
 from circuit_breaker.llm.units import Counted, Unit, overflowing, with_message
 from circuit_breaker.llm.vocabulary import Vocabulary
 
-__all__ = ["ConversationMemory", "MemoryUsage", "Summarize"]
+__all__ = ["SUMMARY", "ConversationMemory", "MemoryUsage", "Summarize"]
 
 Summarize = Callable[[str, Sequence[ChatMessage]], str | Awaitable[str]]
 """Makes a summary of the summary so far (an empty text at first) and of messages that no longer fit."""
 
 _VERSION: Final = 1
 _FALLEN: Final = 10  # what waits for a summary is at most so many times what is remembered
-_SUMMARY: Final = "Summary of the conversation before:\n"
+SUMMARY: Final = "Summary of the conversation before:\n"
+"""What a message begins with that is the summary of what a model is not shown any more."""
 
 
 class ConversationMemory:
@@ -218,7 +219,7 @@ class ConversationMemory:
     def _head(self) -> list[ChatMessage]:
         prompt = [system(self._system_prompt)] if self._system_prompt else []
         # A summary says what people said: it is not to speak with the authority of the system prompt.
-        return [*prompt, user(f"{_SUMMARY}{self._summary}")] if self._summary else prompt
+        return [*prompt, user(f"{SUMMARY}{self._summary}")] if self._summary else prompt
 
     def _count(self, message: ChatMessage) -> TokenCount:
         return count_tokens(message, self._model, vocabulary=self._vocabulary)

@@ -31,6 +31,11 @@ class RecordShelf:
         for name, value in record.keys.items():
             self.found_by.setdefault((record.kind, name, value), set()).add(record.id)
 
+    def version(self, kind: str, record_id: str) -> int:
+        """The version of a record; 0 where there is none."""
+        record = self.kept.get(kind, {}).get(record_id)
+        return record.version if record is not None else 0
+
     def remove(self, kind: str, record_id: str) -> bool:
         """Whether there was such a record."""
         record = self.kept.get(kind, {}).pop(record_id, None)
@@ -60,7 +65,7 @@ class MemoryRecords:
         """Keeps a document in place of the one before; see the port."""
         self._check_open()
         draft = Draft.of(kind, id, document, keys)
-        held = self._version(kind, id)
+        held = self._shelf.version(kind, id)
         check_version(kind, id, held=held, expected=expected)
         self._shelf.place(Record(draft.kind, draft.id, held + 1, draft.document, draft.keys))
         return held + 1
@@ -73,7 +78,7 @@ class MemoryRecords:
     async def delete(self, kind: str, id: str, *, expected: int | None = None) -> bool:  # noqa: A002
         """Whether there was such a record, which is gone now."""
         self._check_open()
-        check_version(kind, id, held=self._version(kind, id), expected=expected)
+        check_version(kind, id, held=self._shelf.version(kind, id), expected=expected)
         return self._shelf.remove(kind, id)
 
     async def find(
@@ -83,10 +88,7 @@ class MemoryRecords:
         self._check_open()
         kept = self._shelf.kept.get(kind, {})
         ids: Iterable[str] = kept
-        for name, value in (keys or {}).items():
-            ids = self._shelf.found_by.get((kind, name, value), set()).intersection(ids)
+        if keys:
+            having = [self._shelf.found_by.get((kind, *item), set()) for item in keys.items()]
+            ids = set.intersection(*sorted(having, key=len))
         return [kept[found] for found in heapq.nsmallest(limit, (found for found in ids if found > after))]
-
-    def _version(self, kind: str, record_id: str) -> int:
-        record = self._shelf.kept.get(kind, {}).get(record_id)
-        return record.version if record is not None else 0

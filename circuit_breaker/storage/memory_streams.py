@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from circuit_breaker.engine.records import Record
 from circuit_breaker.engine.streams import Gone, Put
 from circuit_breaker.storage.memory_records import RecordShelf
-from circuit_breaker.storage.streams import check_append, check_length, drafts_of
+from circuit_breaker.storage.streams import check_append, conflict_of, drafts_of
 
 __all__ = ["MemoryStreams"]
 
@@ -28,7 +28,7 @@ class MemoryStreams:
         check_append(stream, documents, after, put)
         drafts = drafts_of(put)
         held = self._kept.get(stream, [])
-        if conflict := check_length(stream, held=len(held), after=after):
+        if conflict := conflict_of(stream, drafts, held=len(held), after=after, version=self._shelf.version):
             raise conflict
         if documents:
             self._kept.setdefault(stream, held).extend(documents)
@@ -36,9 +36,8 @@ class MemoryStreams:
             if isinstance(draft, Gone):
                 self._shelf.remove(draft.kind, draft.id)
                 continue
-            before = self._shelf.kept.get(draft.kind, {}).get(draft.id)
-            version = before.version if before is not None else 0
-            self._shelf.place(Record(draft.kind, draft.id, version + 1, draft.document, draft.keys))
+            version = self._shelf.version(draft.kind, draft.id) + 1
+            self._shelf.place(Record(draft.kind, draft.id, version, draft.document, draft.keys))
 
     async def read(self, stream: str, *, after: int = 0, limit: int | None = None) -> list[bytes]:
         """The documents whose number is above ``after``; see the port."""

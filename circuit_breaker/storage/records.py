@@ -24,15 +24,19 @@ class Draft:
         id: Unique in its kind.
         document: Frozen through and through.
         keys: What it is found by.
+        expected: The version that must be there before, or None.
     """
 
     kind: str
     id: str
     document: Data
     keys: Mapping[str, str]
+    expected: int | None = None
 
     @classmethod
-    def of(cls, kind: str, record_id: str, document: Any, keys: Mapping[str, str] | None) -> Draft:
+    def of(
+        cls, kind: str, record_id: str, document: Any, keys: Mapping[str, str] | None, expected: int | None = None
+    ) -> Draft:
         """The draft of what was given.
 
         Raises:
@@ -42,7 +46,7 @@ class Draft:
             _text(name, "the name of a key"): _text(value, f"key '{name}'") for name, value in (keys or {}).items()
         }
         check_place(kind, record_id)
-        return cls(kind, record_id, freeze_mapping(document, where=f"{kind} '{record_id}'"), named)
+        return cls(kind, record_id, freeze_mapping(document, where=f"{kind} '{record_id}'"), named, expected)
 
 
 def check_place(kind: str, record_id: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 import msgspec
@@ -13,7 +13,7 @@ from circuit_breaker.data import Data, freeze_mapping
 from circuit_breaker.engine.records import Record
 from circuit_breaker.storage.records import Draft, check_version
 
-__all__ = ["Reading", "SqliteRecords", "delete_record", "put_record"]
+__all__ = ["Reading", "SqliteRecords", "delete_record", "put_record", "version_of"]
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -32,9 +32,15 @@ BY_KEY = f"""
     WHERE record_keys.tenant = ? AND record_keys.kind = ? AND name = ? AND value = ? AND record_keys.id > ?
 """
 WITH_KEY = """
-    AND EXISTS (SELECT 1 FROM record_keys AS other WHERE other.tenant = records.tenant AND other.kind = records.kind
-        AND other.name = ? AND other.value = ? AND other.id = records.id)
+    AND EXISTS (SELECT 1 FROM record_keys AS other WHERE other.tenant = record_keys.tenant
+        AND other.kind = record_keys.kind AND other.name = ? AND other.value = ? AND other.id = record_keys.id)
 """
+COUNT = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM record_keys WHERE tenant = ? AND kind = ? AND name = ? AND value = ? AND id > ? LIMIT ?)
+"""
+COUNTED: Final = (100, 10_000)
+"""So many records of each key are counted at most: a second time only where the first did not tell which is rare."""
 
 
 class Reading(Protocol):
@@ -89,10 +95,17 @@ class SqliteRecords:
         self, kind: str, *, keys: Mapping[str, str] | None = None, after: str = "", limit: int = 100
     ) -> list[Record]:
         """The records that have all these keys, ordered by id; see the port."""
-        query, given = _listing(keys or {})
-        parameters = (self.tenant, kind, *given[:2], after, *given[2:], limit)
-        rows = await self.list_out(lambda reader: reader.rows(query, parameters))
+        rows = await self.list_out(lambda reader: self._found(reader, kind, list((keys or {}).items()), after, limit))
         return [_record(kind, row) for row in rows]
+
+    def _found(self, reader: Reading, kind: str, keys: list[tuple[str, str]], after: str, limit: int) -> list[Row]:
+        if not keys:
+            return reader.rows(ALL, (self.tenant, kind, after, limit))
+        if len(keys) > 1:
+            keys = _rarest_first(keys, lambda key, most: _count(reader, (self.tenant, kind, *key, after, most)))
+        first, *others = keys
+        query = BY_KEY + WITH_KEY * len(others) + "ORDER BY record_keys.id LIMIT ?"
+        return reader.rows(query, (self.tenant, kind, *first, after, *(text for key in others for text in key), limit))
 
 
 def put_record(connection: sqlite3.Connection, tenant: str, draft: Draft, expected: int | None = None) -> int:
@@ -130,6 +143,11 @@ def delete_record(
     return True
 
 
+def version_of(connection: sqlite3.Connection, tenant: str, kind: str, record_id: str) -> int:
+    """The version of a record; 0 where there is none."""
+    return _held(connection, (tenant, kind, record_id), None)[1]
+
+
 def _held(connection: sqlite3.Connection, place: tuple[str, str, str], expected: int | None) -> tuple[int | None, int]:
     """The number and the version of the record at a place: None and 0 where there is none."""
     row = connection.execute(HELD, place).fetchone()
@@ -138,12 +156,18 @@ def _held(connection: sqlite3.Connection, place: tuple[str, str, str], expected:
     return number, version
 
 
-def _listing(keys: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """The query for records with these keys, and what to give it for them."""
-    if not keys:
-        return ALL, ()
-    given = tuple(text for item in keys.items() for text in item)
-    return BY_KEY + WITH_KEY * (len(keys) - 1) + "ORDER BY record_keys.id LIMIT ?", given
+def _rarest_first(keys: list[tuple[str, str]], count: Callable[[tuple[str, str], int], int]) -> list[tuple[str, str]]:
+    """The keys, from the one that the fewest records have, as far as that many are counted."""
+    counts: dict[tuple[str, str], int] = {}
+    for most in COUNTED:
+        counts = {key: count(key, most) for key in keys}
+        if min(counts.values()) < most:
+            break
+    return sorted(keys, key=counts.__getitem__)
+
+
+def _count(reader: Reading, asked: Row) -> int:
+    return int(reader.rows(COUNT, asked)[0][0])
 
 
 def _record(kind: str, row: Row) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -13,8 +14,8 @@ import msgspec
 from circuit_breaker.engine.streams import Gone, Put
 from circuit_breaker.errors import StorageError
 from circuit_breaker.storage.records import Draft
-from circuit_breaker.storage.sqlite_records import Reading, delete_record, put_record
-from circuit_breaker.storage.streams import check_append, check_length, drafts_of
+from circuit_breaker.storage.sqlite_records import Reading, delete_record, put_record, version_of
+from circuit_breaker.storage.streams import check_append, conflict_of, drafts_of
 
 __all__ = ["SqliteStreams", "StreamUnit", "StreamWriter"]
 
@@ -60,6 +61,7 @@ class StreamWriter:
         self._connection = connection
         self._tenant = tenant
         self._known: dict[str, _Standing] = {}
+        self._version = partial(version_of, connection, tenant)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -69,13 +71,15 @@ class StreamWriter:
         self._known.clear()
 
     def write(self, units: Sequence[StreamUnit]) -> list[StorageError | None]:
-        """For each unit None where it is written now, or why not: the stream was longer or shorter."""
+        """For each unit None where it is written now, or why not: its stream or a record was not as it was expected."""
         verdicts: list[StorageError | None] = []
         pieces: list[tuple[int, int, bytes]] = []
         grown: dict[str, _Standing] = {}
         for unit in units:
             standing = self._known.get(unit.stream) or self._read(unit.stream)
-            conflict = check_length(unit.stream, held=standing.length, after=unit.after)
+            conflict = conflict_of(
+                unit.stream, unit.drafts, held=standing.length, after=unit.after, version=self._version
+            )
             verdicts.append(conflict)
             if conflict is None:
                 self._take(unit, standing, pieces)

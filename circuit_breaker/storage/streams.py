@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from circuit_breaker.engine.streams import Gone, Put
 from circuit_breaker.errors import DataInvalid, VersionConflict
-from circuit_breaker.storage.records import LONGEST, Draft, check_place
+from circuit_breaker.storage.records import LONGEST, Draft, check_place, check_version
 
-__all__ = ["check_append", "check_length", "drafts_of"]
+__all__ = ["check_append", "conflict_of", "drafts_of"]
 
 
 def check_append(stream: str, documents: Sequence[bytes], after: int, put: Sequence[Put | Gone]) -> None:
@@ -34,7 +34,8 @@ def drafts_of(put: Sequence[Put | Gone]) -> tuple[Draft | Gone, ...]:
         DataInvalid: One is none.
     """
     return tuple(
-        _checked(one) if isinstance(one, Gone) else Draft.of(one.kind, one.id, one.document, one.keys) for one in put
+        _checked(one) if isinstance(one, Gone) else Draft.of(one.kind, one.id, one.document, one.keys, one.expected)
+        for one in put
     )
 
 
@@ -43,10 +44,26 @@ def _checked(gone: Gone) -> Gone:
     return gone
 
 
-def check_length(stream: str, *, held: int, after: int) -> VersionConflict | None:
-    """Why nothing can be appended behind that number, or None."""
-    if held == after:
-        return None
-    return VersionConflict(
-        f"stream '{stream}' has {held} documents, and not {after}", remedy="read what is new and decide again"
-    )
+def conflict_of(
+    stream: str, drafts: Sequence[Draft | Gone], *, held: int, after: int, version: Callable[[str, str], int]
+) -> VersionConflict | None:
+    """Why nothing can be appended behind that number together with these records, or None.
+
+    Args:
+        stream: Its name.
+        drafts: The records.
+        held: How many documents the stream has.
+        after: How many it must have.
+        version: Gives the version of a record by its kind and id, 0 where there is none.
+    """
+    if held != after:
+        return VersionConflict(
+            f"stream '{stream}' has {held} documents, and not {after}", remedy="read what is new and decide again"
+        )
+    try:
+        for draft in drafts:
+            if draft.expected is not None:
+                check_version(draft.kind, draft.id, held=version(draft.kind, draft.id), expected=draft.expected)
+    except VersionConflict as conflict:
+        return conflict
+    return None

@@ -19,7 +19,19 @@ from circuit_breaker.workflow.references import read_reference
 from circuit_breaker.workflow.steps import Execution
 from circuit_breaker.workflow.timing import Duration, RetryPolicy, seconds
 
-__all__ = ["ASKING", "ASKS", "FORM", "PART", "TURN", "agent_form", "agent_step", "inputs_of", "outputs_of", "retry_of"]
+__all__ = [
+    "ASKING",
+    "ASKS",
+    "FORM",
+    "PART",
+    "TURN",
+    "agent_form",
+    "agent_step",
+    "inputs_of",
+    "outputs_of",
+    "retry_document",
+    "retry_of",
+]
 
 ASKS: Final = "registered-agent"
 """The name under which the executor is registered that asks agents."""
@@ -66,7 +78,7 @@ def agent_step(
         "inputs": _tried(faults, inputs_of, input_mapping),
         "outputs": _tried(faults, outputs_of, output_mapping),
         "timeout": _tried(faults, _limit, timeout, "timeout"),
-        "retry": _tried(faults, _policy, retry, "retry"),
+        "retry": _tried(faults, retry_document, retry, "retry"),
         "llm_config": dict(llm_config or {}) or None,
         "keep": result,
     }
@@ -162,7 +174,12 @@ def retry_of(retry: Any) -> RetryPolicy:
     return RetryPolicy.of({_ALIASES.get(str(name), str(name)): value for name, value in retry.items()})
 
 
-def _policy(retry: Any) -> dict[str, Any]:
+def retry_document(retry: Any) -> dict[str, Any]:
+    """The policy that is meant, as JSON from which :func:`retry_of` makes it again.
+
+    Raises:
+        WorkflowInvalid: It is none.
+    """
     policy = retry_of(retry)
     usual = RetryPolicy()
     said = {name: value for name, value in attrs.asdict(policy).items() if value != getattr(usual, name)}

@@ -12,10 +12,12 @@ from circuit_breaker.errors import AgentError, AgentForbidden, DataInvalid, Stor
 from circuit_breaker.storage import connect
 from circuit_breaker.testing.clock import ManualClock
 from circuit_breaker.testing.model_turns import ModelTurn
+from circuit_breaker.testing.script import HANG
 from tests.agents.work import (
     Breaking,
     Dialogue,
     Ledger,
+    Wrapped,
     agent,
     at_work,
     call,
@@ -184,3 +186,50 @@ async def test_an_approval_may_follow_the_question_at_once():
             await asyncio.sleep(0)
         await engine.approve(waiting.id, waiting.approval["digest"])
         assert "completed" == (await engine.wait(waiting.id)).status
+
+
+class LateToAnswer(Wrapped):
+    """A storage in which an execution waits for a person before whoever wrote that knows."""
+
+    def __init__(self, storage) -> None:
+        super().__init__(storage)
+        self.written, self.answers = asyncio.Event(), asyncio.Event()
+
+    async def append(self, stream, documents, *, after, put=()):
+        await super().append(stream, documents, after=after, put=put)
+        if any(getattr(one, "document", {}).get("waiting_for") == "approval" for one in put):
+            self.written.set()
+            await self.answers.wait()
+
+
+@pytest.mark.parametrize("beside", [False, True])
+async def test_a_yes_may_come_before_the_one_who_asks_has_finished(beside):
+    """A yes that comes at once waits until whoever asked is done, in this engine or in one beside it."""
+    ledger = Ledger()
+    async with connect("memory://") as storage, asyncio.timeout(5):
+        late, members = LateToAnswer(storage), {"model": script(*TURNS), "tools": [ledger.tool], "config": QUICK}
+        async with at_work(CAREFUL, storage=late, **members) as one, at_work(storage=storage, **members) as two:
+            begun = await one.start("helper", {"q": "?"})
+            await late.written.wait()
+            digest = (await one.execution(begun.id)).approval["digest"]
+            decided = asyncio.gather((two if beside else one).approve(begun.id, digest))
+            await asyncio.sleep(0.02)
+            assert not decided.done()
+            late.answers.set()
+            await decided
+            done = await one.wait(begun.id)
+    assert ("Done.", ["a"]) == (done.final_response, ledger.entries)
+
+
+async def test_who_says_yes_second_is_told_so_at_once(tmp_path):
+    """Of two who decide at the same time one is told that he came too late, also while the work goes on."""
+    async with (
+        connect(f"{tmp_path}/a.db") as storage,
+        asyncio.timeout(5),
+        at_work(CAREFUL, storage=storage, model=script(TURNS[0], HANG), tools=[Ledger().tool]) as engine,
+    ):
+        asked = await engine.run("helper", {"q": "?"})
+        answers = await asyncio.gather(
+            *(engine.approve(asked.id, asked.approval["digest"]) for _ in range(5)), return_exceptions=True
+        )
+    assert 1 == sum(not isinstance(one, AgentError) for one in answers)

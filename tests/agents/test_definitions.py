@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuit_breaker.agents import AgentDefinition, AgentInput, AgentMemory, AgentPrompts, ExecutionContext, Prompt
+from circuit_breaker.agents import (
+    AgentDefinition,
+    AgentInput,
+    AgentLimits,
+    AgentMemory,
+    AgentPrompts,
+    AgentRetry,
+    AgentState,
+    ExecutionContext,
+    Prompt,
+)
 from circuit_breaker.agents.asking import messages_of
-from circuit_breaker.errors import AgentInvalid, DataInvalid
+from circuit_breaker.errors import AgentInvalid, DataInvalid, RateLimitExceeded, ResponseTimeout
 
 REVIEW = AgentDefinition(
     id="content-reviewer",
@@ -87,6 +99,61 @@ def test_the_parts_of_a_definition_are_texts():
     faults = list(AgentDefinition(id="a", name=3, llm_provider=None, tags=["x", ""]).faults())
 
     assert ["tags", "name", "llm_provider"] == [fault.place for fault in faults]
+
+
+@pytest.mark.parametrize(
+    ("members", "place"),
+    [
+        ({"id": 3}, "id"),
+        ({"id": None}, "id"),
+        ({"inputs": {3: AgentInput()}}, "inputs.3"),
+        ({"workflow_integrations": ["", 5]}, "workflow_integrations"),
+    ],
+)
+def test_what_is_no_text_is_a_fault_and_no_failure(members, place):
+    """M6: an id, an input or a workflow whose name is no text is told as every other fault is."""
+    with pytest.raises(AgentInvalid) as wrong:
+        AgentDefinition(**{"id": "a"} | members).check()
+
+    assert [place] == [fault.place for fault in wrong.value.faults]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan"), True, "5", Decimal(5)])
+def test_a_time_is_a_finite_number_of_seconds(seconds):
+    """M6: what no clock can count to is no limit of time; a Decimal is for dollars."""
+    with pytest.raises(AgentInvalid, match=r"timeout: .* is no limit"):
+        AgentLimits(timeout=seconds)
+
+
+@pytest.mark.parametrize(
+    ("kind", "members"),
+    [
+        (AgentLimits, {"iterations": 0, "tokens": 1.5, "depth": True, "dollars": "nan", "timeout": 0, "repairs": -1}),
+        (AgentRetry, {"max_attempts": 101, "backoff_seconds": -0.1}),
+    ],
+)
+def test_all_faults_of_limits_are_told_together(kind, members):
+    """M6: each limit that is none is named, and none of them hides another."""
+    with pytest.raises(AgentInvalid) as wrong:
+        kind(**members)
+
+    assert list(members) == [fault.place for fault in wrong.value.faults]
+
+
+def test_pauses_grow_and_may_be_none():
+    """N3: before each attempt the pause is twice as long; without one it is tried again at once."""
+    assert [0.5, 1.0, 2.0] == [AgentRetry(backoff_seconds=0.5).seconds_before(number) for number in (2, 3, 4)]
+    assert 0.0 == AgentRetry(backoff_seconds=0).seconds_before(9)
+
+
+def test_one_name_needs_no_list():
+    """M6: a single name is a list of one, wherever there may be several."""
+    state = AgentState(name="first", actions="look_up")
+    retry = AgentRetry(retry_on_errors="timeout")
+
+    assert (("look_up",), ("timeout",)) == (state.actions, retry.retry_on_errors)
+    assert retry.wanted_for(ResponseTimeout("slow", provider="p"))
+    assert not retry.wanted_for(RateLimitExceeded("slow down", provider="p"))
 
 
 def test_a_context_has_five_members():

@@ -16,7 +16,7 @@ from circuit_breaker.llm.tools import tool
 from circuit_breaker.storage import connect
 from circuit_breaker.testing.model_turns import ModelTurn
 from circuit_breaker.testing.script import HANG
-from tests.agents.work import Ledger, agent, at_work, call, content_of, events_of, live, script
+from tests.agents.work import Ledger, Wrapped, agent, at_work, call, content_of, events_of, live, script
 
 QUICK = AgentEngineConfig(poll=0.005)
 TEXT = "All the events are kept, and whoever asks for them gets the same. " * 5
@@ -193,25 +193,12 @@ async def test_followers_leave_nothing_behind():
         assert 0 == engine.office.waiting
 
 
-class Slow:
+class Slow(Wrapped):
     """A storage that takes its time to write."""
 
-    def __init__(self, storage) -> None:
-        self._storage = storage
-        self.streams = self
-
-    def __getattr__(self, name):
-        return getattr(self._storage, name)
-
-    async def append(self, *arguments, **named):
+    async def append(self, *which, **what):
         await asyncio.sleep(0.02)
-        await self._storage.streams.append(*arguments, **named)
-
-    async def read(self, *arguments, **named):
-        return await self._storage.streams.read(*arguments, **named)
-
-    async def length(self, stream):
-        return await self._storage.streams.length(stream)
+        await super().append(*which, **what)
 
 
 async def test_a_follower_waits_no_longer_than_the_operator_says():

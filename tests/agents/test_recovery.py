@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from circuit_breaker.agents import AgentLimits, AgentRetry
 from circuit_breaker.agents.config import AgentEngineConfig
 from circuit_breaker.agents.engine import AgentEngine
+from circuit_breaker.agents.guardrails import Bounds
 from circuit_breaker.errors import AgentInvalid, ContentFiltered
 from circuit_breaker.llm import LLMRouter
 from circuit_breaker.llm.profile import ModelProfile, Price
@@ -92,6 +93,24 @@ async def test_an_engine_that_is_asked_says_what_it_lacks():
             assert "cancelled" == (await engine.execution(left)).status
 
 
+async def test_what_names_a_guardrail_that_is_not_here_can_be_cancelled():
+    """An engine that lacks a guardrail of an execution does not go on with it, and cancels it all the same."""
+    async with connect("memory://") as storage:
+        guarded = agent(guardrails=("small",))
+        async with at_work(agent(), storage=storage, model=script(HANG), guardrails={"small": Bounds()}) as engine:
+            await engine.register(guarded)
+            left = (await engine.start("helper", {"q": "?"})).id
+            await asyncio.sleep(0.01)
+        async with at_work(storage=storage, model=script(always="Done."), config=UNTIL_ASKED) as engine:
+            with pytest.raises(AgentInvalid, match="no guardrail 'small'"):
+                await engine.resume(left)
+            assert await engine.cancel(left, reason="enough")
+            assert ("cancelled", "cancelled: enough") == (
+                (done := await engine.execution(left)).status,
+                done.error["message"],
+            )
+
+
 async def test_a_decision_is_not_taken_where_it_cannot_be_carried_out():
     """An engine without the tool refuses a yes, which then can be given where the tool is."""
     async with connect("memory://") as storage:
@@ -142,6 +161,16 @@ async def test_an_interrupted_execution_shows_what_its_finished_calls_took():
             [listed], [each] = await engine.executions(), [one async for one in engine.store.every(agent="helper")]
             for found in (await engine.execution(left), listed, each):
                 assert ("running", 50, Decimal("0.00005")) == (found.status, found.usage["total_tokens"], found.dollars)
+
+
+async def test_what_is_looked_at_often_is_what_the_record_says():
+    """Looked at often, executions are found as they were written, by the same keys, and no finished step is read."""
+    async with connect("memory://") as storage:
+        left = await left_behind(storage, agent(tools=("stock",)), model=script(STOCK), tools=[stock], **COUNTING)
+        async with at_work(storage=storage, config=UNTIL_ASKED) as engine:
+            [found] = [one async for one in engine.store.each(agent="helper", status="running")]
+            assert [] == [one async for one in engine.store.each(agent="helper", conversation="c")]
+            assert found == await engine.store.written(left) != await engine.execution(left)
 
 
 async def test_what_rounds_before_took_counts_as_well():

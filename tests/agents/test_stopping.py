@@ -13,7 +13,7 @@ from circuit_breaker.llm.usage import Usage
 from circuit_breaker.storage import connect
 from circuit_breaker.testing.model_turns import ModelTurn
 from circuit_breaker.testing.script import HANG
-from tests.agents.work import Dialogue, agent, at_work, call, script
+from tests.agents.work import Dialogue, Wrapped, agent, at_work, call, script
 
 QUICK = AgentEngineConfig(poll=0.01, cleanup_interval=0.02)
 NARROW = AgentEngineConfig(max_concurrent_executions=1)
@@ -37,28 +37,18 @@ class Forgetful:
         return True
 
 
-class Slow:
-    """A storage that takes its time for the second write that keeps a step, until it is told to go on."""
+class Slow(Wrapped):
+    """A storage that takes its time for each write that keeps a step, until it is told to go on."""
 
     def __init__(self, storage) -> None:
-        self._storage = storage
-        self.streams = self
+        super().__init__(storage)
         self.keeping, self.on = asyncio.Event(), asyncio.Event()
-
-    def __getattr__(self, name):
-        return getattr(self._storage if self.streams is self else self, name)
 
     async def append(self, stream, documents, *, after, put=()):
         if any(one.kind == STEP for one in put) and not self.on.is_set():
             self.keeping.set()
             await self.on.wait()
-        return await self._storage.streams.append(stream, documents, after=after, put=put)
-
-    async def read(self, *of, **which):
-        return await self._storage.streams.read(*of, **which)
-
-    async def length(self, stream):
-        return await self._storage.streams.length(stream)
+        await super().append(stream, documents, after=after, put=put)
 
 
 async def test_a_place_is_given_back_by_whoever_is_stopped_before_he_sits_down():

@@ -6,6 +6,7 @@ import asyncio
 
 from circuit_breaker.agents import AgentLimits, AgentMemory, AgentPrompts
 from circuit_breaker.agents.config import AgentEngineConfig
+from circuit_breaker.errors import ConversationNotFound
 from circuit_breaker.llm.tools import tool
 from circuit_breaker.storage import connect
 from circuit_breaker.testing import HANG
@@ -70,3 +71,32 @@ async def test_who_has_not_begun_has_its_time_once():
 
     assert ("timed_out", 0.0) == (late.status, late.idle)
     assert 0.3 <= late.seconds < 0.7
+
+
+class Deleted:
+    """A memory of a conversation in which somebody else has the turn, and that is deleted then."""
+
+    async def enters(self, execution):
+        return False
+
+    async def enter(self, execution):
+        raise ConversationNotFound("the conversation is gone")
+
+    async def recall(self, definition, execution, summarize=None):
+        await self.enter(execution)
+
+
+async def test_a_conversation_may_be_gone_when_its_turn_comes():
+    """Who waits for a place and for a conversation that is deleted then fails for it once there is a place."""
+    model = script(ModelTurn(says="slow", after=0.1), always="Yes.")
+    helper, talker = agent("helper"), agent("talker", **TALKS)
+    async with asyncio.timeout(5), at_work(helper, talker, model=model, memory=Deleted(), config=ONE) as engine:
+        talk = await engine.conversations.create("talker")
+        first = await engine.start("helper", {"q": "?"})
+        late = await engine.start("talker", {"message": "?"}, conversation=talk.id)
+        done, failed = await engine.wait(first.id), await engine.wait(late.id)
+        after = await engine.run("helper", {"q": "?"})
+
+    assert ["completed", "failed", "completed"] == [done.status, failed.status, after.status]
+    assert "conversation_not_found" == failed.error["code"]
+    assert done.ended_at <= failed.ended_at

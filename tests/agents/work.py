@@ -103,23 +103,18 @@ def content_of(events) -> str:
     return "".join(one.content for one in kept[max(kept)]) if kept else ""
 
 
-class Breaking:
-    """A storage whose writes fail from the n-th on, as if the process had been killed before or after it."""
+class Wrapped:
+    """Another storage, of which whoever derives from this changes how streams are written."""
 
-    def __init__(self, storage, at: int, *, after: bool) -> None:
-        self._storage, self._at, self._after = storage, at, after
-        self.writes = 0
+    def __init__(self, storage) -> None:
+        self._storage = storage
         self.streams = self
 
     def __getattr__(self, name):
         return getattr(self._storage, name)
 
     async def append(self, stream, documents, *, after, put=()):
-        self.writes += 1
-        if self.writes < self._at or (self.writes == self._at and self._after):
-            await self._storage.streams.append(stream, documents, after=after, put=put)
-        if self.writes >= self._at:
-            raise StorageFull("no write comes through any more")
+        await self._storage.streams.append(stream, documents, after=after, put=put)
 
     async def read(self, stream, *, after=0, limit=None):
         return await self._storage.streams.read(stream, after=after, limit=limit)
@@ -129,6 +124,22 @@ class Breaking:
 
     async def drop(self, stream):
         return await self._storage.streams.drop(stream)
+
+
+class Breaking(Wrapped):
+    """A storage whose writes fail from the n-th on, as if the process had been killed before or after it."""
+
+    def __init__(self, storage, at: int, *, after: bool) -> None:
+        super().__init__(storage)
+        self._at, self._after = at, after
+        self.writes = 0
+
+    async def append(self, *which, **what):
+        self.writes += 1
+        if self.writes < self._at or (self.writes == self._at and self._after):
+            await super().append(*which, **what)
+        if self.writes >= self._at:
+            raise StorageFull("no write comes through any more")
 
 
 def script(*turns, **members) -> ScriptedProvider:

@@ -86,18 +86,17 @@ def test_nothing_steers_the_terminal(told):
 
 
 def test_what_the_agent_is_about_is_told(told):
-    """I2: that an agent plans, tries again, waits or goes on is told beside the answer."""
+    """I2: that an agent repeats itself, tries again, waits or goes on is told beside the answer."""
     said = told(
-        thinking("planning", content="1. x"),
-        thinking("planned"),
-        thinking("repairing"),
+        thinking("thought", content="1. x"),
+        thinking("repeating"),
         thinking("retrying", content="the provider is busy", void_after=0),
         thinking("resumed", void_after=7),
         thinking("approval_needed"),
         thinking("calling_model", content="m", progress=50.0),
     )[1]
 
-    for line in ("has a plan", "mends its answer", "tries again: the provider is busy", "goes on where it was"):
+    for line in ("repeats itself", "tries again: the provider is busy", "goes on where it was", "waits for a yes"):
         assert line in said
     assert "what was said after number 7 does not count" in said
     assert "number 0" not in said

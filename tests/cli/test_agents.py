@@ -421,6 +421,31 @@ def test_conversations_are_listed_exported_and_imported(cb, agents):
     assert "there is no conversation 'x'" in cb("agents", "export", "-c", "x", code=4).err
 
 
+def test_an_imported_conversation_keeps_nothing_personal(cb, agents):
+    """J6, AJ2: what the guardrails of its agent hide is hidden in a conversation that is read from a file."""
+    (agents / "shy.yaml").write_text("id: shy\nmemory: {}\nguardrails: [personal_data]\nprompts: {system: You help.}\n")
+    cb("agents", "register", "shy.yaml")
+    cb("agents", "chat", "shy", "I am MAIL", "-c", "a")
+    (agents / "talk.json").write_text(cb("agents", "export", "-c", "a").out.replace("MAIL", "ann@example.org"))
+    cb("agents", "import", "talk.json", "--id", "b")
+
+    assert "I am [EMAIL]" in cb("agents", "export", "-c", "b").out
+    assert "ann@example.org" not in cb("agents", "export", "-c", "b").out
+
+
+@pytest.mark.parametrize("wrong", [{"turns": None}, {"title": 5}, {"turns": 10**9}, {"context": {"x": 1}}], ids=str)
+def test_a_conversation_that_is_none_is_refused_with_its_place(cb, agents, wrong):
+    """J6: a file in which something is wrong is invalid input that names it, and nothing is kept of it."""
+    cb("agents", "chat", "helper", "hello", "-c", "a")
+    document = cb("agents", "export", "-c", "a").document
+    document["conversation"] |= wrong
+    (agents / "talk.json").write_text(json.dumps(document))
+    told = cb("agents", "import", "talk.json", "--id", "b", code=1).err
+
+    assert next(iter(wrong)) in told
+    assert ["a"] == [one["id"] for one in cb("agents", "conversations", "--json").records]
+
+
 def test_what_was_spent_is_told(cb, agents):
     """P15: tokens and dollars are added up by agent, model and day."""
     for text in ("a", "b"):

@@ -242,12 +242,22 @@ def test_a_picture_keeps_to_the_width_of_the_terminal(cb, here, monkeypatch, wid
 
 
 def test_the_suffix_of_the_file_says_the_form(cb, here):
-    """``draw -o picture.svg`` writes SVG; the form of an unknown suffix is the terminal's."""
+    """``draw -o picture.svg`` writes SVG; text, and a file without a suffix, have the form of the terminal."""
     assert "written to p.svg" in cb("draw", "orders.py:plain", "-o", "p.svg").err
     cb("draw", "orders.py:plain", "-o", "p.txt", "--json")
+    cb("draw", "orders.py:plain", "-o", "p", "--json")
 
     assert "<svg" in (here / "p.svg").read_text()
     assert "── send ──" in (here / "p.txt").read_text()
+    assert "── send ──" in (here / "p").read_text()
+
+
+def test_a_suffix_that_says_no_form_is_refused(cb, here):
+    """Nothing is written then, unless the form is said."""
+    assert "-o knows no '.foo'" in cb("draw", "orders.py:plain", "-o", "p.foo", code=2).err
+    assert not (here / "p.foo").exists()
+    cb("draw", "orders.py:plain", "-o", "p.foo", "--format", "svg")
+    assert "<svg" in (here / "p.foo").read_text()
 
 
 def test_a_picture_shows_where_a_case_is(cb):
@@ -318,6 +328,7 @@ def test_a_path_is_drawn_from_the_start_or_from_a_case(cb):
     assert "(1) pay" in cb("draw", "orders.py:plain", "--path", "pay,send").out
     assert "◉ sent" in cb("draw", "orders.py:plain", "--path", "pay, send").out
     assert "step 1 of the path, 'send'" in cb("draw", "orders.py:plain", "--path", "send", code=1).err
+    assert 1 == cb("draw", "orders.py:plain", "--path", "nope", code=4).err.count("pay")
 
 
 def test_the_history_of_a_case_is_drawn(cb):

@@ -9,6 +9,10 @@ import sys
 
 import pytest
 
+from circuit_breaker.cli.onward import Onward
+from circuit_breaker.cli.output import Output
+from circuit_breaker.cli.session import Session
+
 DESK = """
 import json
 
@@ -66,6 +70,16 @@ def test_a_person_goes_on_from_there(cb, desk):
     said = cb("run", desk, "--id", "c").out
     assert "fire c end -w desk.py" in said
     assert "done" in cb("fire", "c", "end", "-w", desk).out
+
+
+async def test_places_are_looked_after_while_the_engine_is_open(desk):
+    """A session opens one engine after the other: what the places of a closed one kept is nobody's any more."""
+    session = Session.of(Output(json=True), Onward("sqlite:///w.db", (desk,)))
+    for number in range(2):
+        async with session.engine(existing=False, working=True) as engine:
+            await engine.start("desk", id=f"{number}")
+            assert await session.busy()
+        assert not await session.busy()
 
 
 def test_firing_alone_has_its_agents(cb, desk):

@@ -103,11 +103,11 @@ def test_a_workflow_is_no_net(cb, here, name):
 
 
 def test_of_an_unbounded_net_with_a_reset_the_rest_is_not_decided(cb, here):
-    """That it is unbounded is certain, so the code is 0; bounds and dead transitions are not."""
+    """That it is unbounded is certain; bounds and dead transitions are not, so the code is 2."""
     filling = NetTransition("t", (Arc("a"),), (Arc("a"), Arc("b"), Arc("c")), resets=("b",))
     (here / "reset.pnml").write_text(to_pnml(PetriNet(Net(("a", "b", "c"), (filling,)), {"a": 1})))
 
-    found = cb("statespace", "reset.pnml", "--json").document
+    found = cb("statespace", "reset.pnml", "--json", code=2).document
 
     assert (["c"], False, None) == (found["unbounded"], found["decided"], found["bounds"])
     assert "unbounded; what else holds is not decided" == found["not_decided"]

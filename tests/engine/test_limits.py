@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -41,6 +42,16 @@ async def test_signals_that_nothing_uses_up_are_kept_only_so_far() -> None:
         case = await engine.signal(case, "pong")
 
     assert (2, 3) == (signals(kept), signals(case))
+
+
+async def test_a_signal_that_came_already_does_not_come_again() -> None:
+    """Of several who send it at the same time, unless it is there, one sends it."""
+    async with engine_of(flow(draft >> done).transition("go").on_signal("ping"), signals=5) as engine:
+        case = await engine.start("w")
+        several = (engine.signal(case, "ping", unless=lambda now: bool(now.signals)) for _ in range(3))
+        sent = await asyncio.gather(*several)
+
+    assert [1, 1, 1] == [signals(one) for one in sent]
 
 
 async def test_used_up_signals_make_room() -> None:

@@ -215,6 +215,9 @@ class RecordsContract:
         for key, value in itertools.product("abc", repeat=2):
             having = [name for name, (_, _, keys) in sorted(expected.items()) if keys.get(key) == value]
             assert having == [record.id for record in await records.find(kind, keys={key: value})]
+            both = {"a": value} | {key: value}
+            having = [name for name, (_, _, keys) in sorted(expected.items()) if both.items() <= keys.items()]
+            assert having == [record.id for record in await records.find(kind, keys=both)]
 
 
 class FeedContract:

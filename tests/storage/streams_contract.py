@@ -66,6 +66,43 @@ class StreamsContract:
         assert await journal.records.get("k", "r") is None
         assert await journal.records.find("k", keys={"state": "new"}) == []
 
+    @pytest.mark.parametrize("change", [Put("k", "r", {"n": 2}, expected=2), Gone("k", "r", expected=0),
+                                        Put("k", "new", {}, expected=1)], ids=repr)  # fmt: skip
+    async def test_a_record_in_another_version_than_expected_refuses_all(self, journal, change):
+        """Where a record is not in the version that an append expects, nothing of it is written, and others are."""
+        await journal.records.put("k", "r", {"n": 1}, keys={"state": "new"})
+        outcomes = await asyncio.gather(
+            journal.streams.append("a", [b"1"], after=0, put=[Put("k", "s", {}), change]),
+            journal.streams.append("b", [b"1"], after=0, put=[Put("k", "t", {})]),
+            return_exceptions=True,
+        )
+
+        assert [type(outcome) for outcome in outcomes] == [VersionConflict, type(None)]
+        assert [await journal.streams.length(name) for name in "ab"] == [0, 1]
+        assert [(one.id, one.version) for one in await journal.records.find("k")] == [("r", 1), ("t", 1)]
+        await journal.streams.append("a", [b"1"], after=0, put=[Put("k", "s", {})])
+
+    async def test_records_in_the_versions_expected_change_together(self, journal):
+        """An append expects the versions that were there before it, 0 for none, also of what it changes twice."""
+        await journal.records.put("k", "r", {"n": 1})
+        changes = [Gone("k", "r", expected=1), Put("k", "s", {"n": 1}, expected=0), Put("k", "s", {"n": 2}, expected=0)]
+        await journal.streams.append("a", [], after=0, put=changes)
+
+        assert [(one.id, one.document) for one in await journal.records.find("k")] == [("s", {"n": 2})]
+
+    async def test_one_of_many_appends_to_a_record_wins(self, place):
+        """Of appends to many streams that expect one version of a record, by several journals, just one is written."""
+        async with place() as one, place() as other:
+            appends = [
+                journal.streams.append(f"s{number}", [b"1"], after=0, put=[Put("k", "r", {"n": number}, expected=0)])
+                for number, journal in enumerate((one, other) * 4)
+            ]
+            outcomes = await asyncio.gather(*appends, return_exceptions=True)
+            lengths = [await other.streams.length(f"s{number}") for number in range(8)]
+
+            assert [type(outcome) for outcome in outcomes].count(VersionConflict) == 7
+            assert sum(lengths) == 1 == (await one.records.get("k", "r")).version
+
     async def test_a_strange_name_hurts_nobody_else(self, journal):
         """A record to remove that can be none is refused by itself; what others append in the same turn is written."""
         outcomes = await asyncio.gather(

@@ -7,10 +7,12 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import attrs
 import pytest
 
 from circuit_breaker.engine.records import Records
-from circuit_breaker.storage import connect
+from circuit_breaker.engine.streams import Put
+from circuit_breaker.storage import connect, sqlite_records
 from circuit_breaker.storage.memory import MemoryJournal, MemoryStore
 from circuit_breaker.storage.sqlite_records import BY_KEY, WITH_KEY
 from circuit_breaker.storage.sqlite_schema import MIGRATIONS, prepare
@@ -54,6 +56,43 @@ async def test_a_key_is_an_index_lookup(tmp_path):
 
     assert not [line for line in plan if "SCAN" in line or "TEMP B-TREE" in line]
     assert "SEARCH record_keys USING PRIMARY KEY" in plan[0]
+
+
+@pytest.mark.parametrize("names", [("all", "rare"), ("rare", "all"), ("all", "half", "rare"), ("all", "half")])
+async def test_several_keys_cost_what_the_rarest_of_them_has(tmp_path, names):
+    """Whichever is named first, the key that the fewest records have is looked up, and the others are compared."""
+    async with connect(f"sqlite:///{tmp_path}/work.db?synchronous=NORMAL") as journal:
+        keys = [{"all": "1"} | ({"half": "1"} if at % 2 else {}) | ({"rare": "1"} if at % 100 == 1 else {})
+                for at in range(300)]  # fmt: skip
+        put = [Put("k", f"{at:03}", {}, known) for at, known in enumerate(keys)]
+        await journal.streams.append("s", [], after=0, put=put)
+        asked = []
+
+        class Noted:
+            def rows(self, query, parameters):
+                asked.append(parameters)
+                return journal.records.read(query, parameters)
+
+        async def noted(ask):
+            return ask(Noted())
+
+        records = attrs.evolve(journal.records, list_out=noted)
+        found = await records.find("k", keys=dict.fromkeys(names, "1"))
+
+    rarest = "rare" if "rare" in names else "half"
+    assert [record.id for record in found] == [f"{at:03}" for at, known in enumerate(keys) if rarest in known][:100]
+    assert asked[-1][2:4] == (rarest, "1")
+
+
+async def test_keys_that_many_records_have_find_the_same(tmp_path, monkeypatch):
+    """Where no key is rare, those records are found that have all of them, in order and in pages."""
+    monkeypatch.setattr(sqlite_records, "COUNTED", (2, 4))
+    async with connect(tmp_path / "work.db") as journal:
+        for at in range(20):
+            await journal.records.put("k", f"{at:02}", {}, keys={"even": str(at % 2 == 0), "third": str(at % 3 == 0)})
+        found = await journal.records.find("k", keys={"even": "True", "third": "True"}, after="00", limit=2)
+
+    assert ["06", "12"] == [record.id for record in found]
 
 
 async def test_a_file_of_the_first_schema_gets_records(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from circuit_breaker.agents.bridge.errand import Errand
 from circuit_breaker.agents.bridge.permission import permit
@@ -17,12 +17,22 @@ from circuit_breaker.agents.events import AgentEvent, ContentChunk, Thinking, To
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.data import EMPTY
 from circuit_breaker.engine.actions import ActionContext, resolved
-from circuit_breaker.errors import ActionError, AgentNotFound
+from circuit_breaker.errors import (
+    ActionError,
+    ActionWithdrawn,
+    AgentForbidden,
+    AgentNotFound,
+    CircuitBreakerError,
+    StorageError,
+)
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.steps import Execution
 from circuit_breaker.workflow.token import Token
 
-__all__ = ["AskingStep", "failed", "key_of"]
+__all__ = ["BEYOND", "AskingStep", "failed", "key_of"]
+
+BEYOND: Final = (ActionWithdrawn, AgentForbidden, StorageError)
+"""What is no failure of the agent: a transition that does not need the answer does not go on after it either."""
 
 
 class AskingStep(ABC):
@@ -56,18 +66,36 @@ class AskingStep(ABC):
     async def outcome(self, ended: AgentExecution, token: Token) -> dict[str, Any] | Change:
         """What is kept of the answer, or raised where there is none."""
 
+    async def allow(self, key: str) -> None:
+        """Nothing, when the attempt of that key may be made; otherwise it raises."""
+        del key
+
     async def noted(self, execution: AgentExecution, number: int, context: ActionContext) -> None:
         """Notes which execution is asked, at which attempt of the errand; here for those who follow the case."""
         del number
         context.log(f"{execution.agent_id}: execution {execution.id}", stream="agent")
 
+    def without(self, error: CircuitBreakerError, token: Token) -> Change:
+        """What is kept in the place of an answer that there is none of, where the transition does not need it."""
+        del token
+        raise error
+
     async def execute(self) -> dict[str, Any] | Change:
-        """What is kept of the answer.
+        """What is kept of the answer; where the transition does not need one, also of a failure.
 
         Raises:
             ActionError: The agent failed; the ``code`` says why.
             AgentForbidden: The workflow may not use the agent.
         """
+        try:
+            return await self._answered()
+        except CircuitBreakerError as error:
+            token = None if self._context is None else self._context.token
+            if token is None or self.asked.get("required", True) or isinstance(error, BEYOND):
+                raise
+            return self.without(error, token)
+
+    async def _answered(self) -> dict[str, Any] | Change:
         context = self._context
         if context is None or context.token is None or context.workflow is None:
             raise ActionError("a step that asks an agent works in a transition only", remedy="call agents.run(...)")
@@ -76,7 +104,8 @@ class AskingStep(ABC):
         permit(definition, context.workflow)
         try:
             errand = await self.errand(definition, context.token, context)
-            ended = await errand.run(self.agents, key_of(context), begun=self._note, tell=telling(context))
+            key, tell = key_of(context), telling(context)
+            ended = await errand.run(self.agents, key, allow=self.allow, begun=self._note, tell=tell)
         except asyncio.CancelledError:
             if self.begun and (context.late or await context.withdrawn()):
                 await self.agents.cancel(self.begun[-1].id, reason="the transition does not want it any more")
@@ -102,8 +131,10 @@ class AskingStep(ABC):
         own = next((step for step in alike if resolved(step.parameters, token) == self.asked), None)
         return EMPTY if own is None else own.parameters.get("inputs") or EMPTY
 
-    def around(self, token: Token, context: ActionContext, **custom: Any) -> ExecutionContext:
-        """The context of the execution."""
+    def around(
+        self, token: Token, context: ActionContext, *, caller: ExecutionContext | None = None, **custom: Any
+    ) -> ExecutionContext:
+        """The context of the execution; what a caller says of itself is in it."""
         return surroundings(
             token,
             case=context.case_id,
@@ -112,6 +143,7 @@ class AskingStep(ABC):
             history=token.sequence,
             tenant=self.agents.settings.tenant,
             custom=custom,
+            caller=caller or ExecutionContext(),
         )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from typing import Final
 
 import attrs
 
 from circuit_breaker.agents.bridge.errand import Errand
-from circuit_breaker.agents.bridge.outputs import change_of
+from circuit_breaker.agents.bridge.outputs import change_of, written_by
 from circuit_breaker.agents.bridge.permission import permit
 from circuit_breaker.agents.bridge.place import PlaceAgent
 from circuit_breaker.agents.bridge.surroundings import surroundings
@@ -30,21 +29,11 @@ from circuit_breaker.errors import (
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.declared import typed
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.events import TokenChanged
 from circuit_breaker.workflow.token import Token
 
-__all__ = ["Attendance", "standing"]
+__all__ = ["Attendance"]
 
 _PAUSE: Final = 0.05
-
-
-def standing(case: Case, token_id: str, place: str, entered: datetime) -> Token | None:
-    """The token, if it stands in the place since that moment."""
-    for token in case.marking.at(place):
-        if token.id == token_id and token.entered == entered:
-            found: Token = token
-            return found
-    return None
 
 
 def _unused(visit: Visit) -> Visit:
@@ -90,7 +79,7 @@ class Attendance:
 
     async def _attend(self, visit: Visit) -> None:
         case = await self.engine.get(visit.case)
-        token = self._standing(case, visit)
+        token = visit.standing(case)
         if visit.status == "running" and not visit.execution:
             visit = attrs.evolve(visit, execution=await self._begun(visit))
         if visit.status == "running" and (visit.execution or (token and token.sequence == visit.sequence)):
@@ -102,12 +91,9 @@ class Attendance:
 
     async def _begun(self, visit: Visit) -> str:
         """The id of an execution that began, and of which the process ended before it was noted; empty for none."""
-        known = self.agents.store.every(**{"context.custom_context.visit": visit.id})
+        known = self.agents.store.every(context={"custom_context.visit": visit.id})
         begun = [one.id async for one in known if one.key.startswith(f"{visit.key}.")]
         return begun[-1] if begun else ""
-
-    def _standing(self, case: Case, visit: Visit) -> Token | None:
-        return standing(case, visit.token, visit.place, visit.entered)
 
     async def _look(self, visit: Visit, case: Case, token: Token) -> None:
         """Asks the agent, if it is time and the conditions hold."""
@@ -145,7 +131,7 @@ class Attendance:
         if kept is None:
             return
         await self.visits.done_with(visit)
-        now = self._standing(await self.engine.get(visit.case), visit)
+        now = visit.standing(await self.engine.get(visit.case))
         if now is not None and now.sequence != token.sequence:  # changed while it was judged: nobody saw that it waits
             await self.visits.wait(attrs.evolve(kept, status="due", due=self.engine.clock.now()))
 
@@ -163,11 +149,18 @@ class Attendance:
         ended = await self._errand(visit, case, token).run(self.agents, visit.key, begun=note)
         visit = kept[-1]
         if ended.status != "completed":
-            await self._over(visit, "failed", str(ended.error.get("message", ended.status)))
+            message = str(ended.error.get("message", ended.status))
+            in_vain = ended.status == "cancelled" and await self._is_gone(visit)
+            await self._over(visit, "discarded" if in_vain else "failed", message)
             return
         status, reason = await self._applied(visit, ended)
         await self._over(visit, status, reason)
         await self._run_on(visit.case)
+
+    async def _is_gone(self, visit: Visit) -> bool:
+        """Whether nothing can come of an answer: the case has ended, or the token is not there any more."""
+        case = await self.engine.get(visit.case)
+        return case.closed or visit.standing(case) is None
 
     def _errand(self, visit: Visit, case: Case, token: Token | None) -> Errand:
         placed = self.placed
@@ -206,18 +199,11 @@ class Attendance:
             return "discarded", written
         return "completed", await self._fire(visit, written)
 
-    async def _written(self, visit: Visit, ended: AgentExecution) -> int | None:
-        """The number of the event by which the outputs were written, if that was done before, or by another."""
-        for event in await self.engine.storage.events(visit.case, after=visit.sequence):
-            if isinstance(event, TokenChanged) and event.key == ended.id:
-                return event.sequence
-        return None
-
     async def _write(self, visit: Visit, ended: AgentExecution) -> int | str:
         """The number of the event by which the outputs were written, now or before; or why they are discarded."""
-        while (written := await self._written(visit, ended)) is None:
+        while (written := await written_by(self.engine, visit.case, ended, after=visit.sequence)) is None:
             case = await self.engine.get(visit.case)
-            token = self._standing(case, visit)
+            token = visit.standing(case)
             if token is None or case.closed:
                 return f"the token had left '{visit.place}' before the answer came"
             if token.sequence != visit.sequence:
@@ -244,9 +230,11 @@ class Attendance:
         name = self.placed.auto_transition
         while name:
             case = await self.engine.get(visit.case)
-            token = self._standing(case, visit)
-            if token is None or token.sequence != written:
+            token = visit.standing(case)
+            if token is None:
                 return ""  # it has fired before a crash, or somebody else was faster
+            if token.sequence != written:
+                return f"transition '{name}' did not fire: the token was changed after the answer was written"
             try:
                 by = f"agent:{self.placed.agent}"
                 await self.engine.fire(case, name, by=by, expect=case.sequence, token=token.id)

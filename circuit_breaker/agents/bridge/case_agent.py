@@ -5,23 +5,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from hashlib import sha256
 from typing import Any, ClassVar, Self
 
 from circuit_breaker.agents.bridge.recalling import recalled
-from circuit_breaker.agents.chat import ChatRequest, Partner, asking_in
+from circuit_breaker.agents.chat import ChatRequest, Partner
+from circuit_breaker.agents.context import LONGEST_KEY, ExecutionContext
 from circuit_breaker.agents.conversations.conversation import check_conversation_id
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
-from circuit_breaker.data import thaw
 from circuit_breaker.engine.engine import Engine
-from circuit_breaker.engine.ids import new_id
-from circuit_breaker.errors import (
-    AgentError,
-    CaseExists,
-    ConversationNotFound,
-    InvalidAgentType,
-)
+from circuit_breaker.errors import CaseExists, InvalidAgentType
 from circuit_breaker.workflow import Case
 
 __all__ = ["CaseAgent"]
@@ -105,11 +100,12 @@ class CaseAgent(Partner):
             CircuitBreakerError: As :meth:`chat`.
         """
         asked = request if isinstance(request, ChatRequest) else ChatRequest(request)
-        conversation_id = asked.conversation_id or self.conversation_id or new_id()
+        conversation_id = asked.conversation_id or self.conversation_id or self._first_id(asked)
         check_conversation_id(conversation_id)  # first: no case may begin of which there can be no conversation
+        ExecutionContext.from_document(asked.around())
         self.conversation_id = conversation_id
         case = await self._opened(asked)
-        await self._check_decided(asked)
+        await self._check_decided(case.id, asked)
         async with self._answering(case, asked) as execution:
             yield execution
 
@@ -128,36 +124,16 @@ class CaseAgent(Partner):
 
     async def _opened(self, asked: ChatRequest) -> Case:
         """The case, and beside it what was said; both are begun where there are none."""
-        data = thaw(asked.context) if self.kind == "workflow" else {}
         try:
-            case = await self.engine.start(await self._workflow(), id=self.conversation_id, data=data)
+            case = await self.engine.start(await self._workflow(), id=self.conversation_id, data=self._data(asked))
         except CaseExists:
             case = await recalled(self.engine, self.conversation_id)
-        try:
-            await self.agents.conversations.get(case.id)
-        except ConversationNotFound:
-            await self.agents.conversations.create(self.id, id=case.id)
+        await self._keep(case.id, asked)
         return case
 
-    async def _check_decided(self, asked: ChatRequest) -> None:
-        """Nothing, unless a person must decide first about something else that was said.
-
-        Raises:
-            AgentError: Somebody must.
-        """
-        found = await asking_in(self.agents, self.conversation_id)
-        if found is None or await self._was_said(asked):
-            return
-        calls = ", ".join(call["name"] for call in found.approval["calls"])
-        raise AgentError(
-            f"conversation '{self.conversation_id}' waits for a yes or no to {calls} of execution '{found.id}'",
-            remedy="decide with approve(await agent.waiting(), ...), then say it again",
-        )
-
-    async def _was_said(self, asked: ChatRequest) -> bool:
-        """Whether the message came before, so that what became of it is only given again."""
-        known = self.agents.store.every(conversation=self.conversation_id)
-        return bool(asked.key) and self._said_as(asked.key) in [self._key_of(one) async for one in known]
+    async def _was_said(self, conversation_id: str, asked: ChatRequest) -> bool:
+        known = self.agents.store.every(conversation=conversation_id)
+        return self._said_as(asked.key) in [self._key_of(one) async for one in known]
 
     @abstractmethod
     async def _prepared(self, definition: AgentDefinition) -> None:
@@ -167,9 +143,15 @@ class CaseAgent(Partner):
     async def _workflow(self) -> str:
         """The name of the workflow."""
 
+    def _data(self, asked: ChatRequest) -> dict[str, Any]:
+        """The data that the case begins with."""
+        del asked
+        return {}
+
     def _said_as(self, key: str) -> str:
         """The key of a message as its execution has it."""
-        return key
+        # executions are found by it, which they are not by a longer text
+        return key if len(key) <= LONGEST_KEY else sha256(key.encode(errors="surrogatepass")).hexdigest()
 
     @abstractmethod
     def _key_of(self, execution: AgentExecution) -> str:

@@ -18,6 +18,7 @@ from circuit_breaker.data import thaw
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import (
     AgentExecutionNotFound,
+    AgentForbidden,
     CircuitBreakerError,
     StorageError,
     TransitionNotFound,
@@ -30,6 +31,7 @@ from circuit_breaker.llm.tools.toolset import Toolset
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.events import ActionFailed, TransitionFired, TransitionRefused
+from circuit_breaker.workflow.explain import Explanation
 from circuit_breaker.workflow.timing import Manual
 from circuit_breaker.workflow.transition import Transition
 
@@ -77,11 +79,11 @@ async def case_tools(
             f"workflow '{workflow.name}' has no transition '{unknown[0]:.60}' that can be fired so",
             remedy=nearest(unknown[0], firable),
         )
-    names = [name for name in firable if only is None or name in only]
     called = _tool_names(workflow)
+    offered = {name: called[name] for name in firable if only is None or name in only}
     tools = [
-        TransitionTool(engine, now.id, name, workflow=workflow, by=by, roles=held, run=run, called=called[name])
-        for name in names
+        TransitionTool(engine, now.id, name, workflow=workflow, by=by, roles=held, run=run, offered=offered)
+        for name in offered
     ]
     return Toolset(*tools, ExplainTool(engine, now.id, roles=held))
 
@@ -104,25 +106,34 @@ class CaseTools:
         agents: The agents that have such tools; all unless given.
         only: The names of the transitions; all unless given.
         roles: The roles that an agent has.
+        run: Whether the case is run until it rests after each firing; see :func:`case_tools`.
     """
 
     engine: Engine
     agents: Collection[str] | None = None
     only: Collection[str] | None = None
     roles: Collection[str] = ()
+    run: bool = False
 
     async def __call__(self, definition: AgentDefinition, execution: AgentExecution) -> Toolset:
         """The tools of an execution; none where it works for no case.
 
         Raises:
-            AgentForbidden: The workflow of the case may not use the agent.
+            AgentForbidden: The workflow of the case may not use the agent, or the agent is bound to another one.
         """
         case = execution.get_context_value("workflow_context.resource_id")
         if not case or (self.agents is not None and definition.id not in self.agents):
             return Toolset()
-        permit(definition, self.engine.workflow(await self.engine.get(case)))
+        workflow = self.engine.workflow(await self.engine.get(case))
+        permit(definition, workflow)
+        if definition.workflow not in ("", workflow.name):
+            raise AgentForbidden(
+                f"agent '{definition.id}' is bound to workflow '{definition.workflow}', not to '{workflow.name}'",
+                remedy="ask it about a case of its workflow",
+            )
         await forget_firings(self.engine, case, execution)
-        return await case_tools(self.engine, case, only=self.only, by=f"agent:{definition.id}", roles=self.roles)
+        by = f"agent:{definition.id}"
+        return await case_tools(self.engine, case, only=self.only, by=by, roles=self.roles, run=self.run)
 
 
 async def forget_firings(engine: Engine, case: str, execution: AgentExecution) -> None:
@@ -145,7 +156,7 @@ async def forget_firings(engine: Engine, case: str, execution: AgentExecution) -
 async def _is_over(store: AgentStore, execution: str) -> bool:
     """Whether the storage has no such execution, or one that has ended."""
     try:
-        return (await store.execution(execution)).ended
+        return (await store.written(execution)).ended
     except AgentExecutionNotFound:
         return True
 
@@ -163,7 +174,7 @@ class TransitionTool(Tool):
         by: str,
         roles: frozenset[str],
         run: bool,
-        called: str,
+        offered: Mapping[str, str],
     ) -> None:
         self._engine = engine
         self._case = case
@@ -171,8 +182,9 @@ class TransitionTool(Tool):
         self._by = by
         self._roles = roles
         self._run = run
+        self._offered = offered
         ways = workflow.by_name[transition]
-        super().__init__(called, _description(transition, ways), _schema(ways))
+        super().__init__(offered[transition], _description(transition, ways), _schema(ways))
 
     async def execute(self, context: ToolContext, **arguments: Any) -> dict[str, Any]:
         """Whether it has fired, where the case is now, and why not if it has not."""
@@ -205,18 +217,25 @@ class TransitionTool(Tool):
         return None
 
     def _fired(self, case: Case) -> dict[str, Any]:
-        return {"fired": True, **_where(case), "possible": list(self._engine.explain(case).enabled)}
+        return {"fired": True, **_where(case), "possible": self._possible(self._explained(case))}
 
     async def _refused(self, error: CircuitBreakerError) -> dict[str, Any]:
         case = await self._engine.get(self._case)
-        reason = self._engine.explain(case, roles=self._roles)[self._transition]
+        explanation = self._explained(case)
         return {
             "fired": False,
             **_where(case),
             "error": _shown(words_of(error), case),
-            "why": _shown("\n".join(reason.lines()), case),
-            "possible": list(self._engine.explain(case, roles=self._roles).enabled),
+            "why": _shown("\n".join(explanation[self._transition].lines()), case),
+            "possible": self._possible(explanation),
         }
+
+    def _explained(self, case: Case) -> Explanation:
+        return self._engine.explain(case, roles=self._roles)
+
+    def _possible(self, explanation: Explanation) -> list[str]:
+        """The tools whose transitions can fire now."""
+        return [self._offered[name] for name in explanation.enabled if name in self._offered]
 
 
 class ExplainTool(Tool):
@@ -255,8 +274,8 @@ def _tool_names(workflow: Workflow) -> dict[str, str]:
     """For each transition the name of its tool, the same whichever of them are given."""
     found: dict[str, str] = {}
     for name in workflow.by_name:
-        plain = _ODD.sub("_", name)[:60]
-        ways = (plain, *(f"{plain}_{number}" for number in range(2, len(workflow.by_name) + 3)))
+        short = _ODD.sub("_", name)[:60]
+        ways = (short, *(f"{short}_{number}" for number in range(2, len(workflow.by_name) + 3)))
         found[name] = next(each for each in ways if each not in {EXPLAIN, *found.values()})
     return found
 

@@ -13,7 +13,6 @@ from typing import Final
 import attrs
 import structlog
 
-from circuit_breaker.agents.bridge.attendance import standing
 from circuit_breaker.agents.bridge.place import PlaceAgent
 from circuit_breaker.agents.bridge.visits import Visit, Visits
 from circuit_breaker.engine.engine import Engine
@@ -103,8 +102,6 @@ class Doorway:
 
     async def _begin(self, placed: PlaceAgent, event: Event, token_id: str) -> None:
         case = await self._engine.get(event.case)
-        if case.closed or standing(case, token_id, placed.place, event.at) is None:
-            return  # it has gone on already: there is nothing to do for it
         visit = Visit(
             id=derived_id(event.at, "visit", placed.name, event.case, event.sequence, token_id),
             place_agent=placed.name,
@@ -115,7 +112,8 @@ class Doorway:
             entered=event.at,
             due=placed.schedule.first(event.at),
         )
-        await self.visits.begin(visit)
+        if not case.closed and visit.standing(case) is not None:  # else it has gone on already
+            await self.visits.begin(visit)
 
     async def _look_again(self, placed: PlaceAgent, event: Event) -> None:
         """Lets those be judged again whose conditions did not hold, when their token was changed."""
@@ -123,7 +121,7 @@ class Doorway:
             return
         for visit in await self.visits.listed(token=event.token, place_agent=placed.name, status="unmet"):
             case = await self._engine.get(visit.case)
-            if standing(case, visit.token, visit.place, visit.entered) is not None:
+            if visit.standing(case) is not None:
                 await self.visits.wait(attrs.evolve(visit, status="due", due=event.at))
             else:
                 await self.visits.end(attrs.evolve(visit, status="left", reason=f"the token had left '{visit.place}'"))

@@ -6,7 +6,7 @@ import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from itertools import count
+from contextlib import suppress
 from typing import Any, Final, Self
 
 import attrs
@@ -15,8 +15,10 @@ from circuit_breaker.agents.context import ExecutionContext
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.events import AgentEvent
 from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.limits import codes_of
 from circuit_breaker.engine.actions import HOPELESS, ONCE
-from circuit_breaker.errors import Fault, ParameterInvalid
+from circuit_breaker.engine.running import only
+from circuit_breaker.errors import CircuitBreakerError, Fault, ParameterInvalid
 from circuit_breaker.rules import Field
 from circuit_breaker.workflow.agent_step import retry_of
 from circuit_breaker.workflow.timing import RetryPolicy
@@ -24,16 +26,17 @@ from circuit_breaker.workflow.timing import RetryPolicy
 __all__ = ["Errand"]
 
 _HOPELESS: Final = HOPELESS | {"agent_cancelled", "agent_forbidden", "agent_not_found", "guardrail_violated"}
-_MEANT: Final[Mapping[str, frozenset[str]]] = {
-    "timeout": frozenset({"agent_timeout", "response_timeout"}),
-    "rate_limit": frozenset({"rate_limit_exceeded"}),
-    "connection": frozenset({"connection_failed"}),
-    "overloaded": frozenset({"provider_overloaded"}),
-}
-"""Short names of failures, as retries may have them."""
+
+Allow = Callable[[str], Awaitable[None]]
+_SLOWER: Final = 1.25
+_SELDOM: Final = 20
 
 Begun = Callable[[AgentExecution, int], Awaitable[None]]
 Tell = Callable[[AgentEvent], object]
+
+
+async def _allowed(_: str) -> None:
+    """Every attempt may be made."""
 
 
 async def _unnoted(_: AgentExecution, __: int) -> None:
@@ -84,13 +87,20 @@ class Errand:
         )
 
     async def run(
-        self, agents: AgentEngine, key: str, *, begun: Begun = _unnoted, tell: Tell = _untold
+        self,
+        agents: AgentEngine,
+        key: str,
+        *,
+        allow: Allow = _allowed,
+        begun: Begun = _unnoted,
+        tell: Tell = _untold,
     ) -> AgentExecution:
         """The execution that ended it, completed or not.
 
         Args:
             agents: Who carries it out.
             key: With the same key there are the same executions: after a crash it goes on with them.
+            allow: Given the key of each attempt before it is made; what it raises ends the errand.
             begun: Told of each execution, and which attempt it is, before anything is waited for.
             tell: Told of each event of each execution.
 
@@ -98,15 +108,17 @@ class Errand:
             AgentNotFound: There is no such agent.
             ParameterInvalid: The input is not what the agent needs.
         """
-        for number in count(1):
+        number = 1
+        while True:
+            await allow(f"{key}.{number}")
             ended = await self._attempt(agents, f"{key}.{number}", number, begun, tell)
             if ended.status == "completed" or not self._again(str(ended.error.get("code", "")), number):
                 return ended
             await asyncio.sleep(self.retry.wait(number) + random.uniform(0.0, self.retry.jitter))  # noqa: S311
-        raise AssertionError("an errand has an end")
+            number += 1
 
     def _again(self, code: str, failures: int) -> bool:
-        wanted = {meant for name in self.retry.retry_on for meant in (name, *_MEANT.get(name, ()))}
+        wanted = codes_of(self.retry.retry_on)
         if failures >= self.retry.max_attempts:
             return False
         return code in wanted if wanted else code not in _HOPELESS
@@ -143,8 +155,24 @@ def _from(fault: Fault, mapping: Mapping[str, Any]) -> Fault:
 
 
 async def _followed(agents: AgentEngine, execution_id: str, tell: Tell) -> AgentExecution:
-    """The execution at its end; one that waits for a person is waited for."""
-    async with agents.events.subscribe(execution_id) as events:
-        async for event in events:
-            tell(event)
+    """The execution at its end; one that waits for a person is waited for, and one that nobody wants is stopped."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(_watch(agents, execution_id))
+            async with agents.events.subscribe(execution_id) as events:
+                async for event in events:
+                    tell(event)
+            watch.cancel()
+    except BaseExceptionGroup as errors:
+        raise only(errors) from None
     return await agents.wait(execution_id)
+
+
+async def _watch(agents: AgentEngine, execution_id: str) -> None:
+    """Stops the execution once nobody wants it any more; asks the less often the longer it takes."""
+    pause = agents.config.poll
+    while True:
+        await asyncio.sleep(pause)
+        pause = min(pause * _SLOWER, agents.config.poll * _SELDOM)
+        with suppress(CircuitBreakerError):
+            await agents.withdraw(execution_id)

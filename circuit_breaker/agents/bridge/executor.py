@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final, cast
 
 from circuit_breaker.agents.bridge.asking_step import AskingStep, failed
+from circuit_breaker.agents.bridge.case_client import serve_cases
 from circuit_breaker.agents.bridge.composition.handing import hand_offs
 from circuit_breaker.agents.bridge.composition.step import PartStep
 from circuit_breaker.agents.bridge.errand import Errand
@@ -16,12 +17,7 @@ from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.engine.actions import ActionContext
-from circuit_breaker.errors import (
-    ActionWithdrawn,
-    AgentForbidden,
-    CircuitBreakerError,
-    StorageError,
-)
+from circuit_breaker.errors import CircuitBreakerError
 from circuit_breaker.workflow.agent_step import ASKS, PART, TURN
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.token import Token
@@ -46,8 +42,8 @@ def agent_executors(agents: AgentEngine, others: Mapping[Any, Any] | None = None
         agents: The engine of agents, on the same storage; open while cases run.
         others: The other executors.
     """
-    if hand_offs not in agents.office.tools_for:
-        agents.office.tools_for.append(hand_offs)
+    agents.give_tools(hand_offs)
+    serve_cases(agents)
     own = {name: _maker(kind, agents) for name, kind in _STEPS.items()}
     return ChainMap(own, cast(MutableMapping[Any, Any], others or {}))  # which writes into the first only
 
@@ -59,28 +55,12 @@ def _maker(kind: Callable[[AgentEngine, Mapping[str, Any]], Any], agents: AgentE
     return make
 
 
-_BEYOND: Final = (ActionWithdrawn, AgentForbidden, StorageError)
-"""What is no failure of the agent: a transition that does not need the answer does not go on after it either."""
-
-
 class AgentStep(AskingStep):
     """One step of a transition that asks an agent, and writes what it answers to the token."""
 
-    async def execute(self) -> dict[str, Any] | Change:
-        """What the answer changes on the token; where the transition does not need it, also what a failure does.
-
-        Raises:
-            ActionError: The agent failed, and the transition needs it; the ``code`` says why.
-            AgentForbidden: The workflow may not use the agent.
-            OutcomeInvalid: The answer has not what the output mapping names.
-        """
-        try:
-            return await super().execute()
-        except CircuitBreakerError as error:
-            token = None if self._context is None else self._context.token
-            if token is None or self.asked.get("required", True) or isinstance(error, _BEYOND):
-                raise
-            return failure_of(self.asked["agent"], self.begun[-1].id if self.begun else "", error, token)
+    def without(self, error: CircuitBreakerError, token: Token) -> Change:
+        """What a failure changes on the token."""
+        return failure_of(self.asked["agent"], self.begun[-1].id if self.begun else "", error, token)
 
     async def errand(self, definition: AgentDefinition, token: Token, context: ActionContext) -> Errand:
         """What the inputs of the transition say."""

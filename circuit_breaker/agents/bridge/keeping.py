@@ -7,7 +7,6 @@ from typing import Final
 
 import attrs
 
-from circuit_breaker.agents.bridge.attendance import standing
 from circuit_breaker.agents.bridge.visits import PAGE, Visit, Visits
 from circuit_breaker.engine.engine import Engine
 
@@ -68,5 +67,4 @@ class Keeping:
         case = await self.engine.storage.load(visit.case)
         if case is None or case.closed:
             return True
-        left = standing(case, visit.token, visit.place, visit.entered) is None
-        return left and visit.status in _TOLD
+        return visit.status in _TOLD and visit.standing(case) is None

@@ -16,10 +16,10 @@ import attrs
 
 from circuit_breaker.agents.bridge.asking_step import AskingStep, failed
 from circuit_breaker.agents.bridge.errand import Errand
+from circuit_breaker.agents.chat import ChatRequest, context_in
 from circuit_breaker.agents.conversations.conversation import VOICE
 from circuit_breaker.agents.definition import AgentDefinition, AgentInput, AgentMemory
 from circuit_breaker.agents.execution import AgentExecution
-from circuit_breaker.agents.prompts import AgentPrompts
 from circuit_breaker.agents.states import AgentState, AgentTransition
 from circuit_breaker.data import thaw
 from circuit_breaker.engine.actions import ActionContext
@@ -134,12 +134,13 @@ def _speaker(definition: AgentDefinition, state: AgentState) -> AgentDefinition:
 
 def _unversioned(definition: AgentDefinition, state: AgentState) -> AgentDefinition:
     prompts = definition.prompts
-    plain = prompts.user_template == AgentPrompts().user_template
     system = "\n\n".join(text for text in (prompts.system.text, state.prompt.text) if text)
     return definition.evolve(
         name=f"{definition.title}, {state.name}",
         type="conversational",
-        prompts=attrs.evolve(prompts, system=system, user_template="{message}" if plain else prompts.user_template),
+        prompts=attrs.evolve(
+            prompts, system=system, user_template="{message}" if prompts.is_plain else prompts.user_template
+        ),
         inputs={**definition.inputs, MESSAGE: AgentInput(description="What somebody said")},
         tools=tuple(dict.fromkeys((*definition.tools, *state.actions))),
         memory=definition.memory or AgentMemory(),
@@ -158,13 +159,14 @@ class MachineTurn(AskingStep):
 
     async def errand(self, definition: AgentDefinition, token: Token, context: ActionContext) -> Errand:
         """What somebody said, with what the agent wants to know of the context."""
-        message, around = self.asked[MESSAGE], thaw(self.asked.get("context") or {})
-        known = {name: around[name] for name in definition.inputs if name in around}
-        custom = {**around, "machine": {"state": self.asked["state"], "message_id": self.asked.get("message_id", "")}}
+        asked = ChatRequest(self.asked[MESSAGE], self.asked.get("context"))
+        known = {name: thaw(asked.context[name]) for name in definition.inputs if name in asked.context}
+        caller = await context_in(self.agents, context.case_id, asked)
+        turn = {"state": self.asked["state"], "message_id": self.asked.get("message_id", "")}
         return Errand(
             agent=definition.id,
-            inputs={**known, MESSAGE: message},
-            context=self.around(token, context, **custom),
+            inputs={**known, MESSAGE: asked.message},
+            context=self.around(token, context, caller=caller, machine=turn),
             conversation=context.case_id,
             overrides=thaw(token.data.get(OVERRIDES) or {}),
         )
@@ -178,6 +180,4 @@ class MachineTurn(AskingStep):
         del token
         if ended.status != "completed":
             raise failed(ended)
-        output = thaw(ended.output)
-        answer = output["text"] if isinstance(output, dict) and output.keys() == {"text"} else output
-        return {"answer": answer, "execution_id": ended.id}
+        return {"answer": ended.answer, "execution_id": ended.id}

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.data import thaw
+from circuit_breaker.engine.engine import Engine
 from circuit_breaker.errors import CircuitBreakerError, OutcomeInvalid, nearest, words_of
 from circuit_breaker.lazy import deferred
 from circuit_breaker.rules.path import Path, step_into
 from circuit_breaker.rules.verdict import MISSING
 from circuit_breaker.workflow.change import Change
+from circuit_breaker.workflow.events import TokenChanged
 from circuit_breaker.workflow.outlets import AGENT_FAILURES
 from circuit_breaker.workflow.token import Token
 
-__all__ = ["FAILURES", "answer_document", "change_of", "failure_of", "plain"]
+__all__ = ["answer_document", "change_of", "failure_of", "plain", "written_by"]
 
 unstructure = deferred("circuit_breaker.wire", "unstructure")
-
-FAILURES: Final = AGENT_FAILURES
-"""The key of the metadata that tells which agents failed that were not required."""
 
 
 def answer_document(execution: AgentExecution) -> dict[str, Any]:
@@ -71,10 +70,25 @@ def failure_of(agent: str, execution: str, error: CircuitBreakerError, token: To
         error: What went wrong.
         token: The token; what it tells of other agents stays.
     """
-    failures = thaw(token.metadata.get(FAILURES, {}))
+    failures = thaw(token.metadata.get(AGENT_FAILURES, {}))
     before = failures if isinstance(failures, dict) else {}
     told = {"execution_id": execution, "error": {"code": error.code, "message": words_of(error)}}
-    return Change(metadata={FAILURES: {**before, agent: told}})
+    return Change(metadata={AGENT_FAILURES: {**before, agent: told}})
+
+
+async def written_by(engine: Engine, case: str, execution: AgentExecution, *, after: int) -> int | None:
+    """The number of the event by which what an execution gave was written to a token; None where it was not yet.
+
+    Args:
+        engine: The engine of workflows.
+        case: The id of the case.
+        execution: It is completed.
+        after: The number of an event that came before its end.
+    """
+    for event in await engine.storage.events(case, after=after):
+        if isinstance(event, TokenChanged) and event.key == execution.id:
+            return event.sequence
+    return None
 
 
 def _signature(execution: AgentExecution) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any, Self
 import structlog
 
 from circuit_breaker.agents.bridge.attendance import Attendance
+from circuit_breaker.agents.bridge.case_client import CaseClient
 from circuit_breaker.agents.bridge.doorway import Doorway
 from circuit_breaker.agents.bridge.keeping import USUALLY_KEPT, Keeping
 from circuit_breaker.agents.bridge.place import PlaceAgent
@@ -69,6 +70,7 @@ class PlaceAgents:
         self._next: datetime | None = None
         self._group: asyncio.TaskGroup | None = None
         self._exit = AsyncExitStack()
+        agents.serve(CaseClient(engine.storage))
 
     async def __aenter__(self) -> Self:
         """Checks everything first.
@@ -123,15 +125,16 @@ class PlaceAgents:
             visit = await self.visits.get(visit_id)
             if visit is None or not visit.execution:
                 return False
-            if (await self._agents.execution(visit.execution)).waiting_for != "approval":
+            if (await self._agents.store.written(visit.execution)).waiting_for != "approval":
                 return False
         return True
 
     async def next_due(self) -> datetime | None:
         """When the next visit is due, or None."""
-        async for due in self.visits.due(self._engine.clock.now()):
-            return due.due if isinstance(due, Visit) else due
-        return None
+        now = self._engine.clock.now()
+        async for visit in self.visits.due(now):
+            return visit.due
+        return await self.visits.next_moment(now)
 
     async def undecided(self, case: str) -> list[AgentExecution]:
         """The executions for a case that wait for a person's yes or no, the oldest first."""
@@ -176,14 +179,12 @@ class PlaceAgents:
 
     async def _begin_due(self) -> bool:
         """Begins what is due and nobody does; whether there was any."""
-        begun = False
-        self._next = None
-        async for due in self.visits.due(self._engine.clock.now(), but=self._running):
-            if not isinstance(due, Visit):
-                self._next = due
-            elif await self._is_free(due):
-                self._attend(due)
+        begun, now = False, self._engine.clock.now()
+        async for visit in self.visits.due(now, but=self._running):
+            if await self._is_free(visit):
+                self._attend(visit)
                 begun = True
+        self._next = await self.visits.next_moment(now)
         return begun
 
     async def _is_free(self, visit: Visit) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, get_args
 
 import attrs
 
+from circuit_breaker.agents.numbers import is_count, is_duration
 from circuit_breaker.errors import AgentInvalid, CircuitBreakerError, Fault
 from circuit_breaker.workflow.timing import seconds
 
@@ -32,7 +33,8 @@ class Schedule:
     Attributes:
         initial_delay: Seconds before the first time, or a duration such as ``"5m"``.
         interval: Seconds between one time and the next, for as long as the token stays; None for one time.
-        max_executions: How often at most while the token stays; with an interval any number, without one once.
+        max_executions: How often at most while the token stays; with an interval any number, without one once. What is
+            tried again because it failed counts once.
         missed: What is done for times that nobody kept because nothing was running: ``"once"``, one execution late for
             all of them; ``"skip"``, none.
 
@@ -50,12 +52,12 @@ class Schedule:
             raise AgentInvalid("the schedule is not valid", faults=faults)
 
     def _faults(self) -> Any:
-        if not _is_time(self.initial_delay, 0.0):
+        if not is_duration(self.initial_delay, least=0.0):
             yield Fault("initial_delay", f"{self.initial_delay!r:.40} is no time", "give seconds, or such as '5m'")
-        if self.interval is not None and not _is_time(self.interval, SHORTEST):
+        if self.interval is not None and not is_duration(self.interval, least=SHORTEST):
             yield Fault("interval", f"{self.interval!r:.40} is no interval", "give a second or more, or leave it out")
         most = self.max_executions
-        if most is not None and (type(most) is not int or most < 1):
+        if most is not None and not is_count(most):
             yield Fault("max_executions", f"{most!r:.40} is no number of executions", "give 1 or more")
         if self.missed not in get_args(Missed):
             yield Fault("missed", f"{self.missed!r:.40} is not known", "one of: once, skip")
@@ -80,7 +82,3 @@ class Schedule:
     def is_missed(self, due: datetime, now: datetime) -> bool:
         """Whether a time has passed so long ago that it counts as missed."""
         return (now - due).total_seconds() > min(GRACE, self.interval or GRACE)
-
-
-def _is_time(value: Any, least: float) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value < float("inf")

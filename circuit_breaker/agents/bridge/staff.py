@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import attrs
 
@@ -18,11 +18,12 @@ from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ports import Journal
-from circuit_breaker.errors import AgentInvalid, AgentNotFound, Fault
+from circuit_breaker.errors import AgentInvalid, Fault
 from circuit_breaker.executors.models.settings import ModelSettings
 
 __all__ = ["Staff"]
 
+_Value = TypeVar("_Value")
 
 _MEMBERS: Final[Mapping[str, tuple[type, str]]] = {
     "agents": (AgentDefinition, "AgentDefinition"),
@@ -40,6 +41,36 @@ def _listed(values: Any) -> Any:
 def _names(values: Any) -> Any:
     listed = _listed(values)
     return frozenset(listed) if isinstance(listed, tuple) and all(isinstance(name, str) for name in listed) else listed
+
+
+def _only(what: str, said: Iterable[_Value | None]) -> _Value | None:
+    """What is said where anybody says it.
+
+    Raises:
+        AgentInvalid: Two say it differently.
+    """
+    values = [value for value in said if value is not None]
+    if any(value != values[0] for value in values):
+        raise AgentInvalid(f"there are several staffs with {what}", remedy="give them to one of them only")
+    return values[0] if values else None
+
+
+def _given(place: PlaceAgent) -> tuple[Any, ...]:
+    """What a place agent was made of; what it makes of that has fields, which cannot be compared."""
+    return tuple(getattr(place, member.name) for member in attrs.fields(PlaceAgent) if member.init)
+
+
+def _each_once(what: str, said: Iterable[tuple[str, Any, _Value]]) -> tuple[_Value, ...]:
+    """The values, each name once; with each comes its name, and what tells it from another of that name.
+
+    Raises:
+        AgentInvalid: Two of one name differ.
+    """
+    found: dict[str, tuple[Any, _Value]] = {}
+    for name, content, value in said:
+        if found.setdefault(name, (content, value))[0] != content:
+            raise AgentInvalid(f"several staffs have {what} '{name}', and not the same", remedy="rename one of them")
+    return tuple(value for _, value in found.values())
 
 
 @attrs.frozen(kw_only=True)
@@ -91,21 +122,19 @@ class Staff:
         """All of them as one; None for none.
 
         Raises:
-            AgentInvalid: They have different settings.
+            AgentInvalid: They say different things: of settings, config, or what has one id or name.
         """
         listed = list(staffs)
         if not listed:
             return None
-        settings = [each.settings for each in listed if each.settings is not None]
-        if any(each is not settings[0] for each in settings):
-            raise AgentInvalid("there are several staffs with settings", remedy="give them to one of them only")
-        agents = {each.id: each for staff in listed for each in staff.agents}
-        places = {each.name: each for staff in listed for each in staff.places}
         return attrs.evolve(
             listed[0],
-            agents=agents.values(),
-            places=places.values(),
-            settings=settings[0] if settings else None,
+            agents=_each_once("agent", ((one.id, one.version, one) for staff in listed for one in staff.agents)),
+            places=_each_once(
+                "place agent", ((one.name, _given(one), one) for staff in listed for one in staff.places)
+            ),
+            settings=_only("settings", (each.settings for each in listed)),
+            config=_only("config", (each.config for each in listed)),
             case_tools=frozenset().union(*(each.case_tools for each in listed)),
         )
 
@@ -125,21 +154,12 @@ class Staff:
             AgentInvalid: A workflow cannot use its agents so; every fault is named.
         """
         if self.case_tools:
-            agents.office.tools_for.append(CaseTools(engine, agents=self.case_tools))
+            agents.give_tools(CaseTools(engine, agents=self.case_tools))
         async with agents:
-            await self._register(agents)
+            for definition in self.agents:
+                await agents.ensure(definition)
             for workflow in engine.workflows.values():
                 if any(named_agents(workflow)):
                     await check_workflow(agents, workflow)
             async with PlaceAgents(engine, agents, *self.places) as places:
                 yield places
-
-    async def _register(self, agents: AgentEngine) -> None:
-        """Registers the agents, but for those that are the same already."""
-        for definition in self.agents:
-            try:
-                known = (await agents.definition(definition.id)).version
-            except AgentNotFound:
-                known = ""
-            if known != definition.version:
-                await agents.register(definition)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,6 +15,8 @@ __all__ = ["PEOPLE", "surroundings"]
 PEOPLE = ("user_id", "session_id", "preferences")
 """What the metadata of a token says of a person."""
 
+_NOBODY: Final = ExecutionContext()
+
 
 def surroundings(
     token: Token,
@@ -25,6 +27,7 @@ def surroundings(
     history: int = 0,
     tenant: str = "",
     custom: Mapping[str, Any] | None = None,
+    caller: ExecutionContext = _NOBODY,
 ) -> ExecutionContext:
     """The context of an execution that works on a token.
 
@@ -35,9 +38,11 @@ def surroundings(
         case: The id of its case.
         workflow: The name of its workflow.
         transition: The transition that it is for, if it is for one.
-        history: How many events the case has had.
+        history: The number of the last event of the case, or of its token, that the agent is told of.
         tenant: Whose it is; what the metadata says under ``tenant_id`` unless given.
         custom: What else belongs to it.
+        caller: What somebody who asks says of itself: it comes before what the metadata says of a person and a tenant,
+            and behind what is known of the place.
     """
     metadata = token.metadata
     place = {
@@ -49,11 +54,12 @@ def surroundings(
         "history_count": history,
         "metadata": msgspec.to_builtins(metadata),
     }
+    known = {name: value for name, value in place.items() if value not in ("", 0)}
     return ExecutionContext(
-        tenant_id=tenant or _text(metadata.get("tenant_id")),
-        workflow_context={name: value for name, value in place.items() if value not in ("", 0)},
-        user_context={name: metadata[name] for name in PEOPLE if name in metadata},
-        custom_context=custom or {},
+        tenant_id=caller.tenant_id or tenant or _text(metadata.get("tenant_id")),
+        workflow_context={**caller.workflow_context, **known},
+        user_context={**{name: metadata[name] for name in PEOPLE if name in metadata}, **caller.user_context},
+        custom_context={**caller.custom_context, **(custom or {})},
     )
 
 

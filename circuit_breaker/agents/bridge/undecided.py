@@ -10,5 +10,5 @@ __all__ = ["undecided"]
 
 async def undecided(agents: AgentEngine, case: str) -> list[AgentExecution]:
     """The executions for a case that wait for a person's yes or no, the oldest first."""
-    found = await agents.executions(status="pending", context={"workflow_context.resource_id": case})
-    return [execution for execution in found if execution.waiting_for == "approval"]
+    found = agents.store.each(status="pending", context={"workflow_context.resource_id": case})
+    return [execution async for execution in found if execution.waiting_for == "approval"]

@@ -6,7 +6,7 @@ often and by whomever the event is seen. What is due stands in records whose ids
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Container
+from collections.abc import AsyncIterator, Container, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, Self, get_args
 
@@ -15,6 +15,8 @@ import attrs
 from circuit_breaker.engine.ports import Journal
 from circuit_breaker.engine.records import Record
 from circuit_breaker.errors import DataInvalid, VersionConflict, nearest
+from circuit_breaker.workflow.case import Case
+from circuit_breaker.workflow.token import Token
 
 __all__ = ["Visit", "VisitStatus", "Visits"]
 
@@ -45,7 +47,7 @@ class Visit:
             answer came), ``"failed"``, ``"left"`` (the token was gone before anything began) or ``"skipped"`` (the time
             was missed).
         due: When it is next looked at (UTC), or None.
-        runs: How many executions were begun.
+        runs: How often the agent was asked; what is tried again because it failed counts once.
         missed: How many times were missed.
         execution: The id of the last execution, or empty.
         sequence: The number of the event that made the token what the last execution was given.
@@ -80,6 +82,11 @@ class Visit:
     def key(self) -> str:
         """The key of its last execution, and of what that changes."""
         return f"place:{self.id}:{self.runs}"
+
+    def standing(self, case: Case) -> Token | None:
+        """The token, if it stands in the place since it entered; it may have left, and come back."""
+        there: Iterable[Token] = case.marking.at(self.place)
+        return next((token for token in there if token.id == self.token and token.entered == self.entered), None)
 
     @classmethod
     def of(cls, record: Record) -> Self:
@@ -163,25 +170,34 @@ class Visits:
     async def _line_up(self, visit: Visit) -> None:
         await self._journal.records.put(DUE, _due_id(visit), {"visit": visit.id})
 
-    async def due(self, now: datetime, *, but: Container[str] = ()) -> AsyncIterator[Visit | datetime]:
-        """The visits whose moment has come, the earliest first; at the end the next moment, if there is one.
+    async def due(self, now: datetime, *, but: Container[str] = ()) -> AsyncIterator[Visit]:
+        """The visits whose moment has come, the earliest first.
 
         Those whose ids are in ``but`` are left out, without being read.
         """
-        after, limit = "", f"{_milliseconds(now):015d}~"
+        last = _last_id(now)
+        async for record in self._lined_up(after=""):
+            if record.id > last:
+                return
+            if record.document["visit"] in but:
+                continue
+            visit = await self._expected(record)
+            if visit is None:
+                await self._journal.records.delete(DUE, record.id)
+            else:
+                yield visit
+
+    async def next_moment(self, now: datetime) -> datetime | None:
+        """The first moment after that at which a visit is due, or None."""
+        async for record in self._lined_up(after=_last_id(now)):
+            if await self._expected(record) is not None:
+                return _moment(record.id)
+        return None
+
+    async def _lined_up(self, *, after: str) -> AsyncIterator[Record]:
         while page := await self._journal.records.find(DUE, after=after, limit=PAGE):
             for record in page:
-                if record.document["visit"] in but and record.id <= limit:
-                    continue
-                visit = await self._expected(record)
-                if record.id > limit:
-                    if visit is not None:
-                        yield _moment(record.id)
-                        return
-                elif visit is None:
-                    await self._journal.records.delete(DUE, record.id)
-                else:
-                    yield visit
+                yield record
             after = page[-1].id
 
     async def _expected(self, record: Record) -> Visit | None:
@@ -221,6 +237,11 @@ class Visits:
 
 def _milliseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+def _last_id(now: datetime) -> str:
+    """What no id of a moment that has come is above."""
+    return f"{_milliseconds(now):015d}~"
 
 
 def _moment(due_id: str) -> datetime:

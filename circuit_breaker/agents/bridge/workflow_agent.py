@@ -4,47 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-import attrs
+from typing import Any
 
 from circuit_breaker.agents.bridge.case_agent import CaseAgent
-from circuit_breaker.agents.bridge.case_toolset import case_tools, forget_firings
+from circuit_breaker.agents.bridge.case_toolset import CaseTools
 from circuit_breaker.agents.bridge.machine import MESSAGE
 from circuit_breaker.agents.bridge.permission import permit
 from circuit_breaker.agents.bridge.surroundings import surroundings
-from circuit_breaker.agents.chat import ChatRequest
+from circuit_breaker.agents.chat import ChatRequest, context_in
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.data import thaw
-from circuit_breaker.engine.engine import Engine
-from circuit_breaker.errors import AgentForbidden
-from circuit_breaker.llm.tools.toolset import Toolset
 from circuit_breaker.workflow import Case
 
 __all__ = ["WorkflowAgent"]
-
-
-@attrs.frozen
-class _CaseTools:
-    """Gives one agent the transitions of the case that it talks about; the case then runs on until it rests."""
-
-    engine: Engine
-    agent: str
-
-    async def __call__(self, definition: AgentDefinition, execution: AgentExecution) -> Toolset:
-        """The tools of an execution; none where it is another's, or about no case."""
-        case = execution.get_context_value("workflow_context.resource_id")
-        if definition.id != self.agent or not case:
-            return Toolset()
-        workflow = self.engine.workflow(await self.engine.get(case))
-        permit(definition, workflow)
-        if workflow.name != definition.workflow:
-            raise AgentForbidden(
-                f"agent '{definition.id}' is bound to workflow '{definition.workflow}', not to '{workflow.name}'",
-                remedy="ask it about a case of its workflow",
-            )
-        await forget_firings(self.engine, case, execution)
-        return await case_tools(self.engine, case, by=f"agent:{self.agent}", run=True)
 
 
 class WorkflowAgent(CaseAgent):
@@ -59,9 +32,11 @@ class WorkflowAgent(CaseAgent):
 
     async def _prepared(self, definition: AgentDefinition) -> None:
         permit(definition, self.engine.workflow(definition.workflow))
-        tools = _CaseTools(self.engine, definition.id)
-        if tools not in self.agents.office.tools_for:
-            self.agents.office.tools_for.append(tools)
+        self.agents.give_tools(CaseTools(self.engine, agents=(definition.id,), run=True))
+
+    def _data(self, asked: ChatRequest) -> dict[str, Any]:
+        known: dict[str, Any] = thaw(asked.context)
+        return known
 
     async def _workflow(self) -> str:
         return (await self.agents.definition(self.id)).workflow
@@ -83,10 +58,10 @@ class WorkflowAgent(CaseAgent):
                 workflow=now.workflow,
                 history=now.sequence,
                 tenant=self.agents.settings.tenant,
-                custom=asked.around().get("custom_context"),
+                caller=await context_in(self.agents, now.id, asked),
             ),
             conversation=now.id,
-            key=f"{now.id}/{asked.key}" if asked.key else "",
+            key=f"{now.id}/{self._said_as(asked.key)}" if asked.key else "",
             overrides=self.overrides or None,
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from circuit_breaker.agents.bridge.errand import Errand
-from circuit_breaker.agents.bridge.outputs import change_of
+from circuit_breaker.agents.bridge.outputs import change_of, written_by
 from circuit_breaker.agents.bridge.permission import permit
 from circuit_breaker.agents.bridge.surroundings import surroundings
 from circuit_breaker.agents.context import ExecutionContext
@@ -22,7 +22,6 @@ from circuit_breaker.workflow.agent_step import agent_step, outputs_of
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.declared import typed
-from circuit_breaker.workflow.events import TokenChanged
 from circuit_breaker.workflow.token import Token
 
 __all__ = ["AgentWork", "WorkflowAgentBridge"]
@@ -145,7 +144,7 @@ class WorkflowAgentBridge:
             raise AgentError(f"agent '{agent}' {ended.status}: {ended.error.get('message', '')} ('{ended.id}')")
         after, written = await self._written(ended, now, seen, output_mapping)
         chosen = transition if isinstance(transition, str) else transition(ended)
-        if chosen and any(token.id == seen.id and token.sequence == written for token in after.marking):
+        if chosen and any(one.id == seen.id and one.sequence == written for one in after.marking):
             after = await self.engine.fire(after, chosen, by=f"agent:{agent}", token=seen.id)
         return AgentWork(ended, after)
 
@@ -153,11 +152,10 @@ class WorkflowAgentBridge:
         self, ended: AgentExecution, now: Case, seen: Token, output_mapping: Mapping[str, str] | None
     ) -> tuple[Case, int]:
         """The case with the outputs, and the number of the event by which they were written, now or before."""
-        for event in await self.engine.storage.events(now.id):
-            if isinstance(event, TokenChanged) and event.key == ended.id:
-                return await self.engine.get(now), event.sequence
-        change = self.context_to_resource(ended, now, output_mapping, token=seen.id)
         given = ended.get_context_value("workflow_context.history_count", now.sequence)  # the execution may be older
+        if (written := await written_by(self.engine, now.id, ended, after=given)) is not None:
+            return await self.engine.get(now), written
+        change = self.context_to_resource(ended, now, output_mapping, token=seen.id)
         after = await self.engine.change_token(
             now, seen.id, change, by=f"agent:{ended.agent_id}", expect=min(seen.sequence, given), key=ended.id
         )

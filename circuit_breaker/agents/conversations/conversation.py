@@ -9,11 +9,12 @@ from typing import Any, Final, Self
 
 import attrs
 
-from circuit_breaker.data import EMPTY, Data, freeze_mapping, thaw
+from circuit_breaker.data import EMPTY, Data, freeze_optional, thaw
 from circuit_breaker.errors import DataInvalid
 from circuit_breaker.llm.documents import messages_from_document, to_document
 from circuit_breaker.llm.messages import ChatMessage, user
 from circuit_breaker.llm.parts import Text, ToolCall, ToolResult
+from circuit_breaker.llm.several import texts_of
 
 __all__ = ["Conversation", "ConversationTurn", "as_markdown", "check_conversation_id", "heard", "title_of"]
 
@@ -22,11 +23,7 @@ _LONGEST_TITLE: Final = 60
 
 
 def _object(value: Any) -> Data:
-    return EMPTY if value is None else freeze_mapping(value, where="conversation")
-
-
-def _names(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(values)
+    return freeze_optional(value, where="conversation")
 
 
 def check_conversation_id(value: Any) -> None:
@@ -72,7 +69,7 @@ class Conversation:
     title: str = ""
     context: Data = attrs.field(default=EMPTY, converter=_object)
     metadata: Data = attrs.field(default=EMPTY, converter=_object)
-    agents: tuple[str, ...] = attrs.field(default=(), converter=_names)
+    agents: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
     turns: int = 0
     cleared: int = 0
     messages: int = 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any, Self
 
 import attrs
@@ -12,15 +14,17 @@ from circuit_breaker.agents.conversations.conversation import Conversation, Conv
 from circuit_breaker.agents.conversations.exchange import exported, restored
 from circuit_breaker.agents.conversations.line import ConversationLine
 from circuit_breaker.agents.conversations.recollection import Recollection
-from circuit_breaker.agents.conversations.records import ConversationRecords, conversation_put, turn_put
+from circuit_breaker.agents.conversations.records import ConversationRecords
 from circuit_breaker.agents.definition import AgentDefinition
+from circuit_breaker.agents.identity import is_text
 from circuit_breaker.agents.ports import AgentStorage
 from circuit_breaker.agents.roster import Roster
 from circuit_breaker.agents.store import AgentStore
+from circuit_breaker.data import thaw
 from circuit_breaker.engine.ids import new_id
 from circuit_breaker.engine.ports import Clock
 from circuit_breaker.engine.records import Record
-from circuit_breaker.errors import AgentError, ConversationNotFound
+from circuit_breaker.errors import AgentError, AgentNotFound, ConversationNotFound, DataInvalid
 
 __all__ = ["Conversations"]
 
@@ -74,7 +78,7 @@ class Conversations:
         """
         records = ConversationRecords(storage)
         line = ConversationLine(records, store, roster or Roster(), poll)
-        return cls(store, records, line, Recollection(records, line, clock), clock, conceal)
+        return cls(store, records, line, Recollection(records, line, clock, conceal), clock, conceal)
 
     async def create(
         self,
@@ -97,15 +101,16 @@ class Conversations:
         Raises:
             AgentNotFound: There is no such agent.
             AgentError: There is a conversation of that id.
-            DataInvalid: The id or the context is none.
+            DataInvalid: The id, the title or the context is none.
         """
         definition = await self.store.get(agent_id)
+        _check_title(title)
         now, made = self.clock.now(), id or new_id()
         begun = Conversation(
             id=made,
             agent_id=agent_id,
             title=self.conceal(definition, made, title),
-            context=self.conceal(definition, made, _context(context or {})),
+            context=self.conceal(definition, made, ExecutionContext.from_document(context or {}).lasting()),
             metadata=self.conceal(definition, made, dict(metadata or {})),
             created_at=now,
             updated_at=now,
@@ -143,10 +148,24 @@ class Conversations:
 
         Raises:
             ConversationNotFound: There is no such conversation.
+            DataInvalid: The title or the metadata is none.
+            AgentInvalid: Its agent names a guardrail that is not given here.
         """
-        changes: dict[str, Any] = {"title": title, "metadata": metadata, "updated_at": self.clock.now()}
-        given = {name: value for name, value in changes.items() if value is not None}
-        return await self.records.change(conversation_id, lambda known: attrs.evolve(known, **given))
+        if title is not None:
+            _check_title(title)
+        known = await self.get(conversation_id)
+        conceal = await self._concealing(known.id, known.agent_id)
+        given = {"title": title, "metadata": metadata}
+        changes = {name: conceal(value) for name, value in given.items() if value is not None}
+        changes["updated_at"] = self.clock.now()
+        return await self.records.change(conversation_id, lambda before: attrs.evolve(before, **changes))
+
+    async def _concealing(self, owner: str, *agent_ids: str) -> Callable[[Any], Any]:
+        """Gives what is kept of a value in a conversation: by the first of these agents that is known here."""
+        for agent_id in agent_ids:
+            with suppress(AgentNotFound):
+                return partial(self.conceal, await self.store.get(agent_id), owner)
+        return lambda value: value
 
     async def clear(self, conversation_id: str) -> Conversation:
         """The conversation, in which nothing was said any more: its turns, its summary and the title made of them go.
@@ -167,8 +186,7 @@ class Conversations:
             summarised=before.messages,
             updated_at=self.clock.now(),
         )
-        await self.records.keep(cleared, expected=record.version)
-        await self.records.remove_turns(before)
+        await self.records.clear(cleared, expected=record.version)
         return cleared
 
     async def delete(self, conversation_id: str) -> bool:
@@ -179,10 +197,11 @@ class Conversations:
             VersionConflict: Somebody else has changed it meanwhile.
         """
         try:
-            record, conversation = await self._at_rest(conversation_id)
+            record, _ = await self._at_rest(conversation_id)
         except ConversationNotFound:
+            await self.records.remove(conversation_id, expected=0)
             return False
-        await self.records.remove(conversation, record)
+        await self.records.remove(conversation_id, expected=record.version)
         return True
 
     async def _at_rest(self, conversation_id: str) -> tuple[Record, Conversation]:
@@ -216,6 +235,8 @@ class Conversations:
     async def restore(self, document: Any, *, id: str = "") -> Conversation:  # noqa: A002 - the word of the field
         """The conversation that :meth:`export` wrote, kept here from now on.
 
+        What the guardrails of its agents hide is hidden in it, as far as these agents are known here.
+
         Args:
             document: What it wrote.
             id: An id in place of the one that it had.
@@ -223,19 +244,27 @@ class Conversations:
         Raises:
             DataInvalid: The document is no conversation; nothing is kept.
             AgentError: There is a conversation of that id.
+            AgentInvalid: An agent names a guardrail that is not given here.
         """
         conversation, turns = restored(document)
         if id:
             conversation = attrs.evolve(conversation, id=id)
-        try:
-            await self.get(conversation.id)
-        except ConversationNotFound:
-            put = [*(turn_put(conversation, turn) for turn in turns), conversation_put(conversation)]
-            await self.records.together(conversation, put)
-            return conversation
-        raise AgentError(f"there is a conversation '{conversation.id}' already", remedy="take another id")
+        conversation = await self._concealed(conversation)
+        await self.records.begin(conversation, [await self._concealed_turn(conversation, turn) for turn in turns])
+        return conversation
+
+    async def _concealed(self, conversation: Conversation) -> Conversation:
+        conceal = await self._concealing(conversation.id, conversation.agent_id)
+        kept = {
+            name: conceal(thaw(getattr(conversation, name))) for name in ("title", "context", "metadata", "summary")
+        }
+        return attrs.evolve(conversation, **kept)
+
+    async def _concealed_turn(self, conversation: Conversation, turn: ConversationTurn) -> ConversationTurn:
+        conceal = await self._concealing(conversation.id, turn.agent_id, conversation.agent_id)
+        return attrs.evolve(turn, messages=map(conceal, turn.messages))
 
 
-def _context(context: Mapping[str, Any]) -> dict[str, Any]:
-    document = ExecutionContext.from_document(context).to_document()
-    return {name: value for name, value in document.items() if value and name != "execution_id"}
+def _check_title(title: Any) -> None:
+    if not is_text(title):
+        raise DataInvalid(f"title={title!r:.60}: a title is a text", remedy="give a text, or none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -30,7 +31,14 @@ Entry = tuple[int, ChatMessage]
 """A message with its place in the conversation."""
 
 
+Conceal = Callable[[AgentDefinition, str, Any], Any]
+
+
 def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _as_it_was(_: AgentDefinition, __: str, value: Any) -> Any:
     return value
 
 
@@ -42,11 +50,13 @@ class Recollection:
         records: Where conversations are kept.
         line: Who knows whose turn it is.
         clock: The time.
+        conceal: Gives what an agent is shown of a message or a text, by the agent and the id of the conversation.
     """
 
     records: ConversationRecords
     line: ConversationLine
     clock: Clock
+    conceal: Conceal = _as_it_was
 
     async def enters(self, execution: AgentExecution) -> bool:
         """Whether it is the turn of the execution in its conversation, which it keeps until it is over.
@@ -81,13 +91,21 @@ class Recollection:
         limits = definition.memory
         if limits is None:
             return ()
-        entries = await self._read(conversation, limits, definition)
-        memory = _memory(conversation, definition, [message for _, message in entries], summarize)
+        shown = partial(self.conceal, definition, conversation.id)
+        entries = [(place, shown(message)) for place, message in await self._read(conversation, limits, definition)]
+        conversation = attrs.evolve(conversation, summary=shown(conversation.summary))
+        empty = ConversationMemory("", limits.tokens, limits.messages, model=definition.model)
+        document = empty.export() | _said(conversation, limits, [message for _, message in entries])
+        memory = ConversationMemory.restore(
+            document, model=definition.model, summarize=summarize if limits.summaries else None
+        )
         if memory.usage.waiting:
-            await self._condense(conversation, memory, entries)
+            await self._condense(conversation, memory, entries, shown)
         return memory.messages
 
-    async def _condense(self, conversation: Conversation, memory: ConversationMemory, entries: list[Entry]) -> None:
+    async def _condense(
+        self, conversation: Conversation, memory: ConversationMemory, entries: list[Entry], shown: Callable[[Any], Any]
+    ) -> None:
         """Has a summary made, and keeps it: the next turn begins with it, whatever comes of this one.
 
         Where there is none, the agent is shown what it would be shown without; the next turn tries again.
@@ -95,7 +113,7 @@ class Recollection:
         try:
             summary = await memory.condense()
         except LLMError as error:
-            _log.warning("a conversation is not summarised", conversation=conversation.id, error=error.message)
+            _log.warning("a conversation is not summarised", conversation=conversation.id, error=shown(error.message))
             return
         place = entries[-len(memory.history)][0]
         await self.records.change(conversation.id, lambda known: attrs.evolve(known, summary=summary, summarised=place))
@@ -123,6 +141,9 @@ class Recollection:
     ) -> Sequence[Put]:
         """The records to keep in the same step as the end of an execution that has an answer.
 
+        They are good for the conversation as it stands: where somebody changes it before they are kept, they are to be
+        asked for again.
+
         Args:
             execution: Which one.
             said: What was asked, and all that came after it.
@@ -131,7 +152,8 @@ class Recollection:
         Raises:
             ConversationNotFound: The conversation is gone.
         """
-        conversation = await self.records.get(execution.conversation_id)
+        record = await self.records.record(execution.conversation_id)
+        conversation = Conversation.from_document(record.document)
         document = {
             "number": conversation.turns + 1,
             "first": conversation.messages,
@@ -141,27 +163,13 @@ class Recollection:
             "at": self.clock.now().isoformat(),
         }
         turn = ConversationTurn.from_document(document)
-        return [turn_put(conversation, turn), conversation_put(conversation.after(turn))]
+        return [turn_put(conversation, turn), conversation_put(conversation.after(turn), expected=record.version)]
 
 
-def _memory(
-    conversation: Conversation,
-    definition: AgentDefinition,
-    messages: Sequence[ChatMessage],
-    summarize: Summarize | None,
-) -> ConversationMemory:
-    """The memory with what was said in it, from the summary on."""
-    limits = definition.memory or AgentMemory()
-    memory = ConversationMemory(
-        "", limits.tokens, limits.messages, model=definition.model, summarize=summarize if limits.summaries else None
-    )
-    document = memory.export() | {
-        "summary": conversation.summary if limits.summaries else "",
-        "messages": to_document(_whole(messages)),
-    }
-    return ConversationMemory.restore(
-        document, model=definition.model, summarize=summarize if limits.summaries else None
-    )
+def _said(conversation: Conversation, limits: AgentMemory, messages: Sequence[ChatMessage]) -> dict[str, Any]:
+    """What a memory knows of a conversation, from the summary on."""
+    summary = conversation.summary if limits.summaries else ""
+    return {"summary": summary, "messages": to_document(_whole(messages))}
 
 
 def _whole(messages: Sequence[ChatMessage]) -> list[ChatMessage]:

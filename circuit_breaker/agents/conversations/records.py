@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Final
 
 import attrs
@@ -61,14 +61,15 @@ class ConversationRecords:
         records = await self.storage.records.find(CONVERSATION, keys=keys, after=after, limit=limit)
         return [Conversation.from_document(record.document) for record in records]
 
-    async def begin(self, conversation: Conversation) -> None:
-        """Keeps a new conversation.
+    async def begin(self, conversation: Conversation, turns: Iterable[ConversationTurn] = ()) -> None:
+        """Keeps a new conversation with what was said in it.
 
         Raises:
             AgentError: There is one of that id.
         """
+        put = [*(turn_put(conversation, turn) for turn in turns), conversation_put(conversation, expected=0)]
         try:
-            await self.keep(conversation, expected=0)
+            await self._together(conversation.id, put)
         except VersionConflict:
             raise AgentError(f"there is a conversation '{conversation.id}' already", remedy="take another id") from None
 
@@ -109,24 +110,39 @@ class ConversationRecords:
                 return
             after += len(page)
 
-    async def remove(self, conversation: Conversation, record: Record) -> None:
-        """Removes a conversation and its turns.
+    async def remove(self, conversation_id: str, *, expected: int) -> None:
+        """Removes a conversation and all that was said in it; what is left of one that is gone, too.
+
+        Args:
+            conversation_id: Its id.
+            expected: The version of its record; 0 where there is none any more.
 
         Raises:
             VersionConflict: Somebody else has changed it.
         """
-        await self.storage.records.delete(CONVERSATION, conversation.id, expected=record.version)
-        await self.remove_turns(conversation)
+        if (turns := await self._turns_gone(conversation_id)) or expected:
+            await self._together(conversation_id, [Gone(CONVERSATION, conversation_id, expected=expected), *turns])
 
-    async def remove_turns(self, conversation: Conversation) -> None:
-        """Removes the turns that a conversation had."""
-        numbers = range(conversation.cleared + 1, conversation.turns + 1)
-        if numbers:
-            await self.together(conversation, [Gone(TURN, turn_id(conversation, number)) for number in numbers])
+    async def clear(self, cleared: Conversation, *, expected: int) -> None:
+        """Removes all that was said, and keeps the conversation without it in place of a version of its record.
 
-    async def together(self, conversation: Conversation, changes: Sequence[Put | Gone]) -> None:
+        Raises:
+            VersionConflict: Somebody else has changed it.
+        """
+        turns = await self._turns_gone(cleared.id)
+        await self._together(cleared.id, [conversation_put(cleared, expected=expected), *turns])
+
+    async def _turns_gone(self, conversation_id: str) -> list[Gone]:
+        gone: list[Gone] = []
+        keys, after = {CONVERSATION: conversation_id}, ""
+        while page := await self.storage.records.find(TURN, keys=keys, after=after, limit=_PAGE):
+            gone += [Gone(TURN, record.id) for record in page]
+            after = page[-1].id
+        return gone
+
+    async def _together(self, conversation_id: str, changes: Sequence[Put | Gone]) -> None:
         """Makes all of these changes, or none."""
-        await self.storage.streams.append(f"conversation:{conversation.id}", [], after=0, put=changes)
+        await self.storage.streams.append(f"conversation:{conversation_id}", [], after=0, put=changes)
 
 
 def turn_id(conversation: Conversation, number: int) -> str:
@@ -139,8 +155,8 @@ def turn_put(conversation: Conversation, turn: ConversationTurn) -> Put:
     return Put(TURN, turn_id(conversation, turn.number), turn.to_document(), {CONVERSATION: conversation.id})
 
 
-def conversation_put(conversation: Conversation) -> Put:
-    """The record of a conversation, which is found by all who have taken part."""
+def conversation_put(conversation: Conversation, *, expected: int | None = None) -> Put:
+    """The record of a conversation in place of a version, which is found by all who have taken part."""
     agents = dict.fromkeys((conversation.agent_id, *conversation.agents))
     keys = {f"agent.{agent_id}": "1" for agent_id in agents}
-    return Put(CONVERSATION, conversation.id, conversation.to_document(), keys)
+    return Put(CONVERSATION, conversation.id, conversation.to_document(), keys, expected=expected)

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import attrs
 
+from circuit_breaker.agents.numbers import is_count
 from circuit_breaker.errors import AgentInvalid, Fault
 from circuit_breaker.executors.models.settings import ModelSettings
 from circuit_breaker.llm.loop.limits import LoopLimits
@@ -18,7 +19,7 @@ class Bounds:
     """Narrows the limits of an agent; None where there is no bound.
 
     Attributes:
-        depth: How many executions may want one another, one inside the other.
+        depth: How many executions it may be the innermost of; what it wants in turn keeps to the limits of its agents.
         iterations: How often the model is asked.
         tokens: Of input and output together, of all that it wants as well.
         dollars: US dollars, in the same way.
@@ -36,7 +37,7 @@ class Bounds:
 
     @_most.default
     def _as_settings(self) -> ModelSettings:
-        if self.depth is not None and (type(self.depth) is not int or self.depth < 1):
+        if self.depth is not None and not is_count(self.depth):
             fault = Fault("depth", f"{self.depth!r:.40} is no depth", "give a whole number from 1")
             raise AgentInvalid("the bounds are not valid", faults=[fault])
         return ModelSettings(most=LoopLimits(iterations=self.iterations, tokens=self.tokens, dollars=self.dollars))

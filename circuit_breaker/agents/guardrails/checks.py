@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal
 
 import attrs
 
+from circuit_breaker.agents.numbers import is_count, is_duration
 from circuit_breaker.data import freeze, thaw
 from circuit_breaker.errors import AgentInvalid, CircuitBreakerError, Fault, words_of
 from circuit_breaker.invocation import threaded
+from circuit_breaker.llm.several import texts_of
 from circuit_breaker.rules.rule import Rule, cel
 from circuit_breaker.rules.verdict import Verdict
 
@@ -51,10 +53,6 @@ def _judge(value: Any) -> Any:
     return cel(value) if isinstance(value, str) else value
 
 
-def _paths(given: str | Iterable[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
-
-
 @attrs.frozen
 class Check:
     """A condition that what goes in or what comes out must meet.
@@ -89,7 +87,7 @@ class Check:
     action: Literal["fail", "mask", "retry"] = attrs.field(default="fail", kw_only=True)
     message: str = attrs.field(default="", kw_only=True)
     mask: str = attrs.field(default="[withheld]", kw_only=True)
-    fields: tuple[str, ...] = attrs.field(default=(), converter=_paths, kw_only=True)
+    fields: tuple[str, ...] = attrs.field(default=(), converter=texts_of, kw_only=True)
     retries: int = attrs.field(default=2, kw_only=True)
     seconds: float = attrs.field(default=10.0, kw_only=True)
 
@@ -101,9 +99,9 @@ class Check:
             faults.append(Fault("on", f"there is no side {self.on!r:.40}", "give 'input' or 'output'"))
         if self.action not in _ACTIONS or (self.on == "input" and self.action != "fail"):
             faults.append(Fault("action", f"{self.action!r:.40} is not possible here", "an input can only fail"))
-        if type(self.retries) is not int or self.retries < 0:
+        if not is_count(self.retries, least=0):
             faults.append(Fault("retries", f"{self.retries!r:.40} is no number of times", "give a whole number from 0"))
-        if isinstance(self.seconds, bool) or not self.seconds > 0:
+        if not is_duration(self.seconds) and self.seconds != float("inf"):
             faults.append(Fault("seconds", f"{self.seconds!r:.40} is no time", "give seconds, more than 0"))
         if faults:
             raise AgentInvalid("the check is not valid", faults=faults)

@@ -7,6 +7,7 @@ import re
 import string
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple, Protocol
+from unicodedata import normalize
 
 import attrs
 
@@ -133,8 +134,8 @@ class Digits:
         return found.start() if found else len(text)
 
 
-_ACCOUNT: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?=[ -]?[A-Za-z0-9])")
-_ACCOUNT_BEGUN: Final = re.compile(r"[A-Za-z]{2}\d{2}[A-Za-z0-9 -]*\Z|[A-Za-z]{1,2}\d?\Z")
+_ACCOUNT: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?=[ \t\r\n-]{0,3}[A-Za-z0-9])")
+_ACCOUNT_BEGUN: Final = re.compile(r"[A-Za-z]{2}\d{2}[A-Za-z0-9 \t\r\n-]*\Z|[A-Za-z]{1,2}\d?\Z")
 _LONGEST_ACCOUNT: Final = 70
 
 
@@ -156,9 +157,35 @@ class _Accounts:
         return found.start() if found else len(text)
 
 
+_WHITE: Final = re.compile(r"[ \t\r\n\f\v]{1,3}")
+
+
+class _Folding(dict[int, str]):
+    """Characters in the form in which upper and lower case are the same, one for one."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        forms = (character.casefold(), character.lower(), character)
+        self[code] = found = next(form for form in forms if len(form) == 1)
+        return found
+
+
+_FOLDING: Final = _Folding({ord("\u0130"): "i", ord("\u0131"): "i"})
+
+
+def _folded(text: str) -> str:
+    return text.lower() if text.isascii() else text.translate(_FOLDING)
+
+
+def _forms(name: str) -> set[str]:
+    """The ways in which a name is written: with characters that are one or put together, and in capitals."""
+    written = {normalize(form, each) for form in ("NFC", "NFD") for each in (name, name.upper())}
+    return {_WHITE.sub(" ", _folded(one)) for one in (name, *written)}
+
+
 @attrs.frozen
 class Names:
-    """Names of people, or other texts, from a list; the case does not matter.
+    """Names of people, or other texts, from a list; the case and the kind of white space do not matter.
 
     Attributes:
         names: The texts.
@@ -169,37 +196,46 @@ class Names:
     kind: str = "name"
     _pattern: re.Pattern[str] = attrs.field(init=False, eq=False, repr=False)
     _beginnings: frozenset[str] = attrs.field(init=False, eq=False, repr=False)
+    _longest: int = attrs.field(init=False, eq=False, repr=False)
 
     @_pattern.default
     def _compiled(self) -> re.Pattern[str]:
-        longest_first = sorted(self.names, key=len, reverse=True)
-        return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
+        longest_first = sorted({form for name in self.names for form in _forms(name)}, key=lambda one: (-len(one), one))
+        written = (_WHITE.pattern.join(map(re.escape, form.split(" "))) for form in longest_first)
+        return re.compile(rf"(?<!\w)(?:{'|'.join(written)})(?!\w)")
 
     @_beginnings.default
     def _begun(self) -> frozenset[str]:
-        return frozenset(name[:end].casefold() for name in self.names for end in range(1, len(name) + 1))
+        forms = {form for name in self.names for form in _forms(name)}
+        return frozenset(form[:end] for form in forms for end in range(1, len(form) + 1))
+
+    @_longest.default
+    def _of_the_longest(self) -> int:
+        return max((len(begun) + 2 * begun.count(" ") for begun in self._beginnings), default=0)
 
     def find(self, text: str) -> Iterator[Span]:
         """Where they are, as whole words."""
-        return (Span(*found.span(), self.kind) for found in self._pattern.finditer(text))
+        return (Span(*found.span(), self.kind) for found in self._pattern.finditer(_folded(text)))
 
     def open(self, text: str) -> int:
         """Where one of them may have begun."""
-        longest = max(map(len, self.names), default=0)
-        since = max(0, len(text) - longest)
-        begun = (at for at in range(since, len(text)) if text[at:].casefold() in self._beginnings)
-        return next(begun, len(text))
+        since = max(0, len(text) - self._longest)
+        tail = _folded(text[since:])
+        begun = (at for at in range(len(tail)) if _WHITE.sub(" ", tail[at:]) in self._beginnings)
+        return since + next(begun, len(tail))
 
 
 _EMAIL: Final = re.compile(r"[\wÀ-ɏ.%+-]{1,64}@[\wÀ-ɏ-]{1,63}(?:\.[\wÀ-ɏ-]{1,63}){1,8}", re.ASCII)
 _LATIN: Final = string.ascii_letters + string.digits + "_" + "".join(map(chr, range(0xC0, 0x250)))
-_IP: Final = re.compile(
-    r"(?<![\w.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w])(?!\.[0-9])|(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?![\w:])"
-)
+_FOUR: Final = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?!\w)(?!\.[0-9])"
+_SIX: Final = r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?![\w:])"
+_IP: Final = re.compile(rf"(?<![\w.]){_FOUR}|(?<![\w:.])(?:(?:[0-9A-Fa-f]{{0,4}}:){{2,7}}{_FOUR}|{_SIX})")
+_NETWORK: Final = re.compile(r"(?=\w*\d)(?:fe[89ab]|f[cd]|[23])[0-9a-f]{1,2}:", re.IGNORECASE)
 
 
 def _is_address(text: str) -> bool:
-    if ":" in text and sum(map(bool, text.split(":"))) < 3 and text != "::1":
+    short = ":" in text and "." not in text and sum(map(bool, text.split(":"))) < 3
+    if short and text != "::1" and not _NETWORK.match(text):
         return False  # "a::b" is rather code
     try:
         ipaddress.ip_address(text)

@@ -31,8 +31,10 @@ _PHONE: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_DATE: Final = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}.*")
+_DATE: Final = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|(?!00)\d{4}[./-]\d{1,2}[./-]\d{1,2}.*")
 _DIGITS: Final = range(7, 16)
+_BETWEEN: Final = " -\t\r\n"  # what may stand inside of a bank account, so many at once
+_MOST_BETWEEN: Final = 3
 
 
 def is_card(groups: Sequence[str]) -> bool:
@@ -62,13 +64,17 @@ def account_in(text: str) -> int:
     """How many characters at the beginning of a text are an IBAN with right check digits (ISO 7064); 0 if none."""
     length = IBAN_LENGTHS.get(text[:2].upper(), 0)
     taken: list[str] = []
+    gap = 0
     for place, character in enumerate(text):
         if len(taken) == length:
             break
         if character.isalnum() and character.isascii():
             taken.append(character.upper())
-        elif character not in " -" or text[place - 1] in " -":
+            gap = 0
+        elif character not in _BETWEEN or gap == _MOST_BETWEEN:
             return 0
+        else:
+            gap += 1
         if len(taken) == length and length and _mod97("".join(taken)):
             return place + 1
     return 0

@@ -8,17 +8,14 @@ from fnmatch import fnmatchcase
 import attrs
 
 from circuit_breaker.agents.context import ExecutionContext
+from circuit_breaker.llm.several import names_of, texts_of
 from circuit_breaker.llm.tools.toolset import Offer, Toolset
 
 __all__ = ["Permissions"]
 
 
-def _names(given: str | Iterable[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
-
-
 def _roles(given: Mapping[str, str | Iterable[str]]) -> Mapping[str, frozenset[str]]:
-    return {name: frozenset(_names(roles)) for name, roles in given.items()}
+    return {name: names_of(roles) for name, roles in given.items()}
 
 
 @attrs.frozen(kw_only=True)
@@ -29,14 +26,15 @@ class Permissions:
         allow: Tools that it may have; all unless given.
         deny: Tools that it may not have, whatever is allowed.
         approve: Tools of which a person must approve each call.
-        roles: For which roles only a tool is there, by its name.
+        roles: For which roles only a tool is there, by its name; where several patterns name it, one role of each is
+            needed. What the tool itself wants is needed too.
         held: Where in the context of an execution the roles stand of whoever it is for, such as
             ``"user_context.roles"``: a text or a list. Unless given, the roles of the operator's settings count.
     """
 
-    allow: tuple[str, ...] = attrs.field(default=("*",), converter=_names)
-    deny: tuple[str, ...] = attrs.field(default=(), converter=_names)
-    approve: tuple[str, ...] = attrs.field(default=(), converter=_names)
+    allow: tuple[str, ...] = attrs.field(default=("*",), converter=texts_of)
+    deny: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
+    approve: tuple[str, ...] = attrs.field(default=(), converter=texts_of)
     roles: Mapping[str, frozenset[str]] = attrs.field(factory=dict, converter=_roles)
     held: str = ""
 
@@ -44,12 +42,15 @@ class Permissions:
         """The tools that are left in an execution with that context, each with the approval that it needs."""
         left = tools.filter(self._lets)
         approved = [name for name in left.names if _matches(name, self.approve)]
-        wanted = {name: roles for name in left.names for each, roles in self.roles.items() if fnmatchcase(name, each)}
+        wanted = {name: self._wanted(name) for name in left.names}
         asked = left.with_approval(*approved) if approved else left
         if not self.held:
-            return asked.restricted(wanted)
+            return asked.restricted_further(wanted)
         held = self._held(context)
-        return asked.filter(lambda offer: offer.name not in wanted or not held.isdisjoint(wanted[offer.name]))
+        return asked.filter(lambda offer: not any(held.isdisjoint(roles) for roles in wanted[offer.name]))
+
+    def _wanted(self, name: str) -> list[frozenset[str]]:
+        return [roles for each, roles in self.roles.items() if fnmatchcase(name, each)]
 
     def _held(self, context: ExecutionContext) -> frozenset[str]:
         found = context.get(self.held, ())

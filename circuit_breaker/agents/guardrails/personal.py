@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any, Final
 
 import attrs
@@ -12,6 +11,7 @@ from circuit_breaker.agents.guardrails.finders import FINDERS, Digits, Finder, N
 from circuit_breaker.agents.guardrails.hiding import Hider
 from circuit_breaker.agents.guardrails.vault import Vault
 from circuit_breaker.errors import AgentInvalid, Fault, nearest
+from circuit_breaker.llm.several import texts_of
 
 __all__ = ["KINDS", "PersonalData"]
 
@@ -19,10 +19,6 @@ KINDS: Final = ("email", "phone", "iban", "credit_card", "ip")
 """What is found unless told otherwise."""
 
 _PLACEHOLDER: Final = re.compile(r"\[[^\s\[\]]{1,64}_[0-9a-f]{6,64}\]")
-
-
-def _texts(values: Iterable[str] | str) -> tuple[str, ...]:
-    return (values,) if isinstance(values, str) else tuple(values)
 
 
 @attrs.frozen(kw_only=True)
@@ -51,8 +47,8 @@ class PersonalData:
         AgentInvalid: A kind is not known, a name is empty, or the model is to be told what nobody knows.
     """
 
-    kinds: tuple[str, ...] = attrs.field(default=KINDS, converter=_texts)
-    names: tuple[str, ...] = attrs.field(default=(), converter=_texts, repr=False)
+    kinds: tuple[str, ...] = attrs.field(default=KINDS, converter=texts_of)
+    names: tuple[str, ...] = attrs.field(default=(), converter=texts_of, repr=False)
     finders: tuple[Finder, ...] = attrs.field(default=(), converter=tuple)
     reversible: bool = False
     told: bool = False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import AsyncIterator, Iterator, Mapping
+import json
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self
 
@@ -12,9 +12,10 @@ import attrs
 from circuit_breaker.agents.guardrails.hiding import Hider, HidingStream
 from circuit_breaker.agents.guardrails.personal import PersonalData
 from circuit_breaker.data import thaw
+from circuit_breaker.llm.loop.form import read
 from circuit_breaker.llm.loop.model import Answering
-from circuit_breaker.llm.messages import ChatMessage
-from circuit_breaker.llm.parts import Part, Text, Thinking, ToolCall, ToolResult
+from circuit_breaker.llm.messages import ChatMessage, assistant
+from circuit_breaker.llm.parts import EXTRA, Part, Text, Thinking, ToolCall, ToolResult
 from circuit_breaker.llm.provider import EventStream
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import ChatCompletionResponse
@@ -27,12 +28,11 @@ from circuit_breaker.llm.stream import (
     ToolCallDelta,
     ToolCallEnded,
 )
-from circuit_breaker.llm.tools.base import Tool
-from circuit_breaker.llm.tools.context import ToolContext
-from circuit_breaker.llm.tools.toolset import Offer, Toolset
-from circuit_breaker.rules.schema import misfits
+from circuit_breaker.llm.structured import Plan, reading
 
-__all__ = ["Privacy"]
+__all__ = ["Privacy", "PrivateModel"]
+
+_ANY_JSON: Final = Plan(how="prompt", schema={})
 
 
 @attrs.frozen(eq=False)
@@ -61,8 +61,7 @@ class Privacy:
         """A context as it is kept; what is under a name such as ``user_id`` stays: executions are found by it."""
         if not isinstance(value, Mapping):
             return self.hider.value(value)
-        ids = {name for name in value if name == "id" or name.endswith("_id")}
-        return {name: inner if name in ids else self.around(inner) for name, inner in value.items()}
+        return {name: inner if _is_id(name, inner) else self.around(inner) for name, inner in value.items()}
 
     # What the model is sent, and what it says
 
@@ -70,22 +69,66 @@ class Privacy:
         """The request as the model is sent it."""
         if not self.guard.told:
             return request
-        return attrs.evolve(request, messages=tuple(self._changed(one, self.restored) for one in request.messages))
+        messages = (self._changed(one, self.restored, self.restored) for one in request.messages)
+        return attrs.evolve(request, messages=tuple(messages))
 
-    def heard(self, response: ChatCompletionResponse) -> ChatCompletionResponse:
-        """The response as it is kept."""
-        choices = tuple(attrs.evolve(one, message=self.message(one.message)) for one in response.choices)
-        parsed = None if response.parsed is None else self.hider.value(thaw(response.parsed))
-        return attrs.evolve(response, choices=choices, parsed=parsed)
+    def heard(self, response: ChatCompletionResponse, request: ChatCompletionRequest) -> ChatCompletionResponse:
+        """The response as it is kept; of the vendor's own members those of messages alone, which go back to it."""
+        tools = frozenset(tool.name for tool in request.tools)
+        choices = tuple(
+            attrs.evolve(one, message=self._named(self.message(one.message), tools), extra=EXTRA)
+            for one in response.choices
+        )
+        read_already = response.parsed if response.parsed is not None else self._read(response, request)
+        parsed = None if read_already is None else self.hider.value(thaw(read_already))
+        return attrs.evolve(response, choices=choices, parsed=parsed, extra=EXTRA)
+
+    def _read(self, response: ChatCompletionResponse, request: ChatCompletionRequest) -> Any:
+        """The answer as a value, where it fits the form that was asked for with the values behind placeholders."""
+        form = request.response_format
+        if form is None or form.kind == "text" or not response.choices:
+            return None
+        if (found := reading(_ANY_JSON, response)).value is None:
+            return None
+        said = assistant(json.dumps(self.restored(found.value)))
+        restored = attrs.evolve(response, choices=(attrs.evolve(response.choices[0], message=said),))
+        return read(form, restored).value
 
     def message(self, message: ChatMessage) -> ChatMessage:
         """The message as it is kept."""
-        return self._changed(message, self.hider.json_text)
+        changed = self._changed(message, self.hider.json_text, self.hider.value)
+        parts = tuple(self._identified(part) for part in changed.parts)
+        return attrs.evolve(changed, parts=parts, name=changed.name and self.hider.text(changed.name))
 
-    def _changed(self, message: ChatMessage, change: Any) -> ChatMessage:
-        return attrs.evolve(message, parts=tuple(self._part(part, change) for part in _joined(message.parts)))
+    def _named(self, message: ChatMessage, tools: Collection[str]) -> ChatMessage:
+        """The message without what is personal in names of tools that there are not."""
+        parts = (
+            attrs.evolve(part, name=self.hider.text(part.name))
+            if isinstance(part, ToolCall) and part.name not in tools
+            else part
+            for part in message.parts
+        )
+        return attrs.evolve(message, parts=tuple(parts))
 
-    def _part(self, part: Part, change: Any) -> Part:
+    def _identified(self, part: Part) -> Part:
+        match part:
+            case ToolCall():
+                return attrs.evolve(part, id=self._id(part.id))
+            case ToolResult():
+                return attrs.evolve(part, call_id=self._id(part.call_id))
+        return part
+
+    def _id(self, given: str) -> str:
+        """The id of a call; where something personal is in it, another one, which is its own still."""
+        if self.hider.text(given) == given:
+            return given
+        return self.guard.vault.placeholder(self.owner, "call", given).strip("[]")
+
+    def _changed(self, message: ChatMessage, text: Callable[[str], str], value: Callable[[Any], Any]) -> ChatMessage:
+        parts = (self._with_extra(self._part(part, text), value) for part in _joined(message.parts))
+        return attrs.evolve(message, parts=tuple(parts), extra=_extra(message.extra, value))
+
+    def _part(self, part: Part, change: Callable[[str], str]) -> Part:
         match part:
             case Text():
                 return attrs.evolve(part, text=change(part.text))
@@ -98,6 +141,18 @@ class Privacy:
                 signed = changed == part.text or self.guard.told  # a signature is for the very text only
                 return attrs.evolve(part, text=changed, signature=part.signature if signed else None)
         return part
+
+    def _with_extra(self, part: Part, change: Callable[[Any], Any]) -> Part:
+        return part if isinstance(part, Thinking) else attrs.evolve(part, extra=_extra(part.extra, change))
+
+
+def _is_id(name: str, value: Any) -> bool:
+    return (name == "id" or name.endswith("_id")) and not isinstance(value, (Mapping, list, tuple))
+
+
+def _extra(extra: Mapping[str, Any], change: Callable[[Any], Any]) -> Mapping[str, Any]:
+    changed: Mapping[str, Any] = change(thaw(extra)) if extra else extra
+    return changed
 
 
 def _joined(parts: tuple[Part, ...]) -> Iterator[Part]:
@@ -132,13 +187,13 @@ class PrivateModel:
 
     async def complete(self, request: ChatCompletionRequest) -> ChatCompletionResponse:
         """The answer, whole."""
-        return self.privacy.heard(await self.model.complete(self.privacy.sent(request)))
+        return self.privacy.heard(await self.model.complete(self.privacy.sent(request)), request)
 
     @asynccontextmanager
     async def stream(self, request: ChatCompletionRequest) -> AsyncIterator[EventStream]:
         """The answer as it comes, as far as nothing in it can still turn out to be personal."""
         async with self.model.stream(self.privacy.sent(request)) as events:
-            yield _PrivateStream(_hidden(events, self.privacy))
+            yield _PrivateStream(_hidden(events, self.privacy, request))
 
 
 @attrs.frozen
@@ -155,7 +210,7 @@ class _PrivateStream:
 _Delta = type[TextDelta] | type[ThinkingDelta]
 
 
-async def _hidden(events: EventStream, privacy: Privacy) -> AsyncIterator[StreamEvent]:
+async def _hidden(events: EventStream, privacy: Privacy, request: ChatCompletionRequest) -> AsyncIterator[StreamEvent]:
     """The events; pieces of calls of tools are left out, which come whole in the response."""
     flowing: dict[tuple[_Delta, int], HidingStream] = {}
     async for event in events:
@@ -173,9 +228,10 @@ async def _hidden(events: EventStream, privacy: Privacy) -> AsyncIterator[Stream
             case StreamEnded():
                 for piece in _ended(flowing, list(flowing)):
                     yield piece
-                yield StreamEnded(privacy.heard(event.response))
+                yield StreamEnded(privacy.heard(event.response, request))
             case StreamFailed():
-                yield attrs.evolve(event, partial=privacy.heard(event.partial))  # what is held back may be half of it
+                partial = privacy.heard(event.partial, request)
+                yield attrs.evolve(event, partial=partial)  # what is held back may be half of it
             case _:
                 yield event
 
@@ -184,92 +240,3 @@ def _ended(flowing: dict[tuple[_Delta, int], HidingStream], keys: list[tuple[_De
     for kind, index in keys:
         if text := flowing.pop((kind, index)).end():
             yield kind(text=text, index=index)
-
-
-# What tools are given, and what they give
-
-
-def private_tools(tools: Toolset, privacy: Privacy) -> Toolset:
-    """The tools; each is given the values behind placeholders, and what it gives is hidden."""
-    return Toolset(*(PrivateTool(offer, privacy) for offer in tools.offers))
-
-
-class PrivateTool(Tool):
-    """A tool behind the privacy of an execution.
-
-    Args:
-        offer: The tool as it is offered.
-        privacy: What is hidden.
-    """
-
-    def __init__(self, offer: Offer, privacy: Privacy) -> None:
-        self._tool, self._privacy = offer.tool, privacy
-        super().__init__(
-            offer.name,
-            offer.tool.description,
-            _relaxed(offer.tool.parameters) if privacy.guard.reversible else offer.tool.parameters,
-            fallback_response=offer.tool.fallback_response,
-            timeout=offer.tool.timeout,
-            approval=offer.approval,
-            roles=offer.roles,
-        )
-        self.output_schema = getattr(offer.tool, "output_schema", None)
-
-    @property
-    def is_async(self) -> bool:
-        """Whether the work is done in the event loop."""
-        return self._tool.is_async
-
-    def can_handle(self, result: Any) -> bool:
-        """Whether another tool may go on to this one with its result."""
-        return self._tool.can_handle(result)
-
-    def definition(self, name: str | None = None) -> Any:
-        """The tool as a model is told of it."""
-        return self._tool.definition(name or self.name)
-
-    def perform(self, arguments: dict[str, Any], context: ToolContext) -> Any:
-        """What the tool gives for the values behind the arguments, hidden.
-
-        Raises:
-            ValueError: The values do not fit the schema of the tool.
-        """
-        restored = self._privacy.restored(arguments)
-        if faults := [f"{place}: {what}" for place, what in misfits(self._tool.parameters, restored)]:
-            raise ValueError("; ".join(faults))
-        given = self._tool.perform(restored, context)
-        return self._awaited(given) if inspect.isawaitable(given) else self._hidden(given)
-
-    async def _awaited(self, given: Any) -> Any:
-        return self._hidden(await given)
-
-    def _hidden(self, given: Any) -> Any:
-        if isinstance(given, AsyncIterator):
-            return self._pieces(given)
-        return self._privacy.hider.json_text(given) if isinstance(given, str) else self._privacy.hider.value(given)
-
-    async def _pieces(self, given: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        stream = self._privacy.hider.stream()
-        async for piece in given:
-            if not isinstance(piece, str):
-                yield self._privacy.hider.value(piece)
-            elif text := stream.push(piece):
-                yield text
-        if text := stream.end():
-            yield text
-
-
-_TOO_STRICT: Final = ("format", "pattern", "minLength", "maxLength", "enum", "const")
-
-
-def _relaxed(schema: Any) -> Any:
-    """The schema without what a placeholder cannot fit; the values behind it are judged by the whole one."""
-    if isinstance(schema, Mapping):
-        return {
-            name: {each: _relaxed(inner) for each, inner in value.items()}
-            if name in ("properties", "$defs", "patternProperties") and isinstance(value, Mapping)
-            else _relaxed(value)
-            for name, value in schema.items()
-            if name not in _TOO_STRICT
-        }
-    return [_relaxed(inner) for inner in schema] if isinstance(schema, list) else schema

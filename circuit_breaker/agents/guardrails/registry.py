@@ -16,6 +16,7 @@ from circuit_breaker.agents.guardrails.privacy import Privacy
 from circuit_breaker.agents.guardrails.untrusted import Untrusted
 from circuit_breaker.agents.guardrails.watch import Watch
 from circuit_breaker.errors import AgentInvalid, Fault, nearest
+from circuit_breaker.llm.messages import ChatMessage
 from circuit_breaker.rules.rule import Rule
 
 __all__ = ["BUILT_IN", "Guardrail", "Guardrails"]
@@ -94,13 +95,13 @@ class Guardrails(Mapping[str, Guardrail]):
         return [Privacy(one, owner) for one in named if isinstance(one, PersonalData)]
 
     def concealed(self, definition: AgentDefinition, owner: str, value: Any) -> Any:
-        """What is kept of a JSON value that belongs to a conversation with that agent.
+        """What is kept of a message, or another JSON value, that belongs to a conversation with that agent.
 
         Raises:
             AgentInvalid: The agent names a guardrail that is not there any more.
         """
         for privacy in self._privacies(definition, owner):
-            value = privacy.around(value)
+            value = privacy.message(value) if isinstance(value, ChatMessage) else privacy.around(value)
         return value
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from circuit_breaker.llm.loop.model import Answering
+from circuit_breaker.llm.memory import SUMMARY
 from circuit_breaker.llm.messages import ChatMessage, system
 from circuit_breaker.llm.parts import Text, ToolResult
 from circuit_breaker.llm.provider import EventStream
@@ -89,6 +90,8 @@ class Fence:
         return (*head, *map(self._message, rest))
 
     def _message(self, message: ChatMessage) -> ChatMessage:
+        if message.role == "user" and self.untrusted.tools and message.content.startswith(SUMMARY):
+            return attrs.evolve(message, parts=(Text(f"{SUMMARY}{self.around(message.content[len(SUMMARY) :])}"),))
         if message.role != "tool":
             return message
         parts = (self._result(part) if isinstance(part, ToolResult) else part for part in message.parts)

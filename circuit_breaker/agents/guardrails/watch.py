@@ -14,7 +14,8 @@ from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.agents.guardrails.bounds import Bounds
 from circuit_breaker.agents.guardrails.checks import Check, Finding
 from circuit_breaker.agents.guardrails.permissions import Permissions
-from circuit_breaker.agents.guardrails.privacy import Privacy, PrivateModel, private_tools
+from circuit_breaker.agents.guardrails.privacy import Privacy, PrivateModel
+from circuit_breaker.agents.guardrails.private_tools import private_tools
 from circuit_breaker.agents.guardrails.untrusted import Fence, FencedModel
 from circuit_breaker.data import thaw
 from circuit_breaker.errors import GuardrailViolated
@@ -24,7 +25,8 @@ from circuit_breaker.llm.loop.model import Answering
 from circuit_breaker.llm.loop.outcome import COMPLETED, LoopOutcome
 from circuit_breaker.llm.loop.state import LoopState
 from circuit_breaker.llm.loop.surroundings import Surroundings
-from circuit_breaker.llm.messages import assistant, user
+from circuit_breaker.llm.messages import ChatMessage, assistant, user
+from circuit_breaker.llm.parts import Text
 from circuit_breaker.llm.tools.toolset import Toolset
 from circuit_breaker.rules.schema import misfits
 
@@ -82,6 +84,12 @@ class Watch:
             text = privacy.hider.text(text)
         return text
 
+    def _value(self, value: Any) -> Any:
+        """A JSON value as it is kept."""
+        for privacy in self.privacies:
+            value = privacy.hider.value(thaw(value))
+        return value
+
     def conceal(self, document: Any) -> Any:
         """What is kept of a JSON value: all of it, because it was hidden on its way."""
         return document
@@ -104,10 +112,10 @@ class Watch:
 
     def tools(self, tools: Toolset) -> Toolset:
         """The tools that are left."""
-        for permission in self.permissions:
-            tools = permission.narrowed(tools, self.execution.context)
         for privacy in self.privacies:
             tools = private_tools(tools, privacy)
+        for permission in self.permissions:
+            tools = permission.narrowed(tools, self.execution.context)
         return tools
 
     def limits(self, limits: LoopLimits) -> LoopLimits:
@@ -183,22 +191,34 @@ class Watch:
                 return outcome, _AGAIN.format(why=found.why)
             elif found.why:
                 raise self._violated("output", name, found.why)
-        return (outcome if output is before else self._changed(outcome, output)), ""
+        return (outcome if output is before else self._changed(outcome, before, output)), ""
 
-    def _changed(self, outcome: LoopOutcome, output: Any) -> LoopOutcome:
-        """The outcome with another output.
+    def _changed(self, outcome: LoopOutcome, before: Any, output: Any) -> LoopOutcome:
+        """The outcome with another output; where a placeholder did not fit before, nothing must.
 
         Raises:
             GuardrailViolated: That does not fit the output schema.
         """
         schema = self.definition.output_schema
         fitting = schema if schema is not None else _TEXT
-        if faults := [f"{place}: {what}" for place, what in misfits(fitting, thaw(output))]:
+        hidden = {place for place, _ in misfits(fitting, thaw(before))} if self.privacies else set()
+        if faults := [f"{place}: {what}" for place, what in misfits(fitting, thaw(output)) if place not in hidden]:
             raise self._violated("output", "", f"what took its place does not fit: {'; '.join(faults)}")
         said = json.dumps(thaw(output), ensure_ascii=False) if schema is not None else output["text"]
         messages = (*outcome.state.messages[:-1], assistant(said))
         parsed = output if schema is not None else outcome.parsed
         return attrs.evolve(outcome, parsed=parsed, state=attrs.evolve(outcome.state, messages=messages))
+
+    def remembered(self, said: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
+        """What a conversation keeps: where answers are judged, what was refused or never judged is left out."""
+        if not self._judging:
+            return said
+        answer = max((at for at, one in enumerate(said) if one.role == "assistant" and one.content), default=0)
+        return [
+            one if at in (0, answer) or one.role == "tool" else _without_text(one)
+            for at, one in enumerate(said)
+            if at in (0, answer) or one.role == "tool" or one.tool_calls
+        ]
 
     async def _found(self, name: str, check: Check, around: Surroundings, more: Mapping[str, Any]) -> Finding:
         data = {
@@ -211,7 +231,8 @@ class Watch:
             return await check.found(data)
 
         async def judged() -> Any:
-            return attrs.asdict(await check.found(data))
+            found = await check.found(data)
+            return attrs.asdict(attrs.evolve(found, why=self.text(found.why), masked=self._value(found.masked)))
 
         return Finding(**await around.keep(f"guardrail/{name}", judged))
 
@@ -230,3 +251,7 @@ class Watch:
             around.tell(AnswerDelta(iteration=outcome.state.iteration, text=outcome.output))
         finally:
             self._releasing = False
+
+
+def _without_text(message: ChatMessage) -> ChatMessage:
+    return attrs.evolve(message, parts=tuple(part for part in message.parts if not isinstance(part, Text)))

@@ -87,7 +87,8 @@ def register(session: Session, *, files: Sequence[str]) -> None:
 
     An agent that is there already gets a new version; executions that have begun keep theirs.
     """
-    found = definitions_in(files)
+    if not (found := definitions_in(files)):
+        raise AgentNotFound(f"there is no agent in {', '.join(files)}", remedy="name YAML or JSON files with agents")
     complete(_registered(Agency(session, silent=True), found))
     for definition in found:
         if session.output.json:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from circuit_breaker.agents.execution import STATUSES, AgentExecution
+from circuit_breaker.agents.telling import money
 from circuit_breaker.cli.agency import Agency
 from circuit_breaker.cli.agent_events import EventTeller, taken_text
 from circuit_breaker.cli.agent_options import context_option, context_pairs, execution_argument, execution_record
@@ -70,26 +71,19 @@ def executions(session: Session, *, agent: str, contexts: Sequence[str], **filte
 
 
 def _taken(execution: AgentExecution) -> str:
-    priced = None if execution.unpriced_calls and not execution.dollars else f"{execution.dollars:f}"
-    return taken_text(execution.usage, priced)
+    return taken_text(execution.usage, money(execution.dollars, execution.unpriced_calls))
 
 
 async def _executions(
     agency: Agency,
     agent: str,
     contexts: Sequence[str],
-    *,
-    status: str | None,
-    conversation: str,
-    limit: int,
-    after: str,
+    **filters: Any,
 ) -> tuple[list[AgentExecution], set[str]]:
     """The executions, and the ids of those whose process is gone."""
-    keys = {f"context.{path}": value for path, value in context_pairs(contexts).items()}
-    keys |= {"conversation": conversation, "agent": agent, "status": status or ""}
+    context = context_pairs(contexts)
     async with agency.archive() as archive:
-        found = {name: value for name, value in keys.items() if value}
-        executions = await archive.store.executions(found, after=after, limit=limit)
+        executions = await archive.store.executions(agent=agent, context=context, **filters)
         return executions, await archive.store.left(executions)
 
 
@@ -102,19 +96,22 @@ async def _executions(
 @output_options
 @with_session
 def replay(session: Session, *, execution: str, after: int, follow: bool) -> None:
-    """Show the events of an execution as they were shown live. With --json as they are kept, one a line."""
+    """Show the events of an execution as they were shown live, without the text of answers that broke off.
+
+    With --json all events are printed as they are kept, one a line.
+    """
     complete(_replay(Agency(session), execution, after, follow=follow))
 
 
 async def _replay(agency: Agency, execution_id: str, after: int, *, follow: bool) -> None:
     output, teller = agency.output, EventTeller(agency.output, last=after)
-    async with agency.archive() as archive, archive.events.subscribe_raw(execution_id, after=after) as documents:
+    async with agency.archive() as archive:
+        async with archive.events.subscribe_raw(execution_id, after=after):  # which refuses a number beyond the last
+            teller.recall(await archive.events.read(execution_id, after=after))
         if follow:
-            await teller.follow(documents)
-        else:
-            for document in await archive.events.read(execution_id, after=after):
-                teller.tell(document)
-            teller.rest()
+            async with archive.events.subscribe_raw(execution_id, after=teller.last) as documents:
+                await teller.follow(documents)
+        teller.rest()
         if teller.last == after and not output.json:
             output.note(f"no events above {after}")
         report(output, await archive.store.execution(execution_id))

@@ -76,7 +76,7 @@ def run(
     options = _options(**asked)
 
     async def begin(engine: AgentEngine) -> AgentExecution:
-        begun = await engine.start(agent, overrides=agency.overrides, **options)
+        begun = await engine.start(agent, overrides=agency.answering.overrides, **options)
         await engine.resume(begun.id)
         return begun
 

@@ -53,7 +53,7 @@ def cost(session: Session, *, by: Sequence[str], agent: str) -> None:
 async def _costs(agency: Agency, by: Sequence[str], agent: str) -> list[dict[str, Any]]:
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     async with agency.archive() as archive:
-        async for execution in archive.store.every(**({"agent": agent} if agent else {})):
+        async for execution in archive.store.every(agent=agent):
             group = _group(execution)
             named = {name: group[name] for name in by}
             _add(rows.setdefault(tuple(named.values()), {**named, **_NOTHING}), execution)

@@ -50,6 +50,7 @@ SUFFIXES: dict[str, str] = {
     ".html": "html",
     ".htm": "html",
     ".md": "markdown",
+    ".txt": "terminal",
 }
 output_file = click.option(
     "-o", "--output", "file", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write to this file."
@@ -127,7 +128,7 @@ def draw(
         raise click.UsageError("--history needs --case: the history of which case is meant?")
     case, history = complete(_case(session, case_id, past=past)) if case_id else (None, ())
     path = [name.strip() for name in (way or "").split(",") if name.strip()]
-    chosen = form or (SUFFIXES.get(file.suffix.lower(), "terminal") if file else "terminal")
+    chosen = form or (_form_of(file) if file else "terminal")
     if chosen == "terminal" and file is None:
         drawing = picture(workflow, case, history=history, path=path)
         text = terminal(drawing, width=session.output.console.width)
@@ -136,6 +137,19 @@ def draw(
     else:
         text = workflow.draw(PICTURES[chosen], case=case, history=history, path=path)
     _deliver(session.output, text, file, {"workflow": workflow.name, "format": chosen})
+
+
+def _form_of(file: Path) -> str:
+    """The form that the suffix of the file says; the terminal's where it has none.
+
+    Raises:
+        click.UsageError: It says none.
+    """
+    form = SUFFIXES.get(file.suffix.lower(), "" if file.suffix else "terminal")
+    if not form:
+        ends = ", ".join(SUFFIXES)
+        raise click.UsageError(f"-o knows no '{file.suffix}'; let the name end with {ends}, or say the --format")
+    return form
 
 
 async def _case(session: Session, case_id: str, *, past: bool) -> tuple[Case, Sequence[Event]]:

@@ -80,7 +80,11 @@ async def _start(session: Session, options: dict[str, Any]) -> Case:
 
 
 @click.command(short_help="Take up what was interrupted, and fire timers.")
-@click.option("--until-idle", is_flag=True, help="End when nothing can be done and no timer runs.")
+@click.option(
+    "--until-idle",
+    is_flag=True,
+    help="End when nothing can be done and no timer runs; an action that waits for a person is waited for.",
+)
 @click.option(
     "--poll",
     default=5.0,

@@ -39,12 +39,12 @@ With --json one object:
   dead_transitions  those that can never fire
   unbounded         the places without a bound
   pumping           which steps fill them for ever
-  decided           whether this is certain; what is not is null
+  decided           whether all of this is certain; what is not is null
   not_decided       why it is not certain
   found             what is known so far, where it is not certain
 
-The exit code is 0 when it is decided, 2 when it is not within the limits, and 3 when FILE is wrong, or how the command
-is used.
+The exit code is 0 when all is decided, 2 when something is not, as a rule since a limit came first, and 3 when FILE is
+wrong, or how the command is used.
 """
 
 
@@ -74,7 +74,7 @@ def statespace(output: Output, *, file: str, net_id: str, limit: int, seconds: f
     else:
         for line in _lines(document, space, most):
             output.line(line)
-    raise click.exceptions.Exit(ExitCode.OK if space.decided or space.pumping else ExitCode.UNDECIDED)
+    raise click.exceptions.Exit(ExitCode.OK if space.decided else ExitCode.UNDECIDED)
 
 
 def until(seconds: float) -> Callable[[int], bool]:

@@ -18,6 +18,7 @@ from circuit_breaker.llm.loop.state import CallRecord, LoopState
 from circuit_breaker.llm.loop.surroundings import Surroundings
 from circuit_breaker.llm.parts import ToolCall, ToolResult
 from circuit_breaker.llm.tools.context import ToolContext, ToolProgress
+from circuit_breaker.llm.tools.result import redacted
 from circuit_breaker.llm.tools.running import run_tool_call
 from circuit_breaker.llm.tools.toolset import Toolset
 
@@ -122,10 +123,11 @@ class Round:
         own = attrs.evolve(self.context, approve=self._approved, report=self._report, work=work)
         result = await run_tool_call(call, self.toolset, own)
         after = plain(self.context.state)
+        changed = {name: value for name, value in after.items() if before.get(name, self) != value}
         return {
             "result": to_document(result),
             "seconds": round(self.around.now() - begun, 6),
-            "memory": {name: value for name, value in after.items() if before.get(name, self) != value},
+            "memory": redacted(changed, self.context.redact),
         }
 
     def _approved(self, call: ToolCall) -> bool:

@@ -32,6 +32,7 @@ from circuit_breaker.llm.parts import ToolCall
 from circuit_breaker.llm.request import ChatCompletionRequest
 from circuit_breaker.llm.response import ChatCompletionResponse, Loss
 from circuit_breaker.llm.tools.context import ToolContext
+from circuit_breaker.llm.tools.result import redacted
 from circuit_breaker.llm.tools.toolset import Toolset
 
 __all__ = ["Work"]
@@ -70,7 +71,8 @@ class Work:
         return ended
 
     def _memory(self) -> dict[str, Any]:
-        return plain(self.context.state)
+        memory: dict[str, Any] = redacted(plain(self.context.state), self.context.redact)
+        return memory
 
     def _check_price(self) -> None:
         """Does nothing where there is no limit of dollars, or the price is known or not asked for.

@@ -15,7 +15,7 @@ from circuit_breaker.llm.patience import PATIENCE
 from circuit_breaker.llm.profile import ModelProfile
 from circuit_breaker.llm.request import ChatCompletionRequest
 
-__all__ = ["BYTES_A_TOKEN", "Needs", "most_answer", "needs_of", "size_of"]
+__all__ = ["BYTES_A_TOKEN", "Needs", "answers_of", "most_answer", "needs_of", "shortened", "size_of"]
 
 BYTES_A_TOKEN = 4
 IMAGE_TOKENS = 5_000
@@ -112,13 +112,44 @@ def most_answer(request: ChatCompletionRequest) -> int | None:
     What it says in a vendor's own words counts as well, in whichever vendor's: the greatest of all.
     """
     limits = [*_told(request.extra, _LIMITS), *(() if request.max_tokens is None else (request.max_tokens,))]
-    return max(limits) * max(request.n, *_told(request.extra, _COUNTS), 1) if limits else None
+    return max(limits) * answers_of(request) if limits else None
+
+
+def answers_of(request: ChatCompletionRequest) -> int:
+    """How many answers there can be, in whichever words the request says so."""
+    return max(request.n, *_told(request.extra, _COUNTS), 1)
+
+
+def shortened(request: ChatCompletionRequest, most: int) -> ChatCompletionRequest:
+    """The request, with answers that have no more tokens than these together, and at least one each.
+
+    Only our own word says so then: of two limits, a vendor may take the greater, or refuse both.
+    """
+    each = max(1, most // answers_of(request))
+    if request.max_tokens is not None:
+        each = min(each, request.max_tokens)
+    return attrs.evolve(request, max_tokens=each, extra=_without(request.extra, _LIMITS))
+
+
+def _without(extra: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """The members whose names are others, also in objects; one of which nothing is left goes as well."""
+    inner = {name: _rest(value, names) if isinstance(value, Mapping) else value for name, value in extra.items()}
+    kept = _rest(inner, names)
+    return {name: value for name, value in kept.items() if value or not extra[name]}
+
+
+def _rest(members: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if not _is_one(name, names)}
+
+
+def _is_one(name: Any, names: frozenset[str]) -> bool:
+    return str(name).replace("_", "").lower() in names
 
 
 def _told(extra: Mapping[str, Any], names: frozenset[str]) -> list[int]:
     """The numbers that members of such a name have, at the top or in an object there."""
     inner = [pair for value in extra.values() if isinstance(value, Mapping) for pair in value.items()]
-    found = (value for name, value in (*extra.items(), *inner) if str(name).replace("_", "").lower() in names)
+    found = (value for name, value in (*extra.items(), *inner) if _is_one(name, names))
     return [math.ceil(value) for value in found if isinstance(value, (int, float)) and math.isfinite(value)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from circuit_breaker.lazy import deferred
@@ -11,7 +11,7 @@ from circuit_breaker.llm.discretion import without_keys
 from circuit_breaker.llm.parts import ToolCall, ToolResult
 from circuit_breaker.llm.tools.context import ToolContext
 
-__all__ = ["failed", "shown"]
+__all__ = ["as_json", "failed", "redacted", "shown"]
 
 unstructure = deferred("circuit_breaker.wire", "unstructure")
 
@@ -29,9 +29,34 @@ def shown(call: ToolCall, given: Any, context: ToolContext) -> ToolResult:
 
 def failed(call: ToolCall, told: Mapping[str, Any], context: ToolContext, fallback: Any) -> ToolResult:
     """The result of a call that failed: what is said of it, and what stands in for a result."""
-    text = _json({**_without_keys(dict(told)), "fallback": fallback})
-    content = _cut(context.redact(text), context.limits.output)
+    result = as_json({**_without_keys(dict(told)), "fallback": fallback})
+    content = _cut(_json(redacted(result, context.redact)), context.limits.output)
     return ToolResult(call_id=call.id, name=call.name, content=content, is_error=True)
+
+
+def redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    """The JSON value with what becomes of each text in it, keys of objects too; a number that is changed is a text."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redact(str(name)): redacted(inner, redact) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redacted(inner, redact) for inner in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        written = str(value)
+        changed = redact(written)
+        return value if changed == written else changed
+    return value
+
+
+def as_json(value: Any) -> Any:
+    """What a tool gave, as JSON has it: typed data as objects, keys as texts.
+
+    Raises:
+        ValueError: It is no JSON.
+        TypeError: The same.
+    """
+    return json.loads(_json(value))
 
 
 def _without_keys(told: Any) -> Any:

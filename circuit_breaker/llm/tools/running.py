@@ -17,7 +17,7 @@ from circuit_breaker.llm.tools.result import failed, shown
 from circuit_breaker.llm.tools.toolset import Toolset
 from circuit_breaker.rules.schema import misfits
 
-__all__ = ["run_tool_call", "run_tool_calls"]
+__all__ = ["check_output", "joined", "run_tool_call", "run_tool_calls"]
 
 
 async def run_tool_calls(
@@ -99,19 +99,24 @@ async def _carried_out(allowed: Toolset, arguments: dict[str, Any], context: Too
     tool, name = allowed[context.tool], context.tool
     given = await _performed(tool, name, arguments, context)
     for _ in range(context.limits.chained):
-        _check_output(tool, name, given)
+        check_output(tool, name, given)
         if context.next_tool is None:
             return given
         tool, context.next_tool = context.next_tool, None
         name = _check_chained(tool, given, allowed)
         given = await _performed(tool, name, dict(given), context)
     if context.next_tool is None:
-        _check_output(tool, name, given)
+        check_output(tool, name, given)
         return given
     raise ToolRefused({"error": f"the tool '{context.tool}' went on to more than {context.limits.chained} tools"})
 
 
-def _check_output(tool: Tool, name: str, given: Any) -> None:
+def check_output(tool: Tool, name: str, given: Any) -> None:
+    """Does nothing where a result is as the tool says.
+
+    Raises:
+        ToolRefused: It is not.
+    """
     schema = getattr(tool, "output_schema", None)
     faults = list(misfits(schema, given)) if schema is not None else []
     if faults:
@@ -156,6 +161,11 @@ async def _whole(given: Any, context: ToolContext) -> Any:
     async for piece in given:
         pieces.append(piece)
         context.progress(piece if isinstance(piece, str) else "")
+    return joined(pieces)
+
+
+def joined(pieces: list[Any]) -> Any:
+    """What a tool gives in pieces, as one: a text where all of them are texts."""
     return "".join(pieces) if all(isinstance(piece, str) for piece in pieces) else pieces
 
 

@@ -25,12 +25,14 @@ class Offer:
         name: What the model calls it.
         approval: Whether a person must approve each call.
         roles: Who may have it called; anybody when empty.
+        also: Further roles: whoever has it called has one of each of these as well.
     """
 
     tool: Tool
     name: str
     approval: bool = False
     roles: frozenset[str] = frozenset()
+    also: tuple[frozenset[str], ...] = ()
 
     @classmethod
     def of(cls, tool: Tool) -> Offer:
@@ -39,7 +41,9 @@ class Offer:
 
     def open_to(self, roles: Iterable[str]) -> bool:
         """Whether somebody with these roles may have it called."""
-        return not self.roles or not self.roles.isdisjoint(roles)
+        given = frozenset(roles)
+        wanted = (self.roles, *self.also) if self.roles else self.also
+        return not any(given.isdisjoint(each) for each in wanted)
 
 
 class Toolset:
@@ -139,6 +143,10 @@ class Toolset:
         for name, given in roles.items():
             changed = changed._changed([name], roles=frozenset([given] if isinstance(given, str) else given))
         return changed
+
+    def restricted_further(self, roles: Mapping[str, Iterable[frozenset[str]]]) -> Toolset:
+        """The tools, which want one role of each of these sets beside those that they want, by the name of the tool."""
+        return self._of(attrs.evolve(offer, also=(*offer.also, *roles.get(offer.name, ()))) for offer in self.offers)
 
     def open_to(self, roles: Iterable[str]) -> Toolset:
         """The tools that may be called for somebody with these roles."""

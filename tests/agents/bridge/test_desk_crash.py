@@ -83,7 +83,7 @@ class Desk:
 
     async def _told(self) -> dict[str, Any]:
         async with connect(f"sqlite:///{self.journal}") as journal:
-            executions = await AgentStore(journal).executions({})
+            executions = await AgentStore(journal).executions()
             events = {
                 one.agent_id: [decode(raw) for raw in await journal.streams.read(stream_of(one.id))]
                 for one in executions

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
+from circuit_breaker.agents.context import ExecutionContext
+from circuit_breaker.agents.execution import AgentExecution
+from circuit_breaker.agents.store import execution_put
 from circuit_breaker.llm import ToolCall, tool
 from tests.agents.bridge.office import Office, keeping, office, reviewer, reviewing, said
 from tests.agents.bridge.test_place_agents import classifier, intake, placed, says
@@ -53,3 +57,16 @@ async def test_a_place_that_waits_for_a_person_keeps_nobody_waiting():
             await at.agents.wait(execution.id)
             await places.settle()
         assert "news" == (await at.engine.get(case)).data["category"]
+
+
+async def test_everybody_who_waits_is_told_however_many_there_are():
+    """A case may wait for more people than a page of executions has; all of them are known, the oldest first."""
+    context = {"workflow_context": {"resource_id": "c"}}
+    asking = {"agent_id": "a", "agent_version": "1", "waiting_for": "approval", "created_at": datetime.now(UTC)}
+    around = ExecutionContext.from_document(context)
+    waits = [AgentExecution(id=f"{number:03d}", context=around, **asking) for number in range(101)]
+    async with office(intake(), agents=[classifier()]) as at:
+        for execution in waits:
+            put = execution_put(execution)
+            await at.agents.storage.records.put(put.kind, put.id, put.document, keys=put.keys)
+        assert waits == await keeping(at, placed()).undecided("c")

@@ -15,7 +15,7 @@ from circuit_breaker.agents import AgentDefinition, AgentPrompts
 from circuit_breaker.agents.bridge import PlaceAgent, PlaceAgents, Schedule, dump_places, load_places
 from circuit_breaker.agents.bridge.attendance import Attendance
 from circuit_breaker.agents.bridge.visits import Visit, Visits
-from circuit_breaker.errors import AgentInvalid, DataInvalid, DocumentInvalid
+from circuit_breaker.errors import AgentInvalid, DataInvalid, DocumentInvalid, RateLimitExceeded
 from circuit_breaker.testing import ManualClock, ModelTurn
 from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.events import TokenChanged, TransitionFired
@@ -110,6 +110,35 @@ async def test_a_refused_transition_is_recorded():
         visit, case = await only_visit(places), await at.engine.get(case)
     assert ("pending", "unclear", "completed") == (case.state, case.data["category"], visit.status)
     assert "transition 'sort' did not fire" in visit.reason
+
+
+async def test_a_token_that_is_changed_before_it_is_moved_stays_and_the_visit_says_so():
+    """ZB12: a person changes the token after the answer was written: the transition would fire for something else."""
+
+    class Slow(Attendance):
+        async def _fire(self, visit: Visit, written: int) -> str:
+            await self.engine.change_token(visit.case, visit.token, Change(data={"note": "Wait."}), by="ann")
+            return await super()._fire(visit, written)
+
+    async with at_intake(says("news")) as at, keeping(at, placed(auto_transition="sort")) as places:
+        case = await at.case()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("circuit_breaker.agents.bridge.places.Attendance", Slow)
+            await places.settle()
+        visit, case = await only_visit(places), await at.engine.get(case)
+    assert ("pending", "completed") == (case.state, visit.status)
+    assert "transition 'sort' did not fire: the token was changed" in visit.reason
+
+
+async def test_what_is_tried_again_counts_once():
+    """O5: max_executions is how often the agent is asked; each time may be tried again as retry says."""
+    busy = [RateLimitExceeded("slow down", provider="p")] * 8
+    place = placed(retry={"max_attempts": 3, "backoff_seconds": 0}, schedule=Schedule(max_executions=1))
+    async with at_intake(*busy, says("news")) as at, keeping(at, place) as places:
+        await at.case()
+        await places.settle()
+        visit = await only_visit(places)
+        assert ("completed", 1, 3) == (visit.status, visit.runs, len(await at.executions()))
 
 
 async def test_conditions_are_judged_on_the_token():

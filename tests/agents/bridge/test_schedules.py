@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_breaker.agents.bridge import Schedule
+from circuit_breaker.errors import AgentInvalid
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 INTERVALS = st.integers(1, 10_000).map(float)
@@ -38,3 +40,12 @@ def test_what_is_late_by_more_than_an_interval_is_missed(interval):
     grace = timedelta(seconds=min(60.0, interval))
     assert not schedule.is_missed(START, START + grace)
     assert schedule.is_missed(START, START + grace + timedelta(seconds=1))
+
+
+def test_all_faults_of_a_schedule_are_told_together():
+    """M6: what is no time, too short an interval, no number and no way are named, each with its value."""
+    members = {"initial_delay": "soon", "interval": 0.5, "max_executions": True, "missed": "twice"}
+    with pytest.raises(AgentInvalid, match="'soon' is no time") as wrong:
+        Schedule(**members)
+
+    assert list(members) == [fault.place for fault in wrong.value.faults]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import pytest
 
 from circuit_breaker import Engine, Workflow, connect, field, flow, states
 from circuit_breaker.agents import AgentDefinition, AgentPrompts
 from circuit_breaker.agents.bridge import Staff
+from circuit_breaker.agents.config import AgentEngineConfig
 from circuit_breaker.errors import ActionError, AgentInvalid
 from circuit_breaker.executors import ModelSettings
 from circuit_breaker.llm import ToolCall
@@ -83,6 +85,34 @@ async def test_a_step_works_in_a_transition_only():
     async with office(reviewing(), says=[said()]) as at:
         with pytest.raises(ActionError, match="works in a transition only"):
             await at.engine.executors["registered-agent"](agent="content-reviewer").execute()
+
+
+def test_staffs_together_have_all_that_each_has():
+    """W5: agents, places, settings and config of several modules, whichever of them says it; None for none."""
+    settings, config = ModelSettings(providers=[ScriptedProvider()]), AgentEngineConfig(max_concurrent_executions=2)
+    place = placed()
+    first, second = Staff(agents=[reviewer()], settings=settings), Staff(agents=[reviewer(), classifier()])
+    together = Staff.together([first, attrs.evolve(second, places=[place], config=config, case_tools=["a"])])
+    assert together is not None
+    assert ["content-reviewer", "content-classifier"] == [one.id for one in together.agents]
+    assert (settings, config, frozenset({"a"})) == (together.settings, together.config, together.case_tools)
+    assert (place,) == together.places
+    assert Staff.together([]) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "match"),
+    [
+        ({"agents": [reviewer()]}, {"agents": [reviewer(description="Other.")]}, "agent 'content-reviewer'"),
+        ({"places": [placed()]}, {"places": [placed(auto_transition="sort")]}, "place agent 'content-classifier@"),
+        ({"config": AgentEngineConfig()}, {"config": AgentEngineConfig(max_concurrent_executions=2)}, "with config"),
+        ({"settings": ModelSettings()}, {"settings": ModelSettings(tenant="acme")}, "with settings"),
+    ],
+)
+def test_staffs_that_contradict_each_other_are_refused(one, other, match):
+    """W5: what two modules say differently under one name is refused, and none of them wins."""
+    with pytest.raises(AgentInvalid, match=match):
+        Staff.together([Staff(**one), Staff(**other)])
 
 
 def test_what_is_no_part_of_a_staff_is_named_with_its_place():

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from circuit_breaker import Workflow, field, flow, template
-from circuit_breaker.agents.bridge.outputs import FAILURES
 from circuit_breaker.agents.events import decode
 from circuit_breaker.engine.bus import Progress
 from circuit_breaker.errors import (
@@ -24,6 +23,7 @@ from circuit_breaker.errors import (
 from circuit_breaker.testing import HANG, ModelTurn
 from circuit_breaker.workflow.documents import dump_workflow, load_workflow
 from circuit_breaker.workflow.events import StepFinished, TransitionFired
+from circuit_breaker.workflow.outlets import AGENT_FAILURES
 from tests.agents.bridge.office import INPUTS, OUTPUTS, Office, office, reviewed, reviewer, reviewing, said, submitted
 
 
@@ -132,9 +132,9 @@ async def test_an_agent_that_is_not_required_may_fail():
         case = await at.run()
         [execution] = await at.executions()
         [fired] = [event for event in await at.engine.history(case) if isinstance(event, TransitionFired)]
-    told = case.metadata[FAILURES]["content-reviewer"]
+    told = case.metadata[AGENT_FAILURES]["content-reviewer"]
     assert ("reviewed", {"content": "A text."}) == (case.state, case.data)
-    assert execution.id == told["execution_id"] == fired.metadata[FAILURES]["content-reviewer"]["execution_id"]
+    assert execution.id == told["execution_id"] == fired.metadata[AGENT_FAILURES]["content-reviewer"]["execution_id"]
     assert told["error"]["code"]
 
 

@@ -20,6 +20,11 @@ SHAPES = st.recursive(
 )
 
 
+def wanted(name: str) -> str:
+    """A rule that may hold whatever the others say, and does not in these cases."""
+    return f"data.wanted_{name} == 'yes'"
+
+
 class Making:
     """Makes a composition of a drawn shape, and knows what its agents say."""
 
@@ -35,7 +40,7 @@ class Making:
             self.scripts |= {name: FAILS, f"{name}_instead": name}
             return Part(fallback(name, f"{name}_instead", name=f"{name}_either"))
         self.scripts[name] = FAILS if shape == "is not required" else name
-        when = f"data.topic == '{name}'" if shape == "is left out" else None
+        when = wanted(name) if shape == "is left out" else None
         return Part(name, required=shape != "is not required", when=when)
 
     def composition(self, kind: str, inner, name: str):
@@ -45,7 +50,7 @@ class Making:
             return hand_off(names, name=name)
         parts = [self.part(shape) for shape in inner]
         if kind == "choose":
-            ways = [(f"data.topic == '{one.name}'", one) for one in parts[1:] if one.when is None]
+            ways = [(wanted(one.name), one) for one in parts[1:] if one.when is None]
             return choose(ways, otherwise=parts[0], name=name)
         if kind == "graph":
             *first, last = parts

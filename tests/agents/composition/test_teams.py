@@ -55,7 +55,14 @@ async def test_an_agent_hands_the_conversation_on():
 
     assert done.output == "It is sound."
     assert crew.given("desk")["colleagues"] == {"expert": "knows nets"}
-    assert crew.given("expert")["conversation"] == [{"from": "desk", "after": ["asker"], "said": "I pass you on."}]
+    [said] = crew.given("expert")["conversation"]
+    assert said == {
+        "from": "desk",
+        "after": ["asker"],
+        "said": "I pass you on.",
+        "handed_to": "expert",
+        "message": "a hard one",
+    }
     assert done.case.token.results["desk"]["message"] == "a hard one"
 
 

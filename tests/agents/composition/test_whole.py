@@ -133,11 +133,17 @@ async def test_a_fallback_does_not_help_against_an_empty_budget():
 
 
 def test_a_budget_is_kept_exactly_as_it_is_written():
-    """R1: dollars are decimal; a limit that is none is refused."""
+    """R1: dollars are decimal."""
     assert Budget(dollars="0.10").to_document() == {"dollars": "0.10"}
     assert Budget.from_document({"dollars": "0.10"}).dollars == Decimal("0.10")
-    with pytest.raises(AgentInvalid):
-        Budget(tokens=0)
+
+
+def test_the_faults_of_a_budget_have_its_own_names():
+    """R1: what is no limit is told by the name that it was given under, all of it together."""
+    with pytest.raises(AgentInvalid, match="the budget is not valid") as wrong:
+        Budget(dollars="much", tokens=0, seconds=-1, executions=True)
+
+    assert ["dollars", "tokens", "seconds", "executions"] == [fault.place for fault in wrong.value.faults]
 
 
 async def test_a_part_works_for_a_workflow_only():

@@ -197,3 +197,15 @@ def test_a_check_that_makes_no_sense_is_refused():
     assert ["judge", "on", "action", "retries", "seconds"] == [fault.place for fault in refused.value.faults]
     with pytest.raises(AgentInvalid):
         Check("true", on="input", action="mask")
+
+
+@pytest.mark.parametrize("seconds", ["5", None, True, 0, float("nan")])
+def test_the_time_of_a_check_is_a_number(seconds):
+    """M6: what is no number of seconds is a fault of the check, whatever it is."""
+    with pytest.raises(AgentInvalid, match=r"seconds: .* is no time"):
+        Check("true", seconds=seconds)
+
+
+def test_a_check_may_have_any_time():
+    """M6: a function that may take as long as it likes is given all the time there is."""
+    assert float("inf") == Check("true", seconds=float("inf")).seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from circuit_breaker.agents.engine import AgentEngine
@@ -92,3 +93,42 @@ def test_an_execution_whose_guardrail_is_gone_is_not_carried_out():
     """A guardrail that was there when an execution began, and is not any more, is an error and no open door."""
     with pytest.raises(AgentInvalid, match="cannot be watched over"):
         Guardrails()(agent(guardrails=("mine",)), None)
+
+
+PATTERNS = Permissions(roles={"delete_*": "admin", "*": "anyone"})
+
+
+@pytest.mark.parametrize(
+    ("roles", "names"),
+    [(("admin",), []), (("anyone",), ["enter"]), (("admin", "anyone"), ["enter", "delete_all"])],
+)
+@pytest.mark.parametrize("held", ["", "user_context.roles"])
+async def test_every_pattern_that_names_a_tool_wants_its_role(roles, names, held):
+    """Where several patterns name a tool, a role of each is needed, wherever the roles come from."""
+    permissions = attrs.evolve(PATTERNS, held=held)
+    context = {"user_context": {"roles": list(roles)}} if held else None
+    _, _, model = await run(permissions, "ok", roles=() if held else roles, context=context)
+
+    assert names == [one.name for one in model.requests[0].tools]
+
+
+@pytest.mark.parametrize("guardrails", [("allowed", "personal_data"), ("personal_data", "allowed")])
+async def test_a_guardrail_does_not_open_what_a_tool_is_closed_for(guardrails):
+    """A tool that wants a role of its own wants it still, together with that of the guardrail and behind others."""
+
+    @tool(roles="owner")
+    def sell() -> str:
+        """Sells."""
+        return "sold"
+
+    for roles, names in ((["staff"], []), (["owner"], []), (["owner", "staff"], ["sell"])):
+        model = ScriptedProvider("ok")
+        settings = ModelSettings(providers=[model], tools=Toolset(sell), roles=roles)
+        guards = {"allowed": Permissions(roles={"s*": "staff"})}
+        async with (
+            connect("memory://") as storage,
+            AgentEngine(storage, settings=settings, guardrails=guards) as engine,
+        ):
+            await engine.register(agent(tools=("sell",), guardrails=guardrails))
+            await engine.run("helper", {"q": "x"})
+        assert names == [one.name for one in model.requests[0].tools]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,60 @@ def test_what_only_looks_alike_stays(text):
     assert text == NAMED.text(text)
 
 
+FORMS = {
+    "+49 30 901820": "[PHONE]",
+    "555-123-4567": "[PHONE]",
+    "4111 1111 1111 1111": "[CREDIT_CARD]",
+    "DE89 3704 0044 0532 0130 00": "[IBAN]",
+    "Ann Smith": "[NAME]",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "separator", "\u00a0 \u202f \u2009 \u3000 \u2011 \u2013 \u2212 \u00ad\u00a0 \u200b\u2010".split(" ")
+)
+def test_spaces_and_hyphens_of_all_kinds_are_plain_ones(form, separator):
+    """J6: a value is found whichever space or hyphen stands in it, and characters that nobody sees do not hide it."""
+    text = re.sub("[ -]", separator, form) if separator[-1] != "\u00a0" else form.replace(" ", separator)
+    named = PersonalData(names=["Ann Smith", "Ann-Smith"]).hider("e1")
+
+    assert f"x: {FORMS[form]}." == named.text(f"x: {text}.")
+    assert f"x: {FORMS[form]}." == named.text(f"x: {text}.".encode("unicode_escape").decode().replace("\\x", "\\u00"))
+
+
+@pytest.mark.parametrize("white", ["  ", "\t", "\n", "\r\n", " \n "])
+def test_names_and_accounts_go_on_in_the_next_line(white):
+    """J6: white space of other kinds may stand inside of a name and of a bank account."""
+    assert f"[NAME],{white}[IBAN]" == NAMED.text(
+        f"Ann{white}Smith,{white}DE89 3704{white}0044 0532 0130{white}00".replace(" ", " ")
+    )
+
+
+@pytest.mark.parametrize("name", ["Jürgen Groß", "Ali Yıldız"])
+def test_a_name_is_found_however_it_is_written(name):
+    """J6: characters put together, capitals, and the capitals that a letter has in one language only."""
+    named = PersonalData(names=[name]).hider("e1")
+    written = {name, name.upper(), name.lower(), normalize("NFD", name), normalize("NFD", name.upper())}
+
+    assert {"[NAME]"} == set(map(named.text, written))
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("0049-30-901820", "[PHONE]"),
+        ("0049 30 901820", "[PHONE]"),
+        ("ping fe80::1 or ::ffff:192.168.0.1", "ping [IP] or [IP]"),
+        ("2001:db8::1, ::1", "[IP], [IP]"),
+        ("a::b, dead::beef, 1::2, 2024-01-17", "a::b, dead::beef, 1::2, 2024-01-17"),
+    ],
+)
+def test_other_forms_of_numbers_are_found(text, hidden):
+    """J6: telephones with two noughts, and short addresses of machines; what is rather code stays."""
+    assert hidden == NAMED.text(text)
+
+
 def test_values_are_hidden_wherever_they_are():
     """Texts in lists and objects are hidden, keys too, and a card that was written as a number."""
     given_ = {"a@b.org": 1, "c@d.org": ["x 10.0.0.1", 4111111111111111, True, 17, None]}
@@ -64,7 +119,8 @@ PIECES = [
     "ann@example.org", "x.y@z", "+49 170 1234567", "030 1234567", "(555) 123-4567", "DE89 3704 0044 0532 0130 00",
     "GB82WEST12345698765432", "4111 1111 1111 1111", "4111111111111111", "10.0.0.1", "2001:db8::8a2e:370:7334",
     "Ann Smith", "Ann", "Bob", "bobby", "2024-01-17", "1200000", " ", ", ", "\n", ". ", "-", "a", "ä", "7",
-    "@", "(", "+", "東京",
+    "@", "(", "+", "東京", "\u00a0", "\u200b", "\u2011", "fe80::1",
+    "::ffff:10.0.0.1", "0049-30-901820", "\t", "ANN", "Smith", "İ", "ı",
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=14).map("".join)
 
@@ -97,9 +153,12 @@ def test_plain_text_is_given_out_at_once():
     assert "[EMAIL]. " == stream.push("mple.org. ")
 
 
+ODD = ("\\", "\\n", "\\u0031", "\\u00", "1\u00a0", "1\u200b", "DE12\n", "ann ", "::1.", "fe80:")
+
+
 def test_a_long_text_takes_linear_time():
     """Texts made to be slow for patterns are hidden within seconds, in pieces too."""
-    for unit in ("a", "a@", "1-", "DE12 ", "1:", "1.", "+1 (2) ", "@a.", "0 "):
+    for unit in ("a", "a@", "1-", "DE12 ", "1:", "1.", "+1 (2) ", "@a.", "0 ", *ODD):
         text, stream = unit * (20_000 // len(unit)), NAMED.stream()
         begun = time.process_time()
         for at in range(0, len(text), 50):

@@ -8,7 +8,8 @@ import pytest
 
 from circuit_breaker.agents.guardrails import PersonalData, Untrusted
 from circuit_breaker.agents.guardrails.hiding import Hider
-from circuit_breaker.agents.guardrails.privacy import Privacy, PrivateModel, private_tools
+from circuit_breaker.agents.guardrails.privacy import Privacy, PrivateModel
+from circuit_breaker.agents.guardrails.private_tools import private_tools
 from circuit_breaker.agents.guardrails.untrusted import FencedModel
 from circuit_breaker.errors import ProviderOverloaded
 from circuit_breaker.llm import ChatCompletionRequest, assistant, system, user

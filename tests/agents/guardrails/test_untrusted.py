@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuit_breaker.agents import AgentPrompts
+from circuit_breaker.agents import AgentMemory, AgentPrompts
 from circuit_breaker.agents.guardrails import Untrusted
 from circuit_breaker.llm.tools import tool
 from circuit_breaker.storage import connect
@@ -108,3 +108,35 @@ def test_only_what_is_named_is_marked():
 
     assert "x" == fence.inserted("question", "x") == fence.inserted("token_id", "x")
     assert "x" == marked(fence.inserted("document.title", "x"))[0][1]
+
+
+async def test_a_message_alone_is_an_input():
+    """What is nothing but a message stands between the marks, as in a prompt; ``untrusted_tools`` leaves it alone."""
+    for guardrail, inside in (("untrusted", [INJECTIONS[0]]), ("untrusted_tools", [])):
+        model = ScriptedProvider("ok")
+        definition = agent(guardrails=(guardrail,), prompts=AgentPrompts(system="You help."), inputs=())
+        async with at_work(definition, model=model) as engine:
+            await engine.run("helper", {"message": INJECTIONS[0]})
+        content = model.requests[0].messages[-1].content
+
+        assert inside == [text for _, text in marked(content)]
+        assert INJECTIONS[0] in content
+
+
+async def test_a_summary_stands_between_marks():
+    """A summary may say what a tool gave, and is marked like that."""
+
+    def turn(request):
+        return "fine " * 50 if request.messages[0].content.startswith("You help") else f"Summary: {INJECTIONS[0]}"
+
+    model = ScriptedProvider(always=turn)
+    memory = AgentMemory(tokens=200, messages=2, summaries=True)
+    async with at_work(agent(memory=memory, guardrails=("untrusted_tools",)), model=model) as engine:
+        talk = await engine.conversations.create("helper")
+        for _ in range(4):
+            await engine.run("helper", {"q": "go"}, conversation=talk.id)
+    found = [
+        one.content for one in model.requests[-1].messages if one.content.startswith("Summary of the conversation")
+    ]
+
+    assert [f"Summary: {INJECTIONS[0]}"] == [inside for content in found for _, inside in marked(content)]

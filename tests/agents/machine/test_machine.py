@@ -54,7 +54,7 @@ async def at_work(*turns, storage="memory://", workflows=(), **options):
     """An engine of workflows and one of agents on one storage, whose model has this script."""
     model = ScriptedProvider(*turns)
     journal = connect(storage)
-    agents = AgentEngine(journal, providers=[model], tools=[order_of])
+    agents = AgentEngine(journal, providers=[model], tools=[order_of], **options)
     async with Engine(*workflows, storage=journal, executors=agent_executors(agents)) as engine, agents:
         yield engine, agents, model
 

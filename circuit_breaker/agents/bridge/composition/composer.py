@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import attrs
 
+from circuit_breaker.agents.bridge.case_client import CaseClient
 from circuit_breaker.agents.bridge.composition.heard import latest
-from circuit_breaker.agents.bridge.composition.transcript import Transcript, place_of, transcript_of
+from circuit_breaker.agents.bridge.composition.position import place_of
+from circuit_breaker.agents.bridge.composition.transcript import Transcript, transcript_of
+from circuit_breaker.agents.bridge.driving import driven
 from circuit_breaker.agents.bridge.executor import agent_executors
 from circuit_breaker.agents.bridge.permission import check_workflow
 from circuit_breaker.agents.bridge.recalling import recalled
@@ -21,11 +24,14 @@ from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.data import EMPTY, thaw
 from circuit_breaker.engine.engine import Engine
 from circuit_breaker.engine.ports import Journal
-from circuit_breaker.engine.running import only
-from circuit_breaker.errors import ActionError
+from circuit_breaker.errors import ActionError, AgentForbidden, BudgetExceeded
 from circuit_breaker.workflow import Case, Workflow
+from circuit_breaker.workflow.events import ActionFailed
 
 __all__ = ["AgentComposer", "Composed"]
+
+_TOLD: Final = (ActionError, AgentForbidden, BudgetExceeded)
+"""What came of a part that was tried again, which the case tells."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,7 +42,8 @@ class Composed:
         case: Its case, as it stands.
         outputs: What each part has said, by its name; of the last time, where it spoke more often.
         output: The answer: what the last part has said, or by name what the last ones have; None while there is none.
-        error: What went wrong with the part that failed last: ``code`` and ``message``; empty where nothing did.
+        error: What went wrong where a part failed last: ``code``, ``transition`` and ``message``; empty where nothing
+            did.
         waiting: The executions that a person must decide on before it goes on, by :meth:`AgentEngine.approve` and then
             :meth:`AgentComposer.go_on`.
     """
@@ -53,7 +60,14 @@ class Composed:
         return self.case.status == "completed"
 
     @classmethod
-    def of(cls, workflow: Workflow, case: Case, waiting: Iterable[AgentExecution] = ()) -> Self:
+    def of(
+        cls,
+        workflow: Workflow,
+        case: Case,
+        waiting: Iterable[AgentExecution] = (),
+        *,
+        error: Mapping[str, Any] = EMPTY,
+    ) -> Self:
         """What the tokens of a case say."""
         results: dict[str, Any] = {}
         for token in case.marking:
@@ -67,18 +81,13 @@ class Composed:
             case=case,
             outputs=said,
             output=next(iter(last.values())) if len(last) == 1 else last or None,
-            error=_error(case),
+            error=error,
             waiting=tuple(waiting),
         )
 
 
 def _spoke(results: Mapping[str, Any], name: str) -> bool:
     return bool(results.get(name, EMPTY).get("status") == "completed")
-
-
-def _error(case: Case) -> Mapping[str, Any]:
-    failed = [block for block in case.blocked if block.kind == "failed"]
-    return {"transition": failed[-1].transition, "message": failed[-1].reason} if failed else {}
 
 
 class AgentComposer:
@@ -103,6 +112,7 @@ class AgentComposer:
         self.engine = (
             storage if isinstance(storage, Engine) else Engine(storage=storage, executors=agent_executors(agents))
         )
+        agents.serve(CaseClient(self.engine.storage))
 
     async def __aenter__(self) -> Self:
         if self._own:
@@ -162,29 +172,37 @@ class AgentComposer:
         workflow = self.engine.workflow(now)
         for block in now.blocked:
             if block.kind == "failed":
-                with suppress(ActionError):
+                with suppress(*_TOLD):
                     await self._driven(now, self.engine.fire(now, workflow.by_id[block.transition].name))
         return await self.go_on(now)
 
     async def _come_of(self, workflow: Workflow, case: Case) -> Composed:
         waiting = await self._driven(case, self.engine.run(case))
-        return Composed.of(workflow, await self.engine.get(case), waiting)
+        now = await self.engine.get(case)
+        return Composed.of(workflow, now, waiting, error=await self._error(now))
+
+    async def _error(self, case: Case) -> Mapping[str, Any]:
+        failed = [block for block in case.blocked if block.kind == "failed"]
+        if not failed:
+            return EMPTY
+        last = failed[-1]
+        history = await self.engine.history(case)
+        failures = (one for one in reversed(history) if isinstance(one, ActionFailed))
+        told = next((one.error for one in failures if one.transition == last.transition), EMPTY)
+        code = str(told.get("code", ""))
+        return {"code": code, "transition": last.transition, "message": last.reason}
 
     async def _driven(self, case: Case, deed: Coroutine[Any, Any, Case]) -> list[AgentExecution]:
-        """What a person must decide on before the deed can come to its end; empty where it has.
-
-        What waits for a person is left as a crash would leave it: whoever drives the case next goes on with it.
-        """
+        """What a person must decide on before the deed can come to its end; empty where it has."""
         waiting: list[AgentExecution] = []
-        try:
-            async with asyncio.TaskGroup() as group:
-                driving = group.create_task(deed)
-                while not driving.done() and not waiting:
-                    await asyncio.wait({driving}, timeout=self.agents.config.poll)
-                    waiting = [] if driving.done() else await self._asking(case)
-                driving.cancel()
-        except BaseExceptionGroup as errors:
-            raise only(errors) from None
+
+        async def asking() -> bool:
+            waiting[:] = await self._asking(case)
+            return bool(waiting)
+
+        poll = self.agents.config.poll
+        async with driven(deed, poll=poll, asking=asking) as driving:
+            await asyncio.wait({driving}, timeout=poll)  # first something may begin beside what waits already
         return waiting
 
     async def _asking(self, case: Case) -> list[AgentExecution]:

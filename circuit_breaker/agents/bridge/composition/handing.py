@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from circuit_breaker.agents.bridge.composition.transcript import place_of
+from circuit_breaker.agents.bridge.composition.position import place_of
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.agents.engine import AgentEngine
-from circuit_breaker.agents.events import ToolCallEvent, ToolResultEvent, decode
+from circuit_breaker.agents.events import AgentEvent, Thinking, ToolCallEvent, ToolResultEvent, decode
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.llm.tools.base import Tool
 from circuit_breaker.llm.tools.toolset import Toolset
@@ -44,13 +44,25 @@ def hand_offs(_: AgentDefinition, execution: AgentExecution) -> Toolset:
     return Toolset(HandOff(colleagues)) if colleagues else Toolset()
 
 
-async def handed_to(agents: AgentEngine, ended: AgentExecution) -> dict[str, Any]:
+async def handed_to(agents: AgentEngine, execution: AgentExecution) -> dict[str, str]:
     """To whom an execution has passed the conversation on last, and what with; empty for nobody."""
-    events = [decode(one) for one in await agents.events.read(ended.id)]
-    refused = {one.call_id for one in events if isinstance(one, ToolResultEvent) and one.is_error}
-    found = {"handed_to": "", "message": ""}
+    events = [decode(one) for one in await agents.events.read(execution.id)]
+    given = next(reversed(_accepted(events).values()), {})
+    return {"handed_to": str(given.get("to", "")), "message": str(given.get("message", ""))}
+
+
+def _accepted(events: Iterable[AgentEvent]) -> dict[tuple[int, str], Mapping[str, Any]]:
+    """The arguments of all calls of the tool that count, in order.
+
+    A call is known by its iteration too, as a model may begin anew with its ids in each answer.
+    """
+    calls: dict[tuple[int, str], ToolCallEvent] = {}
     for event in events:
-        if isinstance(event, ToolCallEvent) and event.tool_name == HAND_OFF and event.call_id not in refused:
-            given = event.arguments
-            found = {"handed_to": str(given.get("to", "")), "message": str(given.get("message", ""))}
-    return found
+        match event:
+            case Thinking(void_after=int() as void):  # what was done before is begun again
+                calls = {key: call for key, call in calls.items() if call.sequence <= void}
+            case ToolCallEvent() if event.tool_name == HAND_OFF:
+                calls[event.iteration, event.call_id] = event
+            case ToolResultEvent(is_error=True):
+                calls.pop((event.iteration, event.call_id), None)
+    return {key: call.arguments for key, call in calls.items()}

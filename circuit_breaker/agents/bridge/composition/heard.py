@@ -36,10 +36,11 @@ def completed(results: Mapping[str, Any], name: str) -> Mapping[str, Any] | None
 def latest(heard: Sequence[Sequence[str]], results: Mapping[str, Any]) -> tuple[str, ...]:
     """The names that are heard in a case: those of the way on which something was said last."""
     best: tuple[str, ...] = ()
-    turn = 0
+    turns: tuple[int, ...] = ()
     for names in heard:
-        given = {name: outcome for name in names if (outcome := completed(results, name)) is not None}
-        last = max((outcome["turn"] for outcome in given.values()), default=0)
-        if last > turn:
-            best, turn = tuple(given), last
+        found = ((name, completed(results, name)) for name in names)
+        given = {name: outcome for name, outcome in found if outcome is not None and outcome["turn"]}
+        spoken = tuple(sorted((outcome["turn"] for outcome in given.values()), reverse=True))
+        if spoken > turns:  # of ways with the same last word, the one on which more was said before it
+            best, turns = tuple(given), spoken
     return best

@@ -11,6 +11,7 @@ import attrs
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.data import EMPTY
 from circuit_breaker.errors import Fault, WorkflowInvalid
+from circuit_breaker.llm.several import texts_of
 from circuit_breaker.rules import Field
 from circuit_breaker.workflow import Workflow
 from circuit_breaker.workflow.timing import Duration, RetryPolicy
@@ -21,10 +22,6 @@ RESERVED: Final = ("previous", "conversation", "colleagues", "failure")
 """Names under which a part finds what the composition gives it."""
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
-
-
-def _texts(values: Iterable[str] | str) -> tuple[str, ...]:
-    return (values,) if isinstance(values, str) else tuple(values)
 
 
 def _usual_name(part: Part) -> str:
@@ -58,7 +55,7 @@ class Part:
     when: Any = attrs.field(default=None, kw_only=True, eq=repr)
     required: bool = attrs.field(default=True, kw_only=True)
     shares: bool = attrs.field(default=False, kw_only=True)
-    needs: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
+    needs: tuple[str, ...] = attrs.field(default=(), converter=texts_of, kw_only=True)
     timeout: Duration | None = attrs.field(default=None, kw_only=True)
     retry: RetryPolicy | Mapping[str, Any] | int | None = attrs.field(default=None, kw_only=True)
     overrides: Mapping[str, Any] = attrs.field(default=EMPTY, kw_only=True)

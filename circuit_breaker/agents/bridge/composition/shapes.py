@@ -115,10 +115,10 @@ def choose(
     checked("choose", (*given, *last), *conditional)
     flows: list[Flow] = []
     for (rule, _), part in zip(pairs, given, strict=True):
-        first, *others = woven(part, ASKED, ANSWERED, ASKER)
+        first, *others = woven(part, ASKED, ANSWERED, ASKER, chosen=True)
         flows += [first.guard(as_rule(rule)), *others]
     for part in last:
-        first, *others = woven(part, ASKED, ANSWERED, ASKER)
+        first, *others = woven(part, ASKED, ANSWERED, ASKER, chosen=True)
         flows += [first.priority(LAST), *others]
     if not last:
         flows.append(step(ASKED, ANSWERED, name="nobody").priority(LAST))

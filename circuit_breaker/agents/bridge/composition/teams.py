@@ -12,6 +12,7 @@ from circuit_breaker.agents.bridge.composition.heard import Heard
 from circuit_breaker.agents.bridge.composition.part import Part, part_of, parts_of
 from circuit_breaker.agents.bridge.composition.shapes import checked
 from circuit_breaker.agents.bridge.composition.weaving import ANSWERED, ASKED, made, woven
+from circuit_breaker.agents.numbers import is_count
 from circuit_breaker.errors import Fault
 from circuit_breaker.rules import Rule, all_of, any_of, field
 from circuit_breaker.workflow import Workflow
@@ -95,7 +96,8 @@ def hand_off(
     """A workflow in which an agent may pass the conversation on to another, by the tool ``hand_off``.
 
     The first agent begins. Each one is given that tool, and finds the others and what they are for
-    under ``colleagues``, and all that was said under ``conversation``. Whoever hands on to nobody gives the answer.
+    under ``colleagues``, and all that was said and handed on under ``conversation``. Whoever hands on to nobody gives
+    the answer.
 
     Args:
         agents: Who may take part.
@@ -140,7 +142,7 @@ def _left(key: str, most: int) -> Rule:
 
 
 def _member_faults(kind: str, team: tuple[Part, ...], most: int) -> Iterable[Fault]:
-    if type(most) is not int or most < 1:
+    if not is_count(most):
         yield Fault(f"{kind}.most_rounds", f"{most!r:.40} is no number of rounds", "give a whole number from 1")
     for part in team:
         if part.workflow is not None and (kind == "hand_off" or part is team[0]):

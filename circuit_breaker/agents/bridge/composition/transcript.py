@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 import attrs
 
-from circuit_breaker.agents.context import ExecutionContext
+from circuit_breaker.agents.bridge.composition.handing import handed_to
+from circuit_breaker.agents.bridge.composition.position import place_of
 from circuit_breaker.agents.engine import AgentEngine
 from circuit_breaker.agents.execution import AgentExecution
 from circuit_breaker.data import thaw
 
-__all__ = ["ASKER_NAME", "Entry", "Transcript", "executions_of", "place_of", "said_by", "transcript_of"]
+__all__ = ["ASKER_NAME", "Entry", "Transcript", "entries_of", "executions_of", "transcript_of"]
 
 ASKER_NAME: Final = "asker"
 """Who asked for the whole."""
@@ -25,8 +26,9 @@ class Entry:
     """One part at work.
 
     Attributes:
-        sender: Whose words it went on from: names of parts, or ``"asker"``.
-        to: The name of the part.
+        sender: Whose words it went on from: names of parts, or ``"asker"``; of an execution that a tool of a part
+            wanted, that part.
+        to: The name of the part, or the id of the agent that a tool wanted.
         agent: The id of its agent.
         execution_id: Its execution.
         at: When it was asked (UTC).
@@ -38,6 +40,8 @@ class Entry:
         dollars: US dollars.
         model: The model that answered.
         error: What went wrong; empty where nothing did.
+        handed_to: The name of the part to which it handed the conversation on; empty for nobody.
+        message: What it handed on.
     """
 
     sender: tuple[str, ...]
@@ -53,6 +57,8 @@ class Entry:
     dollars: Decimal
     model: str
     error: Mapping[str, str]
+    handed_to: str = ""
+    message: str = ""
 
     def to_document(self) -> dict[str, Any]:
         """The entry as JSON, with ``from`` for the sender."""
@@ -91,46 +97,62 @@ class Transcript:
 
 async def executions_of(agents: AgentEngine, case: str) -> list[AgentExecution]:
     """All executions that worked for a case, the oldest first."""
+    found = [one async for one in agents.store.every(context={"workflow_context.resource_id": case})]
+    return sorted(found, key=_in_order)
+
+
+async def below(agents: AgentEngine, executions: Iterable[AgentExecution]) -> list[AgentExecution]:
+    """All executions that these have wanted, and what those have, without these themselves."""
+    waiting = list(executions)
+    known = {one.id for one in waiting}
     found: list[AgentExecution] = []
-    after = ""
-    while page := await agents.executions(context={"workflow_context.resource_id": case}, after=after):
-        found += page
-        after = page[-1].id
-    return sorted(found, key=lambda one: (one.created_at, one.id))
+    while waiting:
+        children = [one async for one in agents.store.every(parent=waiting.pop().id) if one.id not in known]
+        known |= {one.id for one in children}
+        waiting += children
+        found += children
+    return found
+
+
+def _in_order(execution: AgentExecution) -> tuple[datetime, str]:
+    return execution.created_at, execution.id
 
 
 async def transcript_of(agents: AgentEngine, case: str) -> Transcript:
     """Who said what to whom in a case, from what is kept of its executions."""
     found = await executions_of(agents, case)
-    return Transcript(case=case, entries=tuple(_entry(one) for one in found))
+    every = sorted([*found, *await below(agents, found)], key=_in_order)
+    return Transcript(case=case, entries=await entries_of(agents, every))
 
 
-def place_of(context: ExecutionContext) -> Mapping[str, Any]:
-    """The place of an execution in a composition: ``part``, ``from`` and ``inside``; empty where it has none."""
-    place = context.get("custom_context.composition", {})
-    return place if isinstance(place, Mapping) else {}
+async def entries_of(agents: AgentEngine, executions: Iterable[AgentExecution]) -> tuple[Entry, ...]:
+    """What a transcript tells of these executions."""
+    found = list(executions)
+    names = {one.id: _name_of(one) for one in found}
+    return tuple([await _entry(agents, one, names.get(one.parent_id)) for one in found])
 
 
-def said_by(execution: AgentExecution) -> Any:
-    """What the agent gave: its structured output, or its text."""
-    output = thaw(execution.output)
-    return output["text"] if isinstance(output, dict) and output.keys() == {"text"} else output
+def _name_of(execution: AgentExecution) -> str:
+    return str(place_of(execution.context).get("part", execution.agent_id))
 
 
-def _entry(execution: AgentExecution) -> Entry:
+async def _entry(agents: AgentEngine, execution: AgentExecution, wanted_by: str | None) -> Entry:
     place = place_of(execution.context)
+    sender = (wanted_by,) if wanted_by is not None else tuple(place.get("from", ()))
+    handed = await handed_to(agents, execution) if place.get("hands_to") else {}
     return Entry(
-        sender=tuple(place.get("from", ())) or (ASKER_NAME,),
-        to=str(place.get("part", execution.agent_id)),
+        sender=sender or (ASKER_NAME,),
+        to=_name_of(execution),
         agent=execution.agent_id,
         execution_id=execution.id,
         at=execution.created_at,
         seconds=execution.seconds,
         status=execution.status,
         said=execution.input,
-        answered=said_by(execution),
+        answered=execution.answer,
         tokens=int(execution.usage.get("total_tokens", 0)),
         dollars=execution.dollars,
         model=execution.model,
         error=execution.error,
+        **handed,
     )

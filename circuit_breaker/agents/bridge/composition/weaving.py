@@ -14,17 +14,19 @@ from circuit_breaker.data import EMPTY
 from circuit_breaker.errors import WorkflowInvalid
 from circuit_breaker.rules import as_rule
 from circuit_breaker.workflow import Workflow
-from circuit_breaker.workflow.agent_step import PART
+from circuit_breaker.workflow.agent_step import PART, retry_document
 from circuit_breaker.workflow.flow import Flow, flow
 from circuit_breaker.workflow.patterns import sub_workflow
 from circuit_breaker.workflow.patterns.basics import LAST, Flows, step
 from circuit_breaker.workflow.state import State
 from circuit_breaker.workflow.steps import Execution, Step
 
-__all__ = ["ANSWERED", "ASKED", "heard_after", "made", "spoken", "woven"]
+__all__ = ["ANSWERED", "ASKED", "DEAD_END", "heard_after", "made", "spoken", "woven"]
 
 ASKED: Final = State("asked", initial=True)
 ANSWERED: Final = State("answered")
+DEAD_END: Final = "composition_dead_end"
+"""What is kept with a flow into a state with which nothing around can go on: the parameters of a step that says so."""
 
 
 def heard_after(part: Part, before: Heard) -> Heard:
@@ -50,8 +52,17 @@ def spoken(part: Part, heard: Heard, **more: Any) -> dict[str, Any]:
     return {name: value for name, value in (given | more).items() if value is not None}
 
 
-def woven(part: Part, source: State, target: State, heard: Heard, *, failed: State | None = None, **more: Any) -> Flows:
-    """The part between two states.
+def woven(
+    part: Part,
+    source: State,
+    target: State,
+    heard: Heard,
+    *,
+    failed: State | None = None,
+    chosen: bool = False,
+    **more: Any,
+) -> Flows:
+    """The part between two states; the first of its flows is the one that decides whether it works.
 
     Args:
         part: The part.
@@ -59,30 +70,62 @@ def woven(part: Part, source: State, target: State, heard: Heard, *, failed: Sta
         target: Where it goes on.
         heard: Who was heard before.
         failed: Where its failure leads.
+        chosen: Whether there are other ways from the source.
         more: Parameters of its step beside the usual ones.
     """
-    if part.workflow is None:
-        flows: Flows = (_refined(part, flow(source >> target).transition(part.name), heard, failed, more),)
-    else:
-        begun = State(f"{part.name}/begun")
-        inner = sub_workflow(part.workflow, prefix=part.name, source=begun, into=target)
-        begins = step(source, begun, name=f"{part.name}-begins")
-        flows = (begins, *(_adapted(each, heard, _leading(part, failed)) for each in inner))
-    if part.when is None:
+    # Where there are other ways, a step of its own decides: the failure of an agent must lead to none of them.
+    apart = chosen or part.when is not None or part.workflow is not None
+    begun = State(f"{part.name}/begun") if apart else source
+    flows = _working(part, (begun, target), heard, failed, more)
+    if not apart:
         return flows
-    first, *others = flows
+    begins = step(source, begun, name=f"{part.name}-begins")
+    if part.when is None:
+        return begins, *flows
     skips = step(source, target, name=f"{part.name}-left-out").priority(LAST)
-    return first.guard(as_rule(part.when)), *others, skips
+    return begins.guard(as_rule(part.when)), *flows, skips
+
+
+def _working(
+    part: Part, ends: tuple[State, State], heard: Heard, failed: State | None, more: Mapping[str, Any]
+) -> Flows:
+    begun, target = ends
+    if part.workflow is None:
+        return (_refined(part, flow(begun >> target).transition(part.name), heard, failed, more),)
+    inner = sub_workflow(part.workflow, prefix=part.name, source=begun, into=target)
+    failed = _leading(part, failed)
+    dead = _dead_ends(part.name, part.workflow)
+    return tuple(_adapted(_failing(each, dead), part, heard, failed) for each in inner)
+
+
+def _dead_ends(place: str, workflow: Workflow) -> dict[str, Mapping[str, Any]]:
+    """The final states of a workflow that are dead ends for what is around it, each with what says so."""
+    refusing = [each for each in workflow.flows if DEAD_END in each.facts]
+    ends = ((state.name, each.facts[DEAD_END]) for each in refusing for state in each.path.targets.states)
+    return {f"{place}/{name}": said for name, said in ends if name in workflow.final}
+
+
+def _failing(inner: Flow, dead: Mapping[str, Mapping[str, Any]]) -> Flow:
+    """The flow, which fails where it leads on from a dead end."""
+    said = dead.get(inner.path.sources[0].states[0].name)
+    return inner if said is None else inner.executed(PART, {"hears": [], **said})
 
 
 def _refined(part: Part, begun: Flow, heard: Heard, failed: State | None, more: Mapping[str, Any]) -> Flow:
-    refined = begun.executed(PART, spoken(part, heard, **more), result=part.name)
-    if part.timeout is not None:
-        refined = refined.timeout(part.timeout)
-    if part.retry is not None:
-        again = part.retry
-        refined = refined.retry(**again) if isinstance(again, Mapping) else refined.retry(again)
+    timed = _timed(part, begun)
+    if not part.required:  # its failure is an outcome, so that its step is what tries again
+        again = None if timed.retrying is None else retry_document(timed.retrying)
+        more, timed = {**more, "timeout": timed.limit, "retry": again}, begun
+    refined = timed.executed(PART, spoken(part, heard, **more), result=part.name)
     return refined if failed is None else refined.on_failure(failed)
+
+
+def _timed(part: Part, begun: Flow) -> Flow:
+    timed = begun if part.timeout is None else begun.timeout(part.timeout)
+    again = part.retry
+    if again is None:
+        return timed
+    return timed.retry(**again) if isinstance(again, Mapping) else timed.retry(again)
 
 
 def _leading(part: Part, failed: State | None) -> State | None:
@@ -99,9 +142,9 @@ def _leading(part: Part, failed: State | None) -> State | None:
     return failed
 
 
-def _adapted(inner: Flow, heard: Heard, failed: State | None) -> Flow:
+def _adapted(inner: Flow, part: Part, heard: Heard, failed: State | None) -> Flow:
     """A flow of an inner composition, which hears what the outer one says."""
-    steps = tuple(_hearing(one, heard) for one in inner.steps)
+    steps = tuple(_placed(one, part.name, heard) for one in inner.steps)
     loose = failed is not None and inner.failed_to is None and any(map(_is_ours, steps))
     return attrs.evolve(inner, steps=steps, failed_to=failed if loose else inner.failed_to)
 
@@ -115,12 +158,18 @@ def _is_ours(one: Step) -> bool:
     return isinstance(one, Execution) and one.executor == PART
 
 
-def _hearing(one: Step, heard: Heard) -> Step:
-    """The step of an inner part, which hears these where nobody in there has spoken yet."""
+def _placed(one: Step, place: str, heard: Heard) -> Step:
+    """The step of an inner part in its place: it hears these where nobody in there has spoken yet."""
     if not isinstance(one, Execution) or not _is_ours(one):
         return one
     hears = [*one.parameters["hears"], *(list(names) for names in heard)]
-    return attrs.evolve(one, parameters={**one.parameters, "hears": hears})
+    inside = {_scope(place, name): budget for name, budget in _parameters(one, "inside").items()}
+    return attrs.evolve(one, parameters={**one.parameters, "hears": hears, "inside": inside})
+
+
+def _scope(place: str, name: str) -> str:
+    """What a composition is called in its place, as others beside it may have its name."""
+    return place if name == place else f"{place}/{name}"
 
 
 def made(
