@@ -115,8 +115,8 @@ def _deep(whole: Read, steps: tuple[str, ...]) -> Read:
 
 
 def spelled_step(name: str) -> str:
-    """A key as a step of a path that tells where it ends: in backticks where it has a dot."""
-    return f"`{name}`" if "." in name else name
+    """A key as a step of a path that tells where it ends: in backticks where it has a dot, or nothing at all."""
+    return f"`{name}`" if "." in name or not name else name
 
 
 @lru_cache(maxsize=4096)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from circuit_breaker.data import freeze
+from circuit_breaker.errors import DataInvalid
 from circuit_breaker.rules import analysis
 from circuit_breaker.rules.analysis import PLACEHOLDER, Domain, smallest_change
 from circuit_breaker.rules.condition import Condition
 from circuit_breaker.rules.constant import kind_of, plain
-from circuit_breaker.rules.leaves import CallableCondition, FieldCondition, JavascriptCondition
+from circuit_breaker.rules.fewest import least
+from circuit_breaker.rules.leaves import FieldCondition
 from circuit_breaker.rules.operators import RuleOperator
 from circuit_breaker.rules.path import Path
 from circuit_breaker.rules.tree import AllOf, AnyOf, Not
@@ -23,7 +26,7 @@ from circuit_breaker.rules.verdict import MISSING
 if TYPE_CHECKING:
     from circuit_breaker.rules.rule import Rule
 
-__all__ = ["PLACEHOLDER", "Change", "Smallest", "opaque", "remedies", "smallest"]
+__all__ = ["PLACEHOLDER", "Change", "Smallest", "remedies", "smallest"]
 
 Change = dict[str, Any]
 """New values by dotted path, such as ``{"data.score": 8}``."""
@@ -82,9 +85,9 @@ def smallest(rule: Rule, token: Any, *, domains: Mapping[str, Domain] | None = N
         token: What it is judged on now.
         domains: What may be set at paths, by path.
     """
-    tries = remedies(rule.tree, token)
+    tries = tuple(filter(_fits, remedies(rule.tree, token)))
     near = tuple(change for change in tries if len(change) == len(tries[0]))
-    if near and not domains and len(near[0]) <= _least(rule.tree, token):
+    if near and not domains and len(near[0]) <= least(rule.tree, token):
         return Smallest(near)
     found = smallest_change(rule, token, domains=domains, budget=BUDGET)
     if found is None:
@@ -96,36 +99,13 @@ def smallest(rule: Rule, token: Any, *, domains: Mapping[str, Domain] | None = N
     return Smallest((values, *others), found.minimal, found.reason)
 
 
-def _least(tree: Condition, token: Any) -> int:
-    """How many fields have to change at least so that the condition holds: parts that share no field need each its own.
-
-    It is found at once, and saves the search where a change is known that needs no more.
-    """
-    if tree.holds(token):
-        return 0
-    if isinstance(tree, AnyOf):
-        return min(_least(rule.tree, token) for rule in tree.rules)
-    if not isinstance(tree, AllOf):
-        return 1
-    counted: set[str] = set()
-    least = 0
-    for rule in tree.rules:
-        if counted.isdisjoint(_roots(rule.tree)) and not opaque(rule.tree) and (part := _least(rule.tree, token)):
-            counted |= _roots(rule.tree)
-            least += part
-    return max(least, 1)
-
-
-def opaque(tree: Condition) -> bool:
-    """Whether there is a part of which nobody knows what it reads: a function, or JavaScript."""
-    if not tree.parts:
-        return isinstance(tree, (CallableCondition, JavascriptCondition))
-    return any(opaque(rule.tree) for rule in tree.parts)
-
-
-def _roots(tree: Condition) -> set[str]:
-    """The top-level keys that a condition reads: what lies below one of them may be set together."""
-    return {".".join(path.split(".")[:2]) for path in tree.paths}
+def _fits(change: Change) -> bool:
+    """Whether a token of a case can hold the values."""
+    try:
+        freeze(change)
+    except DataInvalid:
+        return False
+    return True
 
 
 @attrs.frozen

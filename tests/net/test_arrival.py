@@ -127,6 +127,16 @@ def test_what_is_withdrawn_does_not_come() -> None:
     assert "f" == Arrivals(net_of(both, way("first", "x", "y"))).coming(["f"], {"x": 1, "z": 1})
 
 
+def test_what_is_in_progress_brings_its_token_whatever_has_become_of_what_it_read() -> None:
+    """A work that began while a token lay there to be read can still end, and only then, after that token is gone."""
+    work = way("work", "x", "b", reads=(Arc("r"),))
+    ends = {"work": (way("work/ends", "x", "b"),), "other": (way("other/ends", "x", "b"),)}
+    net = net_of(work, *joining("j", "a", "b", "z"))
+    one = next(each for each in net.transitions if each.name == "j-a")
+    assert [None, "b", "b"] == [Arrivals(net, ends).expected(one, {"a": 1, "x": 1}, begun)
+                                for begun in ((), ("work",), ("other", "unknown"))]  # fmt: skip
+
+
 def test_where_too_much_could_happen_a_token_is_expected() -> None:
     """An answer that would take too long is: it could come. So no join goes on too early."""
     never = way("never", "q", "f", inhibitors=(Arc("p"),))

@@ -31,7 +31,8 @@ KINDS: Mapping[str, ArcKind] = {
     "inhibitor": "inhibitor", "inhib": "inhibitor", "logical_inhibitor": "inhibitor", "tapninhibitor": "inhibitor",
     "reset": "reset",
 }  # fmt: skip
-_NODES = ("place", "transition", "referencePlace", "referenceTransition")
+_REFERENCES = ("referencePlace", "referenceTransition")
+_NODES = ("place", "transition", *_REFERENCES)
 _HIGH_LEVEL = ("symmetric", "highlevel", "hlpn", "pt-hlpng", "tapn", "timed")
 
 
@@ -99,6 +100,7 @@ class _Reading:
         else:
             self._gather(element)
             drawn = [arc for found in _inside(element) if found.tag == "arc" for arc in self._arc(found)]
+            self._follow()
         if not self.faults:
             found = self._net(element, drawn)
         if self.faults:
@@ -122,6 +124,21 @@ class _Reading:
             labels = {known: _label(node) for known, node in self.nodes.items() if node.tag == tag}
             own = all(labels.values()) and max(Counter(labels.values()).values(), default=1) == 1
             self.names.update(labels if own else {known: known for known in labels})
+
+    def _follow(self) -> None:
+        """Takes note of what is wrong with references; those of arcs that lead nowhere are told there."""
+        told = set(self.references)
+        for known, node in self.nodes.items():
+            if not node.tag.startswith("reference"):
+                continue
+            end = self.nodes.get(behind := self._behind(known))
+            where, wanted = f"{node.tag} '{known}'", node.tag.removeprefix("reference").lower()
+            if end is not None and end.tag not in (wanted, *_REFERENCES):
+                self.faults.append(node.fault(where, f"refers to the {end.tag} '{behind}'", f"refer to a {wanted}"))
+            elif known not in told and (end is None or end.tag in _REFERENCES):
+                message = f"refers to '{behind}', which does not exist" if behind else "has no ref"
+                message = message if end is None else "refers to itself"
+                self.faults.append(node.fault(where, message, f"refer to a {wanted}"))
 
     def _net(self, element: Element, drawn: list[_Drawn]) -> PetriNet:
         places = {known: node for known, node in self.nodes.items() if node.tag == "place"}

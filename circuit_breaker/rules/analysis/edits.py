@@ -11,7 +11,7 @@ import attrs
 from circuit_breaker.rules.analysis import collections
 from circuit_breaker.rules.analysis.answers import PLACEHOLDER, Witness
 from circuit_breaker.rules.analysis.atoms import Atom, Hints, Key
-from circuit_breaker.rules.analysis.trie import Node, read, sample
+from circuit_breaker.rules.analysis.trie import Node, nested, read, sample
 from circuit_breaker.rules.analysis.variables import COMBINATIONS, Making, Value, admitted, kept
 from circuit_breaker.rules.constant import kind_of, plain
 from circuit_breaker.rules.path import Path
@@ -63,7 +63,7 @@ def edits(top: Node, atoms: Sequence[Atom], token: Any, doubts: list[str], *, mo
     found: dict[Any, Edit] = {}
     for chosen in islice(product(*choices), most):
         steps = {node.key: step for node, step in zip(nodes, chosen, strict=True) if step is not None}
-        if _nested(steps):
+        if nested(steps):
             continue
         edit = _edit(top, atoms, token, steps)
         if edit is None:
@@ -80,10 +80,6 @@ def edits(top: Node, atoms: Sequence[Atom], token: Any, doubts: list[str], *, mo
         making.doubts.append(f"'{'.'.join(top.key)}' has more than {most} combinations of values")
     doubts.extend(dict.fromkeys(making.doubts))
     return sorted(found.values(), key=lambda edit: (edit.cost, edit.distance))
-
-
-def _nested(steps: Mapping[Key, Any]) -> bool:
-    return any(one != other and other[: len(one)] == one for one in steps for other in steps)
 
 
 def _edit(top: Node, atoms: Sequence[Atom], token: Any, steps: Mapping[Key, _Step]) -> Edit | None:

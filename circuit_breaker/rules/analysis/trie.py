@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 
 from circuit_breaker.rules.analysis.answers import Witness
 from circuit_breaker.rules.analysis.atoms import Atom, Hints, Key
+from circuit_breaker.rules.analysis.collections import distinct
 from circuit_breaker.rules.analysis.domain import Domain
+from circuit_breaker.rules.constant import same
 from circuit_breaker.rules.path import step_into
 from circuit_breaker.rules.verdict import MISSING
 
-__all__ = ["Node", "grown", "read", "sample"]
+__all__ = ["Node", "grown", "nested", "read", "sample"]
 
 
 @attrs.define(eq=False)
@@ -28,6 +30,8 @@ class Node:
         group: The paths that it is compared with, itself among them; empty where there is none.
         domain: What is assumed of its value.
         asked: Whether a condition reads it.
+        noticed: Whether what is said of what holds it can turn on whether it is there.
+        handed: What it is compared with as a part of what holds it.
         ordered: Whether a condition asks which of it and another path has the greater value.
         children: The paths one step below.
     """
@@ -39,6 +43,8 @@ class Node:
     group: tuple[Node, ...] = ()
     domain: Domain = Domain()
     asked: bool = False
+    noticed: bool = False
+    handed: tuple[Any, ...] = ()
     ordered: bool = False
     children: dict[str, Node] = attrs.field(factory=dict)
 
@@ -56,6 +62,11 @@ class Node:
         yield self
         for child in self.children.values():
             yield from child.nodes()
+
+    def seen_above(self, value: Any) -> tuple[bool, ...]:
+        """What tells the value from others here where a condition reads what holds it."""
+        there = (value is MISSING,) if self.noticed else ()
+        return (*there, *(value is not MISSING and same(value, each) for each in self.handed))
 
     def crossed(self) -> list[Key]:
         """The paths here and below whose values are compared with those of other paths."""
@@ -82,8 +93,10 @@ def grown(atoms: Iterable[Atom], domains: Mapping[Key, Domain]) -> dict[Key, Nod
     for node in nodes:
         node.domain = domains.get(node.key, node.domain)
         node.hints |= Hints(node.domain.values)
-        _hand_down(node)
-    _share(crosses)
+    groups = _joined(crosses)
+    while inside := list(_inside(groups)):
+        groups = _joined([*groups, *inside])
+    _share(groups, [node for top in tops.values() for node in top.nodes()])
     return tops
 
 
@@ -102,27 +115,63 @@ def _register(node: Node, number: int, keys: tuple[Key, ...]) -> None:
             _register(node.children[step], number, keys)
 
 
-def _share(crosses: list[list[Node]]) -> None:
-    """Paths that are compared with each other share what they are compared with."""
-    groups: list[dict[Node, None]] = []
+Group = dict[Node, None]
+"""Paths that are compared with each other."""
+
+
+def _joined(crosses: Iterable[Iterable[Node]]) -> list[Group]:
+    """The groups of paths, each path in one."""
+    groups: list[Group] = []
     for nodes in crosses:
-        touched = [group for group in groups if group.keys() & set(nodes)]
+        touched = [group for group in groups if not group.keys().isdisjoint(nodes)]
         groups = [group for group in groups if group not in touched]
         groups.append({node: None for group in (*touched, nodes) for node in group})
+    return groups
+
+
+def _inside(groups: Iterable[Group]) -> Iterator[list[Node]]:
+    """The paths in what is compared as a whole, which are compared with each other too; only those not known yet."""
     for group in groups:
+        if nested([node.key for node in group]):
+            continue
+        for step in dict.fromkeys(step for node in group for step in node.children):
+            inner = [node.child(step) for node in group]
+            if not any(each.keys() >= set(inner) for each in groups):
+                yield inner
+
+
+def nested(keys: Collection[Key]) -> bool:
+    """Whether one of the paths is inside of another."""
+    return any(one != other and other[: len(one)] == one for one in keys for other in keys)
+
+
+def _share(groups: Iterable[Group], nodes: Iterable[Node]) -> None:
+    """Paths that are compared with each other share what they are compared with, and hand it to those in them."""
+    alone = dict.fromkeys(nodes)
+    for group in groups:
+        for node in group:
+            del alone[node]
+    together = [*groups, *({node: None} for node in alone)]
+    for group in sorted(together, key=lambda each: max(len(node.key) for node in each)):
         hints = Hints()
         for node in group:
             hints |= node.hints
         ordered = any(node.ordered for node in group)
         for node in group:
-            node.hints, node.group, node.ordered = hints, tuple(group), ordered
+            node.hints, node.ordered = hints, ordered
+            node.group = tuple(group) if len(group) > 1 else ()
+            _hand_down(node)
 
 
 def _hand_down(node: Node) -> None:
     """What an object or a list as a whole is compared with, what is in it is compared with."""
+    whole = [each for each in node.hints.constants if isinstance(each, (Mapping, list))]
     for step, child in node.children.items():
-        inner = (step_into(each, step) for each in node.hints.constants if isinstance(each, (Mapping, list)))
-        child.hints |= Hints(tuple(value for value in inner if value is not MISSING))
+        inner = tuple(value for each in whole if (value := step_into(each, step)) is not MISSING)
+        child.hints |= Hints(inner)
+        child.handed = tuple(distinct(inner))
+        before = len(node.children) > 1 and step.isdigit()  # in a list nothing can be behind what is not there
+        child.noticed = bool(whole or node.hints.lengths or child.domain.held or before) or step in node.hints.items
 
 
 def sample(key: Key, value: Any) -> Witness:

@@ -15,7 +15,7 @@ import attrs
 from circuit_breaker.rules.analysis import collections, numbers, texts
 from circuit_breaker.rules.analysis.atoms import Atom, Key
 from circuit_breaker.rules.analysis.ternary import FALSE, TRUE
-from circuit_breaker.rules.analysis.trie import Node, sample
+from circuit_breaker.rules.analysis.trie import Node, nested, sample
 from circuit_breaker.rules.constant import exact
 from circuit_breaker.rules.path import step_into
 from circuit_breaker.rules.verdict import MISSING
@@ -101,7 +101,8 @@ class Making:
             token = sample(node.key, each.value)
             masks = {number: self.atoms[number].ask(token) for number in node.inner} | dict(each.instead)
             crossed = tuple(kept(each.value, key[len(node.key) :]) for key in node.crossed())
-            option = found.setdefault((*masks.values(), crossed), Option(masks, [], sure=not each.instead))
+            told = (*masks.values(), crossed, node.seen_above(each.value))
+            option = found.setdefault(told, Option(masks, [], sure=not each.instead))
             if not option.sure and not each.instead:
                 option.sure, option.members = True, []
             option.missing |= each.value is MISSING
@@ -131,6 +132,7 @@ class Making:
         said = [
             (
                 other.domain.admits(each.value),
+                other.seen_above(each.value),
                 *(self.atoms[number].ask(sample(other.key, each.value)) for number in other.atoms),
             )
             for other in node.group
@@ -144,6 +146,7 @@ class Making:
             return
         self._check(node)
         if node.children:
+            yield Value({})
             yield from self._containers(node)
         hints, copies = node.hints, node.copies
         yield from map(Value, numbers.representatives(hints.constants, copies=copies))
@@ -163,6 +166,8 @@ class Making:
             self.doubts.append(f"more than {collections.MOST_ITEMS} items are looked for in '{where}'")
         if max(hints.lengths, default=0) >= collections.LARGEST:
             self.doubts.append(f"lengths of '{where}' from {collections.LARGEST} are not told apart")
+        if nested([other.key for other in node.group]):
+            self.doubts.append(f"'{where}' is compared both with something and with a part of it")
         if node.copies > 4:
             self.doubts.append(f"'{where}' is compared with too many other paths")
         if node.ordered and (hints.lengths or hints.pieces or hints.patterns):
@@ -215,19 +220,21 @@ class Making:
         """Objects, and lists where the paths below are numbers, of what can be below."""
         steps = list(node.children)
         choices = [self._below(node.children[step]) for step in steps]
+        constants = [each for each in node.hints.constants if isinstance(each, Mapping)]
+        fillings = list(islice(collections.fresh(value for each in constants for value in each.values()), node.copies))
         for item in node.hints.items:
             if isinstance(item, str) and item not in node.children:
                 steps.append(item)
-                choices.append([Value(MISSING), Value("other")])
-        paddings = self._paddings(node)
+                choices.append([Value(MISSING), *map(Value, fillings)])
+        paddings = [(size, filling) for size in self._paddings(node) for filling in fillings[: None if size else 1]]
         total = len(paddings)
         for choice in choices:
             total *= len(choice)
         if total > COMBINATIONS:
             self.doubts.append(f"'{'.'.join(node.key)}' has more than {COMBINATIONS} combinations of values")
-        taken = [*steps, *(key for each in node.hints.constants if isinstance(each, Mapping) for key in each)]
-        for padding in paddings:
-            extra = dict.fromkeys(islice(collections.fresh(taken), padding), "other")
+        taken = [*steps, *(key for each in constants for key in each)]
+        for size, filling in paddings:
+            extra = dict.fromkeys(islice(collections.fresh(taken), size), filling)
             for combination in islice(product(*choices), COMBINATIONS // len(paddings)):
                 yield from _built(dict(zip(steps, combination, strict=True)), extra)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -11,12 +12,13 @@ from typing import Any, Final
 import attrs
 
 from circuit_breaker.data import Data, thaw
-from circuit_breaker.errors import DataInvalid
+from circuit_breaker.errors import DataInvalid, MergeConflict
 from circuit_breaker.rules import Verdict
 from circuit_breaker.rules.analysis import Domain, domains_of
+from circuit_breaker.rules.fewest import least_beside
 from circuit_breaker.rules.remedy import Smallest, smallest
 from circuit_breaker.workflow import choosing, declared
-from circuit_breaker.workflow.explain.agreement import agreed, settled, values
+from circuit_breaker.workflow.explain.agreement import agreed, settled, spelled, values
 from circuit_breaker.workflow.explain.need import FireAgain, HaveRole, Need, SendSignal, SetValue, WaitUntil
 from circuit_breaker.workflow.explain.plan import Plan
 from circuit_breaker.workflow.explain.presence import presences
@@ -49,7 +51,8 @@ def advise(situation: Situation, transition: Transition, ways: Ways) -> Suggesti
         brings = any(isinstance(need, (BringToken, EmptyState)) for need in best.needs)
         trouble = (bases[-1].trouble or _surprises(situation, best)) if brings else ""
         give = _given(situation, transition, best)
-        return Suggestion(best.needs, certain=True, minimal=search.minimal, way=best.way, unknown=trouble, give=give)
+        minimal = search.minimal and _weight(best) <= search.floor
+        return Suggestion(best.needs, certain=True, minimal=minimal, way=best.way, unknown=trouble, give=give)
     known = bases[0].plan.plus(*_role(bases[0].plan, transition))
     why = search.unknown or bases[0].trouble or "no change is known that would do"
     return Suggestion(known.needs, way=known.way, unknown=why)
@@ -81,10 +84,14 @@ def _pruned(situation: Situation, transition: Transition, plan: Plan) -> Plan:
     return plan
 
 
+def _weight(plan: Plan) -> int:
+    return sum(need.weight for need in plan.needs)
+
+
 def _cost(plan: Plan) -> tuple[int, int, datetime]:
     """Fewer changes come first, then those that come together, then what does not have to be waited for."""
     due = [need.due for need in plan.needs if isinstance(need, WaitUntil) and need.due is not None]
-    return sum(need.weight for need in plan.needs), len(plan.needs), max(due, default=datetime.min.replace(tzinfo=UTC))
+    return _weight(plan), len(plan.needs), max(due, default=datetime.min.replace(tzinfo=UTC))
 
 
 @attrs.define
@@ -96,12 +103,14 @@ class _Search:
         unknown: Why the first way of taking tokens leads to no plan, in words.
         minimal: Whether nothing was left out that could need fewer changes.
         left: How many more ways of taking tokens may be gone through.
+        floor: The fewest changes with which there may be a plan that was not looked at.
     """
 
     transition: Transition
     unknown: str = ""
     minimal: bool = True
     left: int = MOST_TRIED
+    floor: float = math.inf
 
     def plans(self, plan: Plan) -> Iterator[Plan]:
         """Plans that may do, each with the changes of data, then of time, role and whatever else is in the way."""
@@ -143,9 +152,23 @@ class _Search:
             again = next((each for each in self._choices(unsent) if _ids(each) == _ids(choice)), None)
             if again is not None:
                 found = True
-                yield from go_on(after, again)
+                self._doubt(plan, after, choice, again)
+                for whole in go_on(after, again):
+                    yield _pruned(plan.origin, self.transition, whole)
         if not found and choice.conflict is not None:
             self._note(choice.conflict.message)
+
+    def _doubt(self, plan: Plan, after: Plan, choice: choosing.Choice, again: choosing.Choice) -> None:
+        """What may do with fewer changes and is not tried: a value that no branch has, and a key set with all of it."""
+        gate, correlate = self.transition.gate, self.transition.correlate
+        if not isinstance(choice.conflict, MergeConflict):
+            return
+        keys = [spelled(key) for key in choice.conflict.conflicts]
+        if correlate is not None and plan.needs and any(f"{correlate.path}.".startswith(f"{key}.") for key in keys):
+            self.floor = min(self.floor, _weight(plan))
+        beside = None if gate is None else least_beside(gate.tree, again.view, keys)
+        if beside is not None:
+            self.floor = min(self.floor, _weight(after) + beside + len(_role(after, self.transition)))
 
     def _signalled(self, plan: Plan, choice: choosing.Choice) -> Iterator[Plan]:
         """The plan with a new signal, which brings the data that the rules ask for."""

@@ -9,10 +9,13 @@ from typing import Any, Final
 import attrs
 
 from circuit_breaker.data import freeze, thaw
-from circuit_breaker.errors import MergeConflict
+from circuit_breaker.errors import DataInvalid, MergeConflict
 from circuit_breaker.net.structure import Arc
 from circuit_breaker.rules import MISSING, Field
-from circuit_breaker.rules.path import Path
+from circuit_breaker.rules.analysis.atoms import key_of
+from circuit_breaker.rules.analysis.edits import applied
+from circuit_breaker.rules.analysis.trie import read
+from circuit_breaker.rules.path import spelled_step
 from circuit_breaker.rules.remedy import PLACEHOLDER
 from circuit_breaker.workflow import choosing
 from circuit_breaker.workflow.explain.need import SetValue
@@ -22,7 +25,7 @@ from circuit_breaker.workflow.explain.token_need import BringToken
 from circuit_breaker.workflow.token import Token
 from circuit_breaker.workflow.transition import Transition
 
-__all__ = ["agreed", "settled", "values"]
+__all__ = ["agreed", "settled", "spelled", "values"]
 
 MOST_KEYS: Final = 32
 MOST_SETTLED: Final = 16
@@ -32,21 +35,20 @@ MOST_PLANS: Final = 8
 def values(view: Token, change: Mapping[str, Any], tokens: tuple[str, ...]) -> tuple[SetValue, ...]:
     """The needs that set these values, by dotted path, on tokens that together look like the view.
 
+    What is no object on the way to a path is replaced by one, which is then set as a whole.
+
     Raises:
-        LookupError: A path leads through something that has no such place.
+        LookupError: A path leads to the whole of the data, or to no data.
+        DataInvalid: A token cannot hold a value there.
     """
-    parts = {part: getattr(view, part) for part in ("data", "metadata", "results")}
-    for text, value in change.items():
-        path = Path.parse(text)
-        parts[path.namespace] = path.changed(parts[path.namespace], thaw(value))
+    changed, placed = applied(view, {key_of(text): thaw(value) for text, value in change.items()})
     needs = []
-    for text, value in change.items():
-        path = Path.parse(text)
-        if not path.steps:
-            raise LookupError(text)
-        whole = parts[path.namespace][path.steps[0]]
-        other = path.reader()(view) is not MISSING
-        needs.append(SetValue(text, freeze(value), freeze(thaw(whole)), tokens, other))
+    for key, value in placed.items():
+        if len(key) == 1:
+            raise LookupError(key[0])
+        whole = getattr(changed, key[0])[key[1]]
+        other = read(view, key) is not MISSING
+        needs.append(SetValue(".".join(key), freeze(thaw(value)), freeze(thaw(whole)), tokens, other))
     return tuple(needs)
 
 
@@ -80,7 +82,10 @@ def _with_key(plan: Plan, transition: Transition, correlate: Field, key: Any) ->
     """Plans in which tokens enough have the key; if only those that are still to come lack it, they bring it."""
     for lacking in islice(product(*(_unkeyed(plan, arc, correlate, key) for arc in transition.net.takes)), MOST_PLANS):
         tokens = [token for group in lacking for token in group]
-        needs = [values(token, {correlate.path: key}, (token.id,))[0] for token in tokens]
+        try:
+            needs = [values(token, {correlate.path: key}, (token.id,))[0] for token in tokens]
+        except (LookupError, DataInvalid):  # the data of one of them have no place for the key
+            continue
         if correlate.path.startswith("data.") and all(token.id in plan.brought for token in tokens):
             yield _bringing(plan, {need.tokens[0]: need for need in needs})
         else:
@@ -122,7 +127,7 @@ def settled(plan: Plan, choice: choosing.Choice) -> Iterator[Plan]:
     if not isinstance(choice.conflict, MergeConflict):
         return
     tokens = tuple(token.id for token in choice.binding)
-    conflicts = choice.conflict.conflicts
+    conflicts = {spelled(path): values for path, values in choice.conflict.conflicts.items()}
     for picked in islice(product(*conflicts.values()), MOST_SETTLED):
         if "removed" in picked:
             continue
@@ -130,3 +135,9 @@ def settled(plan: Plan, choice: choosing.Choice) -> Iterator[Plan]:
             SetValue(path, value, value, tokens, other=True) for path, value in zip(conflicts, picked, strict=True)
         ]
         yield plan.plus(*needs)
+
+
+def spelled(path: str) -> str:
+    """The path of a top-level key that may have dots."""
+    part, _, key = path.partition(".")
+    return f"{part}.{spelled_step(key)}"

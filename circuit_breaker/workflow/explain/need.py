@@ -25,7 +25,7 @@ import attrs
 import msgspec
 
 from circuit_breaker.data import freeze_mapping, thaw
-from circuit_breaker.rules.path import Path
+from circuit_breaker.rules.path import steps_of
 from circuit_breaker.rules.remedy import PLACEHOLDER
 from circuit_breaker.workflow.case import Case
 from circuit_breaker.workflow.events import SignalReceived
@@ -90,7 +90,7 @@ class SetValue(Need):
     """A value on the tokens is another.
 
     Attributes:
-        path: Its dotted path with its namespace, such as ``"data.author.name"``.
+        path: Its dotted path with its namespace, such as ``"data.author.name"``; a key with a dot is in backticks.
         value: The new value; ``"<any value>"`` where any will do.
         whole: The value of the top-level key with it, which is what somebody who fires has to give.
         tokens: The ids of the tokens that carry it.
@@ -107,7 +107,7 @@ class SetValue(Need):
     @property
     def key(self) -> str:
         """The top-level key in its namespace."""
-        return Path.parse(self.path).steps[0]
+        return steps_of(self.path)[1]
 
     @property
     def plain(self) -> bool:
@@ -127,7 +127,7 @@ class SetValue(Need):
         return attrs.evolve(situation, case=msgspec.structs.replace(case, sequence=sequence))
 
     def _set_on(self, token: Token, sequence: int) -> Token:
-        part = Path.parse(self.path).namespace
+        part = steps_of(self.path)[0]
         changed = freeze_mapping({**getattr(token, part), self.key: self.whole})
         return msgspec.structs.replace(token, sequence=sequence, **{part: changed})
 

@@ -203,6 +203,11 @@ def test_what_pnml_cannot_say_is_refused():
         ('<place id="a"><initialMarking><text>-1</text></initialMarking></place>', "initialMarking is '-1'"),
         ('<place id="a"><initialMarking><text>9999999999</text></initialMarking></place>', "from 0 to 1,000,000,000"),
         (PLACES + '<referencePlace id="r" ref="r"/>' + arc(ends='source="r" target="t"'), "refers to itself"),
+        (PLACES + '<referencePlace id="r" ref="q"/>', "referencePlace 'r': refers to 'q', which does not exist"),
+        (PLACES + '<referenceTransition id="r"/>', "referenceTransition 'r': has no ref (refer to a transition)"),
+        (PLACES + '<referencePlace id="r" ref="r"/>', "referencePlace 'r': refers to itself"),
+        (PLACES + '<referenceTransition id="r" ref="a"/>', "referenceTransition 'r': refers to the place 'a'"),
+        (PLACES + '<referencePlace id="r" ref="t"/>' + arc(ends='source="a" target="r"'), "the transition 't'"),
     ],
 )
 def test_a_faulty_net_is_refused_with_the_place(inside, fault):

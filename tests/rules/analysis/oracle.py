@@ -78,6 +78,36 @@ def rule(random: Random, depth: int = 2, *, crossing: bool = True) -> Rule:
     return random.choice([all_of, all_of, any_of, lambda *each: ~all_of(*each)])(*parts)
 
 
+HELD = (None, 1, {}, {"x": 1}, {"x": None}, {"x": {}}, {"x": {"z": 1}}, {"y": 1}, {"x": 1, "y": 1})
+
+
+def held_leaf(random: Random) -> Rule:
+    """A condition on an object, on what is in it, or on another object that it is compared with."""
+    path, key, size, value = random.choice(("n", "n.x", "n.x.z", "n.y")), random.choice("xyw"), *_sized(random)
+    where, whole, other = field(path), field("n"), field(random.choice(("m", "m.x")))
+    there = (where.missing(), where.exists(), where.present(), ~where.present(), where.is_a("object"))
+    known = (where == value, where != value, other == value, other.missing())
+    keys = (cel(f"'{key}' in data.n"), cel(f"!('{key}' in data.n)"), whole.contains(key), cel("size(data.n.x) == 0"))
+    sizes = (whole.length(exactly=size), cel(f"size(data.n) < {size}"))
+    return random.choice((*there, *known, *keys, *sizes, where == other, whole != field("m")))
+
+
+def _sized(random: Random) -> tuple[int, Any]:
+    return random.randint(0, 3), random.choice(HELD)
+
+
+def held_tokens() -> list[Witness]:
+    """Tokens with objects in objects."""
+    below = (MISSING, None, 1, {}, {"z": None}, {"z": 1})
+    made = [_object(x=x, y=y, w=w) for x in below for y in (MISSING, None, 1) for w in (MISSING, 2)]
+    others = (MISSING, 1, {"x": 1}, {"x": None}, {"y": 1}, {"x": {}, "y": 1}, {"x": {"z": 1}})
+    return [Witness(_object(n=n, m=m)) for n in (MISSING, None, 1, *made) for m in others]
+
+
+def _object(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not MISSING}
+
+
 def tokens(paths: frozenset[str], values: tuple[Any, ...]) -> list[Witness]:
     """Every token with such values at the paths that a rule reads."""
     read = [path.removeprefix("data.") for path in sorted(paths)]

@@ -42,6 +42,19 @@ def test_rules_of_one_field_are_always_decided(seed):
             assert not any(map(rule, oracle.tokens(rule.paths, oracle.VALUES))), rule
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_what_reads_an_object_and_what_is_in_it_are_told_apart(seed):
+    """Of random rules about an object, its parts and another, none that lets a token pass is said to let none pass."""
+    random, tokens, undecided = Random(5000 + seed), oracle.held_tokens(), 0  # noqa: S311 - the same cases each time
+    for _ in range(share(1600)):
+        rule = all_of(*(oracle.held_leaf(random) for _ in range(random.randint(2, 5))))
+        found = satisfiable(rule)
+        if found is None:
+            assert not any(map(rule.tree.holds, tokens)), rule
+        undecided += isinstance(found, Undecided)
+    assert share(1600) * 0.25 >= undecided
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_one_rule_implies_another_where_no_token_passes_the_one_alone(seed):
     """Over random pairs an implication holds for every token, and a counterexample passes the first rule alone."""

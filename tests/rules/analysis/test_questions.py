@@ -45,6 +45,43 @@ def test_a_witness_is_data_for_which_the_rule_holds():
     assert Witness({"kind": "book"}) == satisfiable((score > 8) | (kind == "book"))
 
 
+held = field("n")
+PARTS = [
+    (held.length(exactly=1) & field("n.x.z").missing() & field("n.y").exists(), {"n": {"y": 1}}),
+    (cel("!('x' in data.n)") & field("n.x.z").missing() & field("n.y").exists(), {"n": {"y": 1}}),
+    (held.contains("x") & field("n.x").missing() & field("n.y").exists(), {"n": {"x": None, "y": 1}}),
+    (cel("size(data.n) == 2") & field("n.x").missing() & field("n.y").exists(), {"n": {"x": None, "y": 1}}),
+    (held.is_a("list") & field("n.0").missing() & field("n.1").exists(), {"n": [None, 1]}),
+    (~held.present() & held.is_a("object") & field("n.x.z").missing(), {"n": {}}),
+    ((held != {"x": 1}) & field("n.x").exists() & held.length(exactly=1), {"n": {"x": 2}}),
+    ((held != {"x": "other"}) & held.contains("x") & held.length(exactly=1), {"n": {"x": 2}}),
+    ((held == field("m")) & (field("n.x") == 1), {"n": {"x": 1}, "m": {"x": 1}}),
+    ((held == field("m")) & field("n.x.z").missing() & field("m.x").is_a("null"), {"n": {"x": None}, "m": {"x": None}}),
+    ((held != field("m")) & (field("n.x") == field("m.x")) & held.length(exactly=2) & field("m").length(exactly=2),
+     {"n": {"x": 1, "y": 1}, "m": {"x": 1, "y": 2}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "data"), PARTS)
+def test_what_holds_a_path_may_tell_whether_it_is_there(rule, data):
+    """An object with nothing at a path may be without it or hold null: what reads the object tells these apart."""
+    assert rule.tree.holds(Witness(data))
+    assert rule(satisfiable(rule))
+
+
+def test_a_field_that_is_always_there_may_be_null():
+    """Where an object of typed data has the field anyway, it is missing as null."""
+    may = Domain(frozenset({"null", "text", "missing"}), held=True)
+    found = satisfiable(field("n.x").missing() & held.is_a("object"), domains={"n.x": may})
+    assert Witness({"n": {"x": None}}) == found
+
+
+def test_what_is_compared_with_a_part_of_itself_is_not_decided():
+    """Objects that would have to be in each other without end are not made up."""
+    found = satisfiable((held == field("n.x")) & (field("n.x") == 1))
+    assert "'data.n' is compared both with something and with a part of it" in found.reason
+
+
 def test_a_witness_tells_its_parts_as_json():
     """A witness is a document, and reads as one."""
     found = satisfiable(

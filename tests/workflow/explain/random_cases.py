@@ -43,6 +43,7 @@ def rules(dice: random.Random) -> Any:
         lambda: field("metadata.m") >= 1,
         lambda: ~(field(dice.choice(KEYS)) == dice.choice((1, 5))),
         lambda: cel(f"data.{dice.choice('xy')} > {dice.choice((0, 4))}"),
+        lambda: cel(f"size(data) > {dice.choice((0, 1))}"),
     ]
     shape = dice.random()
     made = [dice.choice(leaves)() for _ in range(3)]
@@ -68,7 +69,7 @@ def random_flow(dice: random.Random, number: int) -> Any:
     step = step.action(work) if dice.random() < 0.3 else step
     step = step.reads(dice.choice(others)) if dice.random() < 0.15 else step
     step = step.unless(dice.choice(others)) if dice.random() < 0.15 else step
-    return step.correlate(field("x")) if len(takes) > 1 and dice.random() < 0.4 else step
+    return step.correlate(field(dice.choice(("x", "n.z")))) if len(takes) > 1 and dice.random() < 0.4 else step
 
 
 def random_workflow(dice: random.Random) -> Workflow:
@@ -84,7 +85,8 @@ def random_workflow(dice: random.Random) -> Workflow:
 def random_data(dice: random.Random) -> dict[str, Any]:
     """Some of the fields, with values of every kind."""
     data: dict[str, Any] = {key: dice.choice(VALUES) for key in "xy" if dice.random() < 0.6}
-    return data | ({"n": {"z": dice.choice(VALUES), "kept": 1}} if dice.random() < 0.4 else {})
+    kept = dice.random()
+    return data | ({"n": {"z": dice.choice(VALUES), "kept": 1}} if kept < 0.4 else {"n": "q"} if kept < 0.5 else {})
 
 
 def random_case(dice: random.Random, workflow: Workflow) -> Case:
@@ -207,23 +209,29 @@ def weight(needs: Any) -> int:
     return sum(1 + (len(need["data"]) if need["kind"] == "signal" else 0) for need in needs)
 
 
+def _paths(transition: Transition) -> list[str]:
+    """The paths of values that matter to a transition."""
+    paths = sorted(transition.gate.paths if transition.gate is not None else ())
+    if transition.correlate is not None:
+        paths.append(transition.correlate.path)
+    if "data" in paths:
+        paths += [f"data.{key}" for key in KEYS]
+    return [path for path in dict.fromkeys(paths) if path != "data"]
+
+
 def atoms(world: World, workflow: Workflow, transition: Transition, *, likes: Any) -> Iterator[dict[str, Any]]:
     """Every single change that could matter; a token comes only where one is lacking, like the one named."""
     case = world.case
     ids = [token.id for token in case.marking] + [f"c.{case.minted + 1}", f"c.{case.minted + 2}"]
-    paths = sorted(transition.gate.paths if transition.gate is not None else ())
-    if transition.correlate is not None:
-        paths.append("data.x")
-    for path in dict.fromkeys(paths):
+    for path in _paths(transition):
         for value, tokens in itertools.product((*VALUES, 4, 6), [ids, *([each] for each in ids)]):
             whole = {"z": value, "kept": 1} if path == "data.n.z" else value
             yield {"kind": "value", "path": path, "whole": whole, "tokens": tokens}
     lacking = {place for _, place, _ in missing(transition.net, case.marking, reserved=case.reserved)}
     for state in [state for state in workflow.states if state.name in lacking]:
-        keyed = (
-            [token.data["x"] for token in case.marking if "x" in token.data] if transition.correlate is not None else []
-        )
-        for data in [{}, *({"x": key} for key in keyed)]:
+        key = "" if transition.correlate is None else transition.correlate.path.split(".")[1]
+        keyed = [token.data[key] for token in case.marking if key in token.data]
+        for data in [{}, *({key: value} for value in keyed)]:
             yield {"kind": "token", "state": state.name, "like": likes.get(state.name, ""), "data": data}
     for token in case.marking:
         yield {"kind": "empty", "state": token.state, "token": token.id}

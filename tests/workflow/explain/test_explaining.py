@@ -11,7 +11,7 @@ import attrs
 import msgspec
 import pytest
 
-from circuit_breaker import Workflow, field, flow, rule, states
+from circuit_breaker import Workflow, cel, field, flow, rule, states
 from circuit_breaker.data import Data
 from circuit_breaker.errors import Refused
 from circuit_breaker.workflow import choosing, firing, patterns
@@ -20,7 +20,7 @@ from circuit_breaker.workflow.evolution import evolve
 from circuit_breaker.workflow.explain import explain
 from tests.workflow.running import START, begin
 
-a, b, c, d, e = states("a", "b", "c", "d", "e")
+a, b, c, d, e, f = states("a", "b", "c", "d", "e", "f")
 
 
 @rule
@@ -164,6 +164,83 @@ def test_tokens_that_disagree_are_made_to_agree():
     case = msgspec.structs.replace(case, marking=case.marking.change([("c", other)], [("c", changed)]))
     (need,) = told(w, case, "join").suggestion.needs
     assert ("data.x", 1, 2) == (need.path, need.value, len(need.tokens))
+
+
+def joined(guard, **values):
+    """A case in which two branches have set the same keys to different values, before they are joined."""
+    join = flow((d, e) >> f).transition("join").guard(guard).manual()
+    w = Workflow("w", flow(a >> (b, c)).transition("split"), flow(b >> d).transition("left").manual(),
+                 flow(c >> e).transition("right").manual(), join)  # fmt: skip
+    case = w.fire(begin(w), "left", at=START, data={key: one for key, (one, _) in values.items()})
+    return w, w.fire(case, "right", at=START, data={key: other for key, (_, other) in values.items()})
+
+
+def test_branches_that_disagree_may_agree_on_what_rules_ask_for():
+    """Where the rules read what branches disagree about, one new value does for both."""
+    w, case = joined(field("z").exists() | (field("x") > 0), x=("q", "r"))
+    suggestion = told(w, case, "join").suggestion
+    assert {"data.x": 1} == suggestion.changes
+    assert suggestion.minimal
+
+
+@pytest.mark.parametrize("key", ["my key", "a.b", ""])
+def test_branches_may_disagree_about_a_key_of_any_name(key):
+    """Also one that no rule could read by its path."""
+    w, case = joined(field("z").exists(), **{key: (1, 2)})
+    suggestion = told(w, case, "join").suggestion
+    assert ([1, "<any value>"], True) == (list(suggestion.changes.values()), suggestion.certain)
+
+
+def test_a_key_has_to_have_a_place_on_every_token():
+    """What is no object cannot hold the key by which tokens are joined: another object takes its place."""
+    join = flow((b, c) >> d).transition("join").correlate(field("order.id")).manual()
+    w = Workflow("w", flow(a >> (b, c)).transition("split"), join)
+    suggestion = told(w, begin(w, order="A-17"), "join").suggestion
+    assert suggestion.certain
+    assert {"data.order": {"id": "<any value>"}} == suggestion.changes
+
+
+def test_tokens_are_not_joined_by_all_of_their_data():
+    """Nobody can set the whole of the data; then nothing is known that would do."""
+    join = flow((b, c) >> d).transition("join").correlate(field("data")).manual()
+    w = Workflow("w", flow(a >> (b, c)).transition("split"), join)
+    case = begin(w)
+    other = next(iter(case.marking.at("c")))
+    changed = msgspec.structs.replace(other, data=Data({"x": 2}))
+    case = msgspec.structs.replace(case, marking=case.marking.change([("c", other)], [("c", changed)]))
+    assert not told(w, case, "join").suggestion.certain
+
+
+def test_a_key_that_brings_disagreement_is_not_said_to_need_the_fewest_changes():
+    """A token that is to come with a key inside of an object could bring all of that object."""
+    w = Workflow("w", flow(a >> b).transition("on").manual(),
+                 flow((b, a) >> c).transition("join").correlate(field("n.z")).manual())  # fmt: skip
+    case = w.fire(begin(w, n={"z": 1, "w": 5}), "on", at=START)
+    suggestion = told(w, case, "join").suggestion
+    assert (True, False) == (suggestion.certain, suggestion.minimal)
+
+
+def test_a_condition_on_all_of_the_data_counts_every_field():
+    """One field may be what a condition on the whole asks for, and a condition on that field."""
+    either = (field("tags").missing() & (field("metadata.m") == 2)) | (cel("size(data) > 1") & (field("y") == "q"))
+    w = Workflow("w", flow(a >> b).transition("go").guard(either).manual())
+    suggestion = told(w, begin(w, tags=["q"]), "go").suggestion
+    assert ({"data.y": "q"}, True) == (suggestion.changes, suggestion.minimal)
+
+
+@pytest.mark.parametrize(
+    ("guard", "data"),
+    [
+        (field("x") > field("y"), {"x": 1, "y": 2**63 - 1}),
+        (field("x") > 2**63 - 1, {"x": 1}),
+        (field("x") < -(2**63), {"x": 1}),
+    ],
+)
+def test_a_number_that_no_token_can_hold_is_not_suggested(guard, data):
+    """Whole numbers have 64 bits: beyond them another value is looked for."""
+    w = Workflow("w", flow(a >> b).transition("go").guard(guard).manual())
+    suggestion = told(w, begin(w, **data), "go").suggestion
+    assert "b" == w.fire(begin(w, **data), "go", at=START, data=suggestion.give).state
 
 
 def test_a_function_is_not_guessed():
