@@ -16,7 +16,7 @@ The work is bounded. Where the bound is reached, a token is taken to be on its w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -40,53 +40,64 @@ class Arrivals:
 
     Args:
         net: The net. The transitions of one :attr:`~NetTransition.join` are ways of the same join.
+        ends: For what can be in progress how it can end, whatever has become of what it needed to begin: by the name
+            under which it is said to be in progress.
     """
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: Net, ends: Mapping[str, Sequence[NetTransition]] | None = None) -> None:
+        self._ends = {name: frozenset(end.group for end in each) for name, each in (ends or {}).items()}
+        every = [*net.transitions, *(end for each in (ends or {}).values() for end in each)]
         self._awaiting = [transition for transition in net.transitions if transition.awaits]
-        self._taking = _by_place(net, lambda t: (*t.takes, *t.reads))
-        self._giving = _by_place(net, lambda t: t.gives)
+        self._taking = _by_place(every, lambda t: (*t.takes, *t.reads))
+        self._giving = _by_place(every, lambda t: t.gives)
         self._expected = lru_cache(maxsize=1024)(self._first_expected)
 
-    def expected(self, transition: NetTransition, counts: Counts) -> str | None:
+    def expected(self, transition: NetTransition, counts: Counts, begun: Iterable[str] = ()) -> str | None:
         """The first place that keeps a transition waiting: it holds a token, or one could still come; None for none.
 
         Args:
             transition: One of the net, of which the tokens that it takes are there.
             counts: How many tokens lie in each place; a place that is not named is empty.
+            begun: What is in progress; its tokens still lie in the places from which it takes them.
         """
         if not transition.awaits:
             return None
         held = next((place for place in transition.awaits if counts.get(place)), None)
-        return held or self._expected(transition, _least(counts))
+        return held or self._expected(transition, _least(counts), frozenset(self._ends.keys() & set(begun)))
 
-    def coming(self, places: Iterable[str], counts: Counts, *, without: Collection[str] = ()) -> str | None:
+    def coming(
+        self, places: Iterable[str], counts: Counts, *, without: Collection[str] = (), begun: Collection[str] = ()
+    ) -> str | None:
         """The first of the places to which a token could come; None where none could.
 
         Args:
             places: The places, which are empty.
             counts: How many tokens lie in each place.
             without: The joins, and other transitions by name, that do not fire.
+            begun: What is in progress.
         """
-        passing = self._possible(counts, without)
+        idle = frozenset[str]().union(*(ends for name, ends in self._ends.items() if name not in begun))
+        passing = self._possible(counts, idle.union(without))
         open_to = {arc.place for transition in passing.values() for arc in transition.gives}
         return next((place for place in places if place in open_to and self._comes(place, counts, passing)), None)
 
-    def _first_expected(self, transition: NetTransition, marking: Least) -> str | None:
+    def _first_expected(self, transition: NetTransition, marking: Least, begun: frozenset[str]) -> str | None:
         counts = dict(marking)
         group = transition.group
-        place = self.coming(transition.awaits, counts, without={group})
-        return None if place is not None and group in self._circle(counts) else place
+        place = self.coming(transition.awaits, counts, without={group}, begun=begun)
+        return None if place is not None and group in self._circle(counts, begun) else place
 
-    def _circle(self, counts: Counts) -> set[str]:
+    def _circle(self, counts: Counts, begun: frozenset[str]) -> set[str]:
         """The joins that could go on but wait only for each other."""
         waiting = {t.group: t.awaits for t in self._awaiting if _ready(t, counts)}
         if len(waiting) < 2:
             return set()
-        circle = {
-            group for group, places in waiting.items() if self.coming(places, counts, without={group}) is not None
-        }
-        while found := [group for group in circle if self.coming(waiting[group], counts, without=circle) is not None]:
+
+        def comes(group: str, without: Collection[str]) -> bool:
+            return self.coming(waiting[group], counts, without=without, begun=begun) is not None
+
+        circle = {group for group in waiting if comes(group, {group})}
+        while found := [group for group in circle if comes(group, circle)]:
             circle.difference_update(found)
         return circle
 
@@ -134,9 +145,11 @@ class Arrivals:
         yield from found.values()
 
 
-def _by_place(net: Net, arcs: Callable[[NetTransition], Iterable[Arc]]) -> dict[str, list[NetTransition]]:
+def _by_place(
+    transitions: Iterable[NetTransition], arcs: Callable[[NetTransition], Iterable[Arc]]
+) -> dict[str, list[NetTransition]]:
     found: dict[str, list[NetTransition]] = {}
-    for transition in net.transitions:
+    for transition in transitions:
         for place in dict.fromkeys(arc.place for arc in arcs(transition)):
             found.setdefault(place, []).append(transition)
     return found

@@ -26,6 +26,7 @@ from circuit_breaker.workflow.timing import Automatic
 __all__ = ["Declared", "check"]
 
 class_faults = deferred("circuit_breaker.workflow.shape", "class_faults")
+misfits = deferred("circuit_breaker.workflow.fitting", "misfits")
 shape_faults = deferred("circuit_breaker.workflow.shape", "shape_faults")
 step_fault = deferred("circuit_breaker.workflow.shape", "step_fault")
 
@@ -264,6 +265,7 @@ def _data_faults(schema: Any, flows: tuple[Flow, ...], rulebook: Rulebook | None
     if wrong or any(fault.place.startswith("class ") for fault in shape_faults(schema)):
         return
     for flow in flows:
+        yield from misfits(schema, flow.title, flow.merging, flow.dealt)
         for path in sorted(_paths(flow, rulebook)):
             space, *steps = path.split(".")
             found = step_fault(schema, steps) if space == "data" and steps else None

@@ -136,7 +136,7 @@ def expected(workflow: Workflow, case: Case, transition: Transition) -> str | No
     if not transition.net.awaits:
         return None
     counts = {place: len(tokens) for place, tokens in case.marking.items()}
-    return workflow.arrivals.expected(transition.net, counts)
+    return workflow.arrivals.expected(transition.net, counts, [pending.transition for pending in case.pending])
 
 
 def unbound(workflow: Workflow, case: Case, transition: Transition) -> str:

@@ -18,14 +18,14 @@ from circuit_breaker.workflow.transition import Transition
 if TYPE_CHECKING:
     from circuit_breaker.workflow.definition import Workflow
 
-__all__ = ["compile_flows", "gather_states", "mentions", "merged_net", "starting_states"]
+__all__ = ["compile_flows", "ends_in_progress", "gather_states", "mentions", "merged_net", "starting_states"]
 
 
 def mentions(flow: Flow) -> Iterator[State]:
     """Every state that a flow takes tokens from or puts them into, as often as it is written."""
-    for bundle in (*flow.path.sources, flow.path.targets):
+    for bundle in flow.path.sources:
         yield from bundle.states
-    yield from (state for state in (flow.refused_to, flow.failed_to) if state is not None)
+    yield from flow.targets
 
 
 def gather_states(flows: Iterable[Flow]) -> tuple[State, ...]:
@@ -81,8 +81,7 @@ def _compile(
     name = str(flow.name)
     ident = name if unique else f"{name}[{'+'.join(map(_weighted, sources.arcs()))}]"
     policy = None if flow.checked is None else flow.checked.resolve(rulebook)
-    targets = [state.name for state in flow.path.targets.states]
-    entered = [*targets, *(state.name for state in (flow.refused_to, flow.failed_to) if state is not None)]
+    entered = [state.name for state in flow.targets]
     return Transition(
         id=ident,
         name=name,
@@ -134,12 +133,29 @@ def _weighted(arc: Arc) -> str:
 
 def merged_net(workflow: Workflow) -> Net:
     """The workflow as one Petri net."""
-    transitions: list[NetTransition] = []
-    for transition in workflow.transitions:
-        transitions.append(transition.net)
-        for suffix, state in (("otherwise", transition.otherwise), ("failed", transition.on_failure)):
-            if state is not None:
-                net = transition.net
-                name, gives = f"{net.name}/{suffix}", (Arc(state),)
-                transitions.append(attrs.evolve(net, name=name, gives=gives, resets=()))
-    return Net(tuple(state.name for state in workflow.states), tuple(transitions))
+    nets = (net for transition in workflow.transitions for net in (transition.net, *_other_ways(transition)))
+    return Net(tuple(state.name for state in workflow.states), tuple(nets))
+
+
+def _other_ways(transition: Transition) -> Iterator[NetTransition]:
+    """Where a refusal and a failure lead."""
+    for suffix, state in (("otherwise", transition.otherwise), ("failed", transition.on_failure)):
+        if state is not None:
+            net = transition.net
+            yield attrs.evolve(net, name=f"{net.name}/{suffix}", gives=(Arc(state),), resets=())
+
+
+def ends_in_progress(workflow: Workflow) -> dict[str, tuple[NetTransition, ...]]:
+    """By the ids of transitions how their actions can end, whatever is by then in the states that only let them begin.
+
+    Where nothing but its tokens let an action begin, its ends are those that the net has anyway.
+    """
+    return {
+        t.id: tuple(_ending(net) for net in (t.net, *_other_ways(t)))
+        for t in workflow.transitions
+        if t.steps and (t.net.reads or t.net.inhibitors or t.net.awaits)
+    }
+
+
+def _ending(net: NetTransition) -> NetTransition:
+    return attrs.evolve(net, name=f"{net.name}/ends", reads=(), inhibitors=(), awaits=(), join="")

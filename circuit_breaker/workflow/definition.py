@@ -16,7 +16,13 @@ from circuit_breaker.net.arrival import Arrivals
 from circuit_breaker.net.structure import Net
 from circuit_breaker.rules import Rulebook
 from circuit_breaker.workflow.checks import Declared, check
-from circuit_breaker.workflow.compiling import compile_flows, gather_states, merged_net, starting_states
+from circuit_breaker.workflow.compiling import (
+    compile_flows,
+    ends_in_progress,
+    gather_states,
+    merged_net,
+    starting_states,
+)
 from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.signature import spelled
 from circuit_breaker.workflow.state import State
@@ -129,7 +135,7 @@ class Workflow:
     def leaving(self) -> dict[str, tuple[Transition, ...]]:
         """For each state the transitions that take tokens from it, the most urgent first."""
         away: dict[str, list[Transition]] = {state.name: [] for state in self.states}
-        for transition in sorted(self.transitions, key=lambda t: (-t.priority, t.index)):
+        for transition in sorted(self.transitions, key=lambda t: t.order):
             for source in transition.sources:
                 away[source].append(transition)
         return {state: tuple(transitions) for state, transitions in away.items()}
@@ -152,7 +158,7 @@ class Workflow:
     @cached_property
     def arrivals(self) -> Arrivals:
         """What can still come where, for the transitions that await something."""
-        return Arrivals(self.net)
+        return Arrivals(self.net, ends_in_progress(self))
 
     @cached_property
     def version(self) -> str:

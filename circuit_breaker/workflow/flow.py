@@ -88,6 +88,12 @@ class Flow:
         given = (self.condition, policy.before, policy.after, self.again_if)
         return tuple(rule for rule in given if rule is not None)
 
+    @property
+    def targets(self) -> tuple[State, ...]:
+        """The states that it leads to, also by a refusal or a failure."""
+        others = (state for state in (self.refused_to, self.failed_to) if state is not None)
+        return (*self.path.targets.states, *others)
+
     @spelled
     def transition(self, name: str) -> Flow:
         """Names the transition."""

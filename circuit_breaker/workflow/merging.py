@@ -46,7 +46,7 @@ class Collect:
         if found is MISSING:
             return data
         if isinstance(data, Mapping):
-            return {**data, self.into: [*data.get(self.into, ()), found]}
+            return {**data, self.into: [*(data.get(self.into) or ()), found]}
         return attrs.evolve(data, **{self.into: [*(getattr(data, self.into) or ()), found]})
 
 

@@ -135,7 +135,7 @@ class _Walk:
         ids = [transition.id for transition in self._workflow.by_name.get(name, ())] or [name]
         found = [self._named[each] for each in ids if each in self._named]
         if not found:
-            known = [*self._workflow.by_name, *self._named]
+            known = dict.fromkeys((*self._workflow.by_name, *self._named))
             raise TransitionNotFound(
                 f"workflow '{self._workflow.name}' has no transition '{name}'", remedy=nearest(name, known)
             )

@@ -68,10 +68,11 @@ class _Ways:
         before: dict[str, set[str]] = {}
         after: dict[str, set[str]] = {}
         for flow in flows:
+            targets = [state.name for state in flow.targets]
             for source in {state.name for bundle in flow.path.sources for state in bundle.states}:
                 leaving.setdefault(source, []).append(flow)
-                after.setdefault(source, set()).update(_targets(flow))
-                for target in _targets(flow):
+                after.setdefault(source, set()).update(targets)
+                for target in targets:
                     before.setdefault(target, set()).add(source)
         return cls(leaving, before, after)
 
@@ -82,7 +83,7 @@ class _Ways:
         while ahead:
             for flow in self.leaving.get(ahead.pop(), ()):
                 if any(reached.issuperset(_names(bundle)) for bundle in flow.path.sources):
-                    found = [name for name in _targets(flow) if name not in reached]
+                    found = [state.name for state in flow.targets if state.name not in reached]
                     reached.update(found)
                     ahead += found
         return reached
@@ -96,12 +97,6 @@ class _Ways:
 
 def _names(bundle: Bundle) -> list[str]:
     return [state.name for state in bundle.states]
-
-
-def _targets(flow: Flow) -> list[str]:
-    """The states that a flow leads to, also by a refusal or a failure."""
-    others = [state.name for state in (flow.refused_to, flow.failed_to) if state is not None]
-    return [*_names(flow.path.targets), *others]
 
 
 def _closure(name: str, edges: Mapping[str, Collection[str]], within: Collection[str]) -> set[str]:

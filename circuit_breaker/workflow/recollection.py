@@ -11,8 +11,8 @@ import msgspec
 from circuit_breaker.data import EMPTY, Data, freeze_mapping
 from circuit_breaker.errors import CircuitBreakerError, DataInvalid
 from circuit_breaker.rules import Rule, Verdict
+from circuit_breaker.rules.fewest import opaque
 from circuit_breaker.rules.path import Path
-from circuit_breaker.rules.remedy import opaque
 from circuit_breaker.rules.verdict import MISSING
 from circuit_breaker.workflow import choosing, declared
 from circuit_breaker.workflow.case import Case, Pending

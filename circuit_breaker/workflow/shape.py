@@ -21,7 +21,7 @@ import attrs
 from circuit_breaker.errors import Fault, nearest
 from circuit_breaker.wire import SCALARS, field_types, unreadable
 
-__all__ = ["class_faults", "shape_faults", "step_fault"]
+__all__ = ["DICTS", "LISTS", "class_faults", "shape_faults", "step_fault", "types_at"]
 
 PLAIN: Final = (str, int, float, bool)
 LISTS: Final = (list, tuple, set, frozenset, Sequence, AbstractSet)
@@ -163,6 +163,16 @@ def step_fault(kind: type, steps: Sequence[str]) -> tuple[str, str] | None:
             return _misled(kinds, step, ".".join(("data", *steps[:number])))
         kinds = [each for found in reached for each in _alternatives(found)]
     return None
+
+
+def types_at(kind: type, steps: Sequence[str]) -> list[Any]:
+    """The types that what a path into typed data leads to may have; nothing where it leads nowhere."""
+    kinds, none = [kind], False
+    for step in steps:
+        reached = [found for each in kinds for found in _stepped(each, step)]
+        kinds = [each for found in reached for each in _alternatives(found)]
+        none = any(types.NoneType in (found, *typing.get_args(_bare(found))) for found in reached)
+    return [*kinds, types.NoneType] if none else kinds
 
 
 def _stepped(kind: Any, step: str) -> Iterator[Any]:

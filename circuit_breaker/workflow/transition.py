@@ -114,3 +114,20 @@ class Transition:
     def sources(self) -> tuple[str, ...]:
         """The states that it takes tokens from."""
         return tuple(arc.place for arc in self.net.takes)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The states that it can lead to, also by a refusal or a failure."""
+        others = (state for state in (self.otherwise, self.on_failure) if state is not None)
+        return (*(arc.place for arc in self.net.gives), *others)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it takes one token only."""
+        takes = self.net.takes
+        return len(takes) == 1 and takes[0].weight == 1
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """What it is sorted by among those that could fire: the least comes first."""
+        return -self.priority, self.index

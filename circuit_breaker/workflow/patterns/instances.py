@@ -135,9 +135,10 @@ class Batch:
 
     def _dealt(self, source: State, items: str, item: str, targets: tuple[State, ...], after: State) -> Flows:
         dealing, dealt = State(f"{self.into}/dealing"), key_of(self.into, "dealt")
-        size = f"size({Path.parse(items).expression})"
+        path = Path.parse(items).expression
+        size, is_list = f"size({path})", f"type({path}) == list"
         rooms = tuple(room * self.most for room in self._rooms if self.most is not None)
-        fits = cel(f"{size} >= 0" if self.most is None else f"{size} <= {self.most}")
+        fits = cel(is_list if self.most is None else f"{is_list} && {size} <= {self.most}")
         starts = flow(source >> (dealing, *rooms)).transition(f"{source}-starts").guard(fits)
         deals = flow(Bundle.of((*self._rooms, dealing)) >> (dealing, *targets)).transition(f"{self.into}-deals")
         deals = deals.guard(cel(f"metadata.{dealt} < {size}")).counts(dealt)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.decisions import touches
 from circuit_breaker.workflow.verification.lasting import holding
-from circuit_breaker.workflow.verification.model import Fact
+from circuit_breaker.workflow.verification.model import Act, Fact
 from circuit_breaker.workflow.verification.walks import Walks
-from circuit_breaker.workflow.verification.writes import written
+from circuit_breaker.workflow.verification.writes import FAILURE, written
 
 __all__ = ["Barriers", "barriers", "taken_facts"]
 
@@ -30,7 +29,7 @@ def barriers(walks: Walks, workflow: Workflow) -> Barriers:
     if not held:
         return ways
     free = {
-        node: [target for target, label in walks.edges(node) if walks.model.acts[label].label not in held]
+        node: [target for target, label in walks.edges(node) if not _waits(walks.model.acts[label], held)]
         for node in walks.nodes
     }
     quiet = [node for node in walks.nodes if not free[node]]
@@ -41,9 +40,15 @@ def barriers(walks: Walks, workflow: Workflow) -> Barriers:
     return {names: _various(walks, nodes, names) for names, nodes in ways.items()}
 
 
-def _held(walks: Walks, node: int, held: Iterable[str]) -> list[str]:
+def _held(walks: Walks, node: int, held: Container[str]) -> list[str]:
     """The joins that could take tokens in a node."""
-    return [name for _, label in walks.edges(node) if (name := walks.model.acts[label].label) in held]
+    acts = (walks.model.acts[label] for _, label in walks.edges(node))
+    return [act.label for act in acts if _waits(act, held)]
+
+
+def _waits(act: Act, held: Container[str]) -> bool:
+    """Whether it is one of those transitions; not where its action has begun, which no rule holds up any more."""
+    return act.label in held and not act.apart
 
 
 def _circles(free: Mapping[int, Sequence[int]], quiet: Sequence[int]) -> Iterator[list[int]]:
@@ -82,22 +87,20 @@ def _closure(nodes: Iterable[int], follow: Follow) -> dict[int, None]:
 
 def _helped(walks: Walks, workflow: Workflow, nodes: Sequence[int], names: Sequence[str]) -> bool:
     """Whether something that happens in between can change what the rules of the joins read."""
-    acts = {walks.model.acts[label].transition for node in nodes for _, label in walks.edges(node)}
-    between = [each for each in acts if each is not None and each.id not in names]
+    labels = {label for node in nodes for _, label in walks.edges(node)}
+    acts = {(act.transition, act.way) for act in (walks.model.acts[label] for label in labels)}
+    between = [(each, way) for each, way in acts if each is not None and each.id not in names]
     sources = {state for name in names for state in workflow.by_id[name].sources}
     rules = [rule for name in names if (rule := holding(workflow.by_id[name])) is not None]
     paths = [path for rule in rules for path in rule.paths or ("data",)]
     size = -1
     while size < len(sources):
         size = len(sources)
-        sources.update(state for each in between if not sources.isdisjoint(_targets(each)) for state in each.sources)
-    changed = [path for each in between if not sources.isdisjoint(_targets(each)) for path in written(each)]
+        sources.update(state for each, _ in between if not sources.isdisjoint(each.targets) for state in each.sources)
+    led = [(each, way) for each, way in between if not sources.isdisjoint(each.targets)]
+    changed = [path for each, way in led for path in written(each, acted=way == "fires")]
+    changed += [FAILURE for _, way in led if way == "failed"]
     return any(touches(path, change) for path in paths for change in changed)
-
-
-def _targets(transition: Transition) -> set[str]:
-    others = {state for state in (transition.otherwise, transition.on_failure) if state is not None}
-    return others | {arc.place for arc in transition.net.gives}
 
 
 def taken_facts(walks: Walks, node: int, names: Collection[str]) -> dict[tuple[str, ...], tuple[set[str], set[Fact]]]:
@@ -105,11 +108,11 @@ def taken_facts(walks: Walks, node: int, names: Collection[str]) -> dict[tuple[s
     found: dict[tuple[str, ...], tuple[set[str], set[Fact]]] = {}
     for _, label in walks.edges(node):
         act, net = walks.model.acts[label], walks.model.net.transitions[label]
-        if act.label in names:
+        if _waits(act, names):
             places = tuple(arc.place for arc in net.takes)
             taken, facts = found.setdefault(places, (set(), set()))
             taken.add(act.label)
-            facts.update(fact for place in places for fact in walks.model.spots[place].facts if fact[0] >= 0)
+            facts.update(fact for place in places for fact in walks.model.spots[place].facts)
     return found
 
 

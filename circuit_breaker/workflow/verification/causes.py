@@ -61,13 +61,13 @@ _ORDER = ("refused", "gap", "trap", "starved-join")
 def _cause_at(workflow: Workflow, spot: Spot, marking: Mapping[str, int]) -> Cause | None:
     """Why a token of a spot cannot go on, as far as it is for a reason of its own."""
     leaving = workflow.leaving[spot.state]
-    never = [workflow.transitions[-1 - number] for number, _ in spot.facts if number < 0]
+    never = [workflow.transitions[number] for number in sorted(spot.refused)]
     if never:
         text = f"the result of '{never[0].name}' can be refused, and then nothing leads on from '{spot.state}'"
         return Cause("refused", never[0].id, text)
     if not leaving:
         return Cause("trap", spot.state, f"nothing leads on from '{spot.state}', and it is no final state")
-    alone = [t for t in leaving if sum(arc.weight for arc in t.net.takes) == 1]
+    alone = [t for t in leaving if t.alone]
     judged = [t for t in alone if t.gate is not None]
     if judged and len(judged) == len(alone) == len(leaving) and spot.facts:
         names = list(dict.fromkeys(t.name for t in judged))

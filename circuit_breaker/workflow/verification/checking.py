@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import attrs
 
 from circuit_breaker.errors import CircuitBreakerError
-from circuit_breaker.net.statespace.exploration import ENDLESS
+from circuit_breaker.net.statespace.exploration import ENDLESS, Bounds
 from circuit_breaker.net.structure import Net
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.verification.abstraction import model_of
 from circuit_breaker.workflow.verification.barriers import Barriers, barriers
+from circuit_breaker.workflow.verification.clashes import clashing
 from circuit_breaker.workflow.verification.conditions import conditions_of
 from circuit_breaker.workflow.verification.conflicts import conflict_findings
 from circuit_breaker.workflow.verification.counterexample import Telling
@@ -20,9 +21,10 @@ from circuit_breaker.workflow.verification.findings import Finding, Mend
 from circuit_breaker.workflow.verification.mends import proposals
 from circuit_breaker.workflow.verification.model import Act, Model, Spot
 from circuit_breaker.workflow.verification.properties import Property, check_names, workflow_names
-from circuit_breaker.workflow.verification.reach import LIMIT, Bounds, Reach
-from circuit_breaker.workflow.verification.report import Verdict, Verification
+from circuit_breaker.workflow.verification.reach import LIMIT, Reach
+from circuit_breaker.workflow.verification.report import Verification
 from circuit_breaker.workflow.verification.soundness import soundness_findings
+from circuit_breaker.workflow.verification.verdicts import seen_in, unlooked, verdict_of
 
 __all__ = ["LIMIT", "verify", "verify_net"]
 
@@ -60,10 +62,10 @@ def verify(
         return Verification(workflow.name, "not decided", 0, 0, at_least=unseen, not_decided=why)
     known = Answers(workflow)
     telling = Telling(model_of(workflow, known, enough=enough), workflow, known=known)
-    checked = _checked(telling, properties, Bounds(limit, enough or ENDLESS))
+    checked = _checked(telling, properties, Bounds(limit, enough or ENDLESS)).checked
     if not mend or not checked.findings:
         return checked
-    trials = 0 if known.forgets else max(1, _MENDED_IN_ALL // max(checked.markings, 1))
+    trials = 0 if telling.model.doubt else max(1, _MENDED_IN_ALL // max(checked.markings, 1))
     mending = _Mending(workflow, checked, known, trials, enough or ENDLESS)
     findings = [
         attrs.evolve(finding, mend=mending.of(finding)) if number < _MOST_MENDED else finding
@@ -93,25 +95,82 @@ def verify_net(
     spots = {place: Spot(place) for place in net.places}
     acts = tuple(Act(transition.name) for transition in net.transitions)
     model = Model(net, dict(initial), finals, spots, acts)
-    checked = _checked(Telling(model, None), properties, Bounds(limit, enough or ENDLESS))
+    checked = _checked(Telling(model, None), properties, Bounds(limit, enough or ENDLESS)).checked
     return attrs.evolve(checked, workflow=name)
 
 
-def _checked(telling: Telling, properties: Sequence[Property], bounds: Bounds) -> Verification:
-    model, workflow = telling.model, telling.workflow
-    found = Reach.of(model, telling, bounds, every=bool(properties))
-    barred = _barred(found, workflow)
-    findings = _sorted(_findings(found, telling, properties, barred))
-    if not (found.every or all(finding.certain for finding in findings)):  # in another order it may be confirmed
-        found = Reach.of(model, telling, bounds, every=True)
+@attrs.frozen(eq=False)
+class _Decided:
+    """What is proved, and of what it is.
+
+    Attributes:
+        checked: What is proved.
+        telling: What tells the ways of what it is proved of.
+        found: How far cases were followed.
+    """
+
+    checked: Verification
+    telling: Telling
+    found: Reach
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything was looked at, so that what was not found is not there."""
+        return self.found.whole and not self.found.why
+
+
+def _checked(telling: Telling, properties: Sequence[Property], bounds: Bounds) -> _Decided:
+    """What is proved: first as if joins could always take their tokens, then where those that matter cannot."""
+    first = last = _decided(telling, properties, bounds)
+    while unsure := _clashing(last.telling, last.found):
+        telling = _rewritten(last.telling, bounds, unsure=last.telling.model.unsure | unsure)
+        last = _decided(telling, properties, bounds)
+    if last.checked.verdict == "not decided" and first.checked.conditions:
+        return first
+    return last if last is first else attrs.evolve(last, checked=_with_shown(first.checked, last))
+
+
+def _with_shown(first: Verification, last: _Decided) -> Verification:
+    """What is proved at last, with what was shown to happen before."""
+    workflow, checked = last.telling.workflow, last.checked
+    ends = workflow is not None and bool(workflow.final)
+    shown = [each for each in first.findings if _stands(each, ends=ends)]
+    if all(each.severity != "error" for each in shown):
+        return checked
+    keys = {each.key for each in shown}
+    shown += [each for each in checked.findings if each.certain and each.key not in keys]
+    return attrs.evolve(checked, verdict="not sound", findings=tuple(_sorted(shown)), not_decided=first.not_decided)
+
+
+def _stands(finding: Finding, *, ends: bool) -> bool:
+    """Whether it was shown to happen, also if joins that clash let something else happen somewhere."""
+    lasting = finding.code == "livelock" or (finding.code == "never-ends" and ends)
+    return finding.certain and finding.counterexample is not None and not lasting
+
+
+def _clashing(telling: Telling, found: Reach) -> frozenset[str]:
+    """Joins that keep something else from happening where that is not certain."""
+    if telling.workflow is None or found.walks is None:
+        return frozenset()
+    return clashing(telling.workflow, found.walks, telling.model.unsure)
+
+
+def _decided(telling: Telling, properties: Sequence[Property], bounds: Bounds) -> _Decided:
+    """What is proved, and of what it is."""
+    workflow = telling.workflow
+    for every in (bool(properties), True):
+        telling, found = _reached(telling, bounds, every=every)
         barred = _barred(found, workflow)
         findings = _sorted(_findings(found, telling, properties, barred))
-    verdict, why = _verdict(found, findings)
+        if found.every or all(finding.certain for finding in findings):
+            break  # otherwise it may be confirmed in another order
+    verdict, why = verdict_of(found, findings)
+    why = why or unlooked(found, properties)
     conditions: tuple[str, ...] = ()
     if verdict == "sound" and workflow is not None and found.walks is not None and not telling.quick:
         conditions = conditions_of(workflow, found.walks, telling, barred)
-    seen = _seen(model, found)
-    return Verification(
+    seen = seen_in(telling.model, found)
+    checked = Verification(
         workflow="" if workflow is None else workflow.name,
         verdict="sound if" if conditions else verdict,
         markings=found.markings,
@@ -120,9 +179,33 @@ def _checked(telling: Telling, properties: Sequence[Property], bounds: Bounds) -
         bounds=seen if found.whole else dict.fromkeys(found.unbounded),
         at_least={} if found.whole else seen,
         conditions=conditions,
-        assumptions=model.assumptions,
+        assumptions=telling.model.assumptions,
         not_decided=why,
     )
+    return _Decided(checked, telling, found)
+
+
+def _reached(telling: Telling, bounds: Bounds, *, every: bool) -> tuple[Telling, Reach]:
+    """How far cases can be followed, and what tells their ways: with every action apart for which that matters."""
+    found = Reach.of(telling.model, telling, bounds, every=every)
+    while found.overtaken:
+        telling = _rewritten(telling, bounds, apart=telling.model.apart | found.overtaken)
+        found = Reach.of(telling.model, telling, bounds, every=every)
+    return telling, found
+
+
+def _rewritten(
+    telling: Telling, bounds: Bounds, *, apart: frozenset[str] | None = None, unsure: frozenset[str] | None = None
+) -> Telling:
+    """What tells the ways where these actions begin and end apart, and these joins cannot always take their tokens."""
+    model, workflow = telling.model, telling.workflow
+    if workflow is None:
+        return telling
+    model = model_of(
+        workflow, telling.known, enough=bounds.enough,
+        apart=model.apart if apart is None else apart, unsure=model.unsure if unsure is None else unsure,
+    )  # fmt: skip
+    return Telling(model, workflow, quick=telling.quick, known=telling.known)
 
 
 def _sorted(findings: Iterable[Finding]) -> list[Finding]:
@@ -149,24 +232,6 @@ def _findings(found: Reach, telling: Telling, properties: Sequence[Property], ba
         if way is not None:
             example, _ = telling.told(way)
             yield Finding("violated", f"{each} does not hold", str(each), example, certain=example.confirmed)
-
-
-def _verdict(found: Reach, findings: Sequence[Finding]) -> tuple[Verdict, str]:
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if any(finding.certain for finding in errors):
-        return "not sound", ""
-    if found.why:
-        return "not decided", found.why
-    if errors:
-        return "not decided", f"perhaps {errors[0].text}, but no way to it was confirmed"
-    return "sound", ""
-
-
-def _seen(model: Model, found: Reach) -> dict[str, int]:
-    """The most tokens that were seen in each state, those left out that have no bound."""
-    seen = dict.fromkeys((spot.state for spot in model.spots.values()), 0)
-    seen |= {} if found.walks is None else found.walks.bounds
-    return {state: count for state, count in seen.items() if state not in found.unbounded}
 
 
 @attrs.define
@@ -205,9 +270,10 @@ class _Mending:
         try:
             mended = made()
             telling = Telling(model_of(mended, self.known, enough=self.enough), mended, quick=True, known=self.known)
-            after = _checked(telling, (), Bounds(_MENDING, self.enough))
+            tried = _checked(telling, (), Bounds(_MENDING, self.enough))
         except CircuitBreakerError:
             return False
         errors = {each.key for each in self.before.errors}
+        after = tried.checked
         gone = finding.key not in {each.key for each in after.findings}
-        return gone and not after.not_decided.startswith("not") and all(each.key in errors for each in after.errors)
+        return gone and tried.whole and all(each.key in errors for each in after.errors)

@@ -10,8 +10,10 @@ from circuit_breaker.rules import Rule, any_of
 from circuit_breaker.rules.analysis import Domain, Witness
 from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, UNKNOWN
 from circuit_breaker.workflow.definition import Workflow
+from circuit_breaker.workflow.fitting import validated_together
 from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.barriers import Barriers, taken_facts
+from circuit_breaker.workflow.verification.bringing import unmet
 from circuit_breaker.workflow.verification.causes import listed
 from circuit_breaker.workflow.verification.counterexample import Telling
 from circuit_breaker.workflow.verification.decisions import touches
@@ -22,8 +24,9 @@ from circuit_breaker.workflow.verification.walks import Walks
 
 __all__ = ["conditions_of"]
 
+MET = "what the rules of {names} ask can be brought, whatever else the token has"
 MOST_NAMED = 3
-"""How many joins a condition names."""
+"""How many transitions a condition names."""
 
 
 def conditions_of(workflow: Workflow, walks: Walks, telling: Telling, barred: Barriers) -> tuple[str, ...]:
@@ -35,13 +38,16 @@ def conditions_of(workflow: Workflow, walks: Walks, telling: Telling, barred: Ba
         telling: What tells the ways.
         barred: The joins of which the rules can hold a case up.
     """
-    joins = [t for t in workflow.transitions if sum(arc.weight for arc in t.net.takes) > 1]
+    joins = [t for t in workflow.transitions if not t.alone]
     texts: list[tuple[str, str]] = []
     if joins:
         lineage = Lineage(workflow)
-        texts += _of_joins([each for each in joins if lineage.joins(each)], lineage, telling.decisions.domains)
+        joined = [each for each in joins if lineage.joins(each)]
+        texts += _of_joins(joined, lineage, telling.decisions.domains)
+        texts += _of_class(joined, lineage, workflow.schema)
         for names, nodes in barred.items():
             texts += _of_rules([workflow.by_id[name] for name in names], nodes, lineage, walks, telling)
+    texts += [(MET, each.name) for each in unmet(workflow, telling.decisions)]
     found: dict[str, list[str]] = {}
     for text, name in dict.fromkeys(texts):
         found.setdefault(text, []).append(name)
@@ -60,6 +66,15 @@ def _of_joins(
             yield f"the tokens that {{names}} joins have the same value in {key}", transition.name
         if transition.together and SPLIT in lineage.differ(transition):
             yield "the tokens that {names} joins come from the same split", transition.name
+
+
+def _of_class(joins: Sequence[Transition], lineage: Lineage, schema: type | None) -> Iterator[tuple[str, str]]:
+    """That a class of data which looks at several fields at once admits what several branches have changed."""
+    if schema is not None and validated_together(schema):
+        for transition in joins:
+            if transition.merge is None and transition.net.gives and lineage.mixes_data(transition):
+                text = f"{schema.__name__} admits what the branches bring together before {{names}}"
+                yield text, transition.name
 
 
 def _agree(transition: Transition, lineage: Lineage, domains: Mapping[str, Domain]) -> bool:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from circuit_breaker.rules import Rule, all_of, any_of
+from circuit_breaker.rules import Rule, all_of, any_of, field
 from circuit_breaker.rules.analysis import Witness
 from circuit_breaker.rules.analysis.search import Demand
 from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, UNKNOWN
-from circuit_breaker.rules.constant import plain
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.barriers import Barriers
 from circuit_breaker.workflow.verification.causes import listed
 from circuit_breaker.workflow.verification.counterexample import Expectation, Telling
 from circuit_breaker.workflow.verification.findings import Counterexample, Finding, Severity
+from circuit_breaker.workflow.verification.knowledge import put_right
 from circuit_breaker.workflow.verification.lasting import holding
 from circuit_breaker.workflow.verification.walks import Walks
 
@@ -24,6 +24,9 @@ MOST_TRIED = 32
 """How many ways to the same joins are tried."""
 MOST_TOLD = 3
 """How many further states are told by name."""
+
+Silence = tuple[str, int, tuple[Demand, ...]]
+"""A state, the nearest node in which a token is there, and what its rules must say to be silent."""
 
 
 def conflict_findings(walks: Walks, telling: Telling, barred: Barriers) -> Iterator[Finding]:
@@ -47,10 +50,9 @@ def _by_order(walks: Walks, telling: Telling) -> Iterator[Finding]:
         node = walks.nearest.get(places[spot])
         if node is None:
             continue
-        example, possible = telling.told(walks.way(node))
-        known = example.steps[-1].data if example.steps and example.steps[-1].data else example.data
-        data = f" with {plain(known)}" if known else ""
-        text = f"a case in '{spot.state}'{data} could go by '{first}' or by '{second}': only their order decides"
+        example, possible = telling.told(walks.needed(walks.way(node), places=[places[spot]]))
+        where = f"a case in '{spot.state}'{example.with_data}"
+        text = f"{where} could go by '{first}' or by '{second}': only their order decides"
         if possible:
             yield Finding("decided-by-order", text, f"{first}, {second}", example, certain=example.confirmed)
 
@@ -69,8 +71,20 @@ def _possible(
     """The best way to one of the nodes with data of which the rules say what is demanded; nothing where none can be."""
     if telling.decisions.solved(demands) is None:
         return []
-    tried = [telling.told(walks.way(node), Expectation(stuck=True, demands=demands)) for node in nodes]
-    return sorted((example for example, can_be in tried if can_be), key=lambda example: not example.confirmed)[:1]
+    found: list[Counterexample] = []
+    for node in nodes:
+        example, can_be = telling.told(walks.way(node), Expectation(stuck=True, demands=demands))
+        if can_be or not _excluded(walks, telling, demands, node):
+            found.append(example)
+    return sorted(found, key=lambda example: not example.confirmed)[:1]
+
+
+def _excluded(walks: Walks, telling: Telling, demands: tuple[Demand, ...], node: int) -> bool:
+    """Whether rules cannot say that in a node, for what is known there; a way that nobody can go proves nothing."""
+    model = walks.model
+    known = {fact for place in walks.marking(node) for fact in model.spots[place].facts}
+    said = ((model.rules[number], TRUE if holds else FALSE) for number, holds in sorted(known))
+    return telling.decisions.solved([*demands, *said]) is None and telling.told(walks.way(node))[1]
 
 
 def _either(joins: Sequence[Transition]) -> Rule:
@@ -80,11 +94,9 @@ def _either(joins: Sequence[Transition]) -> Rule:
 def _apart(walks: Walks, telling: Telling, joins: Sequence[Transition], nodes: Sequence[int]) -> Iterator[Finding]:
     """The finding of joins that leave data over; none where there are no such data on any of these ways."""
     for example in _possible(walks, telling, ((_either(joins), FALSE),), nodes):
-        known = next((step.data for step in reversed(example.steps) if step.data), example.data)
-        data = f" with {plain(known)}" if known else ""
         names = [transition.name for transition in joins]
         said = f"'{names[0]}' does not join them" if len(names) == 1 else f"none of {listed(names)} joins them"
-        text = f"tokens{data} get stuck in {listed(joins[0].sources)}: {said}"
+        text = f"tokens{example.with_data} get stuck in {listed(joins[0].sources)}: {said}"
         yield Finding("gap", text, joins[0].id, example, certain=example.confirmed)
 
 
@@ -102,10 +114,12 @@ def _unjudged(walks: Walks, telling: Telling, joins: Sequence[Transition], nodes
 
 def _not_judged(walks: Walks, telling: Telling, workflow: Workflow) -> Iterator[Finding]:
     """Data that the rules of a state cannot judge, so that a case stays there; told of the nearest such state."""
-    silent: list[tuple[str, int, tuple[Demand, ...]]] = []
+    silent: list[Silence] = []
     nearest: dict[str, list[int]] = {}
     for place, node in walks.nearest.items():
-        nearest.setdefault(walks.model.spots[place].state, []).append(node)
+        spot = walks.model.spots[place]
+        if not spot.held:
+            nearest.setdefault(spot.state, []).append(node)
     for state in workflow.states:
         rules, nodes = _leading_on(workflow, state.name), nearest.get(state.name)
         if not rules or not nodes or state.name in workflow.final:
@@ -118,17 +132,38 @@ def _not_judged(walks: Walks, telling: Telling, workflow: Workflow) -> Iterator[
         yield _silence(walks, telling, silent)
 
 
-def _silence(walks: Walks, telling: Telling, silent: Sequence[tuple[str, int, tuple[Demand, ...]]]) -> Finding:
-    state, node, demands = silent[0]
-    example, _ = telling.told(walks.way(node), Expectation(stuck=True, demands=demands))
+def _silence(walks: Walks, telling: Telling, silent: Sequence[Silence]) -> Finding:
+    typed = telling.workflow is not None and telling.workflow.schema is not None
+    example, (state, _, demands) = _silent_way(walks, telling, silent if typed else silent[:1])
     where = _unclear(demands[0][0])
-    others = [name for name, *_ in silent[1:]]
+    others = [name for name, *_ in silent if name != state]
     also = f"; so it is in {listed(others[:MOST_TOLD])}" if others else ""
     more = f" and {len(others) - MOST_TOLD} other states" if len(others) > MOST_TOLD else ""
     text = f"a case gets stuck in '{state}' where {where}{also}{more}"
-    typed = telling.workflow is not None and telling.workflow.schema is not None
     severity: Severity = "error" if typed and example.confirmed else "warning"
     return Finding("gap-unknown", text, state, example, certain=example.confirmed, severity=severity)
+
+
+def _silent_way(walks: Walks, telling: Telling, silent: Sequence[Silence]) -> tuple[Counterexample, Silence]:
+    """The first way that is confirmed, otherwise the first one; with what is silent there."""
+    first: tuple[Counterexample, Silence] | None = None
+    for each in silent[:MOST_TRIED]:
+        _, node, demands = each
+        for more in (*_absent(telling, demands[0][0]), ()):
+            example, _ = telling.told(walks.way(node), Expectation(stuck=True, demands=(*demands, *more)))
+            if example.confirmed:
+                return example, each
+        first = first or (example, each)  # the last try asked for nothing more
+    return first or (Counterexample({}), silent[0])
+
+
+def _absent(telling: Telling, rule: Rule) -> Iterator[tuple[Demand, ...]]:
+    """That what lies in lists and mappings of declared data is not there, one path after the other."""
+    domains = telling.decisions.domains
+    for path in sorted(rule.paths) if domains else ():
+        if path.startswith("data.") and path not in domains:
+            where = field(path)
+            yield (where.missing(), TRUE), (where.is_a("null"), FALSE | UNKNOWN)
 
 
 def _unclear(rule: Rule) -> str:
@@ -156,5 +191,5 @@ def _leading_on(workflow: Workflow, state: str) -> list[Rule]:
 
 def _valid(workflow: Workflow, state: str) -> Iterator[Rule]:
     for transition in workflow.leaving[state]:
-        if transition.validations is not None and transition.otherwise is None:
-            yield transition.validations
+        if (rule := put_right(transition)) is not None:
+            yield rule

@@ -7,15 +7,15 @@ from typing import Any
 
 import attrs
 
+from circuit_breaker.rules import Rule
 from circuit_breaker.rules.analysis import Domain, Undecided, Witness
 from circuit_breaker.rules.analysis.search import Demand
+from circuit_breaker.rules.path import spelled_step
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.steps import Execution
 from circuit_breaker.workflow.timing import in_words
-from circuit_breaker.workflow.transition import Transition
-from circuit_breaker.workflow.verification.decisions import Answers, Decisions
+from circuit_breaker.workflow.verification.decisions import Answers, Decisions, touches
 from circuit_breaker.workflow.verification.findings import Counterexample, Step
-from circuit_breaker.workflow.verification.model import Model
+from circuit_breaker.workflow.verification.model import Act, Model
 from circuit_breaker.workflow.verification.passage import Epoch, Passage
 from circuit_breaker.workflow.verification.replay import Brought, Replay
 
@@ -55,7 +55,8 @@ class Telling:
         self, model: Model, workflow: Workflow | None, *, quick: bool = False, known: Answers | None = None
     ) -> None:
         self.model, self.workflow, self.quick = model, workflow, quick
-        self.decisions = Decisions(known or Answers(workflow))
+        self.known = known or Answers(workflow)
+        self.decisions = Decisions(self.known)
 
     def told(self, labels: Sequence[int], expected: Expectation = Expectation()) -> tuple[Counterexample, bool]:
         """The counterexample, and whether it could be real: False where no data go that way.
@@ -66,13 +67,13 @@ class Telling:
         """
         if self.quick:
             return Counterexample({}), True
-        walk = Passage(self.model, labels)
+        walk = Passage(self.model, labels, self._lasts)
         walk.go(expected.demands)
-        brought = [self._data(epoch) for epoch in walk.brought]
-        begins = self._data(walk.first)
+        brought = [self._data(epoch, () if epoch is None else epoch.changed) for epoch in walk.brought]
+        begins = self._data(walk.first, ("data", "metadata"))
         possible = begins is not None and None not in brought
         steps = [
-            Step(each.label, each.way, _by(each.transition), _shown(data, _answered(each.transition)), states)
+            Step(each.label, each.way, _by(each), _shown(data), states)
             for each, data, states in zip(walk.acts, brought, walk.states, strict=True)
         ]
         initial = self.model.states(self.model.start)
@@ -83,8 +84,15 @@ class Telling:
         if not possible or unknown or any(sum(states.values()) > MOST_TOKENS for states in walk.states):
             return told, possible
         data = [Brought(each, _filled(one, {})) for each, one in zip(walk.acts, brought, strict=True)]
-        start = _filled(begins, self.decisions.domains)
-        return attrs.evolve(told, confirmed=self._replayed(start, data, told, expected)), True
+        starts = (_filled(begins, domains) for domains in (self._required(), self.decisions.domains))
+        return attrs.evolve(told, confirmed=any(self._replayed(one, data, told, expected) for one in starts)), True
+
+    def _required(self) -> Mapping[str, Domain]:
+        """The domains of declared data, those of fields left out that have a value without being given one."""
+        schema = None if self.workflow is None else self.workflow.schema
+        given = () if schema is None else attrs.fields(schema)
+        free = {f"data.{each.name}" for each in given if each.default is not attrs.NOTHING}
+        return {path: domain for path, domain in self.decisions.domains.items() if path not in free}
 
     def _replayed(
         self, start: Witness, brought: Sequence[Brought], told: Counterexample, expected: Expectation
@@ -97,16 +105,23 @@ class Telling:
             return False
         return bool(expected.repeats) or replay.states() == dict(told.states)
 
-    def _data(self, epoch: Epoch | None) -> Witness | Undecided | None:
-        """Data that are as demanded."""
+    def _lasts(self, rule: Rule) -> bool:
+        """Whether a rule says the same as long as nothing changes what it reads."""
+        opaque = self.decisions.opaque(self.decisions.number(rule))
+        return bool(rule.paths) and "state" not in rule.paths and not opaque
+
+    def _data(self, epoch: Epoch | None, changed: Sequence[str]) -> Witness | Undecided | None:
+        """Data that are as demanded, of which only those at some paths are brought."""
         if epoch is None or not epoch.demands:
             return Witness()
-        return self.decisions.solved(epoch.demands)
+        found = self.decisions.solved(epoch.demands)
+        return _part(found, changed) if isinstance(found, Witness) else found
 
 
-def _by(transition: Transition | None) -> str:
-    """What makes a transition happen, in words."""
-    if transition is None or transition.automatic:
+def _by(act: Act) -> str:
+    """What makes it happen, in words."""
+    transition = act.transition
+    if transition is None or act.automatic:
         return "itself"
     if transition.signal:
         return f"signal '{transition.signal}'"
@@ -115,26 +130,21 @@ def _by(transition: Transition | None) -> str:
     return " or ".join(transition.roles) or "a person"
 
 
-def _answered(transition: Transition | None) -> frozenset[str] | None:
-    """The names under which the answers of a transition are kept; None where it can bring any data."""
-    steps = () if transition is None else transition.steps
-    names = [step.result for step in steps if isinstance(step, Execution) and step.result is not None]
-    return frozenset(names) if steps and len(names) == len(steps) else None
+def _part(found: Witness, changed: Sequence[str]) -> Witness:
+    """The keys of it that changes at some paths can set."""
+
+    def kept(part: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        places = {key: f"{part}.{spelled_step(key)}" for key in values}
+        return {key: values[key] for key, path in places.items() if any(touches(path, each) for each in changed)}
+
+    return Witness(kept("data", found.data), kept("metadata", found.metadata), kept("results", found.results))
 
 
-def _shown(found: Witness | Undecided | None, names: frozenset[str] | None = None) -> Mapping[str, Any] | None:
-    """The data that matter; None where none do.
-
-    Args:
-        found: The data.
-        names: The names of the only results that are brought; None where any data are.
-    """
+def _shown(found: Witness | Undecided | None) -> Mapping[str, Any] | None:
+    """The data that matter; None where none do."""
     if not isinstance(found, Witness):
         return None
     document = {part: value for part, value in found.to_document().items() if value}
-    if names is not None:
-        results = {key: value for key, value in document.get("results", {}).items() if key in names}
-        return {"results": results} if results else None
     return (document if set(document) != {"data"} else document["data"]) or None
 
 

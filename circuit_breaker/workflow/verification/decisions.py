@@ -43,7 +43,6 @@ class Answers:
         domains: What can stand at paths.
         grid: The rules that are judged for all values at once.
         found: For each set of demands a token that answers them.
-        forgets: Whether there were too many sorts of data to follow each.
     """
 
     def __init__(self, workflow: Workflow | None = None) -> None:
@@ -55,7 +54,6 @@ class Answers:
                 if rule is not None:
                     self.grid.form(rule)
         self.found: dict[frozenset[tuple[int, int]], Found] = {}
-        self.forgets = False
         self._spaces: dict[frozenset[int], Space] = {}
         self._least = MOST_WORK_EACH * (0 if workflow is None else len(workflow.transitions))
         self._work = 0
@@ -80,7 +78,7 @@ class Answers:
         forms = [self.grid.form(rule) for rule, _ in demands]
         key = frozenset((form.number, mask) for form, (_, mask) in zip(forms, demands, strict=True))
         if key not in self.found:
-            self.found[key] = self._solved(demands, forms, among)
+            self.found[key] = None if _contrary(key) else self._solved(demands, forms, among)
         return self.found[key]
 
     def _solved(self, demands: Sequence[Demand], forms: Sequence[Form], among: Iterable[Rule]) -> Found:
@@ -92,8 +90,11 @@ class Answers:
         quick = [demand for demand, form in zip(demands, forms, strict=True) if form.tops.isdisjoint(tops)]
         if not quick:
             return self._plainly(plain, among)
-        one, other = self.solved(quick), self.solved(plain, among)
-        return _together(one, other) if isinstance(one, Witness) else one
+        one = self.solved(quick)
+        if one is None:
+            return None
+        other = self.solved(plain, among)
+        return _together(one, other) if isinstance(one, Witness) else None if other is None else one
 
     def room(self, wanted: Iterable[tuple[Form, int]], apart: frozenset[Key]) -> Room | None:
         """The tokens that are left, rules left out that depend on some keys; None where there are none."""
@@ -122,6 +123,14 @@ class Answers:
             size = len(found)
             found.update(top for form in forms if not form.tops.isdisjoint(found) for top in form.tops)
         return frozenset(found)
+
+
+def _contrary(wanted: Iterable[tuple[int, int]]) -> bool:
+    """Whether of one rule several answers are wanted that exclude each other."""
+    left: dict[int, int] = {}
+    for number, mask in wanted:
+        left[number] = left.get(number, mask) & mask
+    return not all(left.values())
 
 
 def _together(one: Witness, other: Found) -> Found:
@@ -188,8 +197,7 @@ class Decisions:
         return self.witness(facts) is not None
 
     def _demands(self, facts: Iterable[tuple[int, bool]]) -> list[Demand]:
-        known = sorted({(number, holds) for number, holds in facts if number >= 0})
-        return [(self.rules[number], TRUE if holds else FALSE) for number, holds in known]
+        return [(self.rules[number], TRUE if holds else FALSE) for number, holds in sorted(set(facts))]
 
     def sorts(self, numbers: Iterable[int], known: Facts) -> list[Facts]:
         """Every way in which the rules can answer, beside what is known; where all can judge."""
@@ -205,14 +213,14 @@ class Decisions:
         """What is left of all tokens where so much is known."""
         found = self._rooms.get(known)
         if found is None or found.cut != self._answers.grid.cut:
-            wanted = [(self._forms[number], TRUE if holds else FALSE) for number, holds in known if number >= 0]
+            wanted = [(self._forms[number], TRUE if holds else FALSE) for number, holds in known]
             apart = self._answers.apart([form for form, _ in wanted])
             found = self._rooms[known] = _Left(self._answers.room(wanted, apart), apart, self._answers.grid.cut)
         return found
 
     def _plainly(self, numbers: Sequence[int], known: Facts) -> list[Facts]:
         """The sorts, one question after the other."""
-        among = [self.rules[number] for number in {*numbers, *(number for number, _ in known if number >= 0)}]
+        among = [self.rules[number] for number in {*numbers, *(number for number, _ in known)}]
         sorts = [known]
         for number in numbers:
             wider = [facts | {(number, holds)} for facts in sorts for holds in _both(number, facts)]

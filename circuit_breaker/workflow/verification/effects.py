@@ -9,10 +9,8 @@ import attrs
 from circuit_breaker.net.structure import Arc
 from circuit_breaker.rules.path import spelled_step, steps_of
 from circuit_breaker.workflow.definition import Workflow
-from circuit_breaker.workflow.merging import Last
-from circuit_breaker.workflow.outlets import EVERYTHING
 from circuit_breaker.workflow.transition import Transition
-from circuit_breaker.workflow.verification.writes import FAILURE, written
+from circuit_breaker.workflow.verification.writes import FAILURE, merged, written
 
 __all__ = ["Effect", "Paths", "cut", "effects_of", "taken"]
 
@@ -42,9 +40,9 @@ class Effect:
         return len(self.takes) == len(self.gives) == 1 and self.dealt is None
 
 
-def effects_of(workflow: Workflow) -> list[Effect]:
-    """All that can happen to tokens; what single tokens do between splits and joins is put together."""
-    every = [effect for transition in workflow.transitions for effect in _effects(transition)]
+def effects_of(workflow: Workflow, transitions: Iterable[Transition]) -> list[Effect]:
+    """All that they can do to tokens; what single tokens do between splits and joins is put together."""
+    every = [effect for transition in transitions for effect in _effects(transition)]
     several = [effect for effect in every if not effect.single]
     ways = _Ways()
     for effect in every:
@@ -112,11 +110,10 @@ def _effects(transition: Transition) -> Iterator[Effect]:
     """What each end of a transition does."""
     takes = taken(transition)
     gives = _tokens(transition.net.gives)
-    merged = EVERYTHING if transition.merge is not None and not isinstance(transition.merge, Last) else ()
     deal = transition.deal
     dealt = None if deal is None else (deal.to, f"data.{spelled_step(deal.item)}")
-    yield Effect(takes, gives, cut((*merged, *written(transition))), dealt)
-    early = (*merged, *written(transition, acted=False), FAILURE)
+    yield Effect(takes, gives, cut((*merged(transition), *written(transition))), dealt)
+    early = (*merged(transition), *written(transition, acted=False), FAILURE)
     for state in {transition.otherwise, transition.on_failure} - {None}:
         yield Effect(takes, (str(state),), cut(early))
 

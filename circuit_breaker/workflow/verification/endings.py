@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 import attrs
 
-from circuit_breaker.workflow.merging import Last
-from circuit_breaker.workflow.outlets import EVERYTHING
 from circuit_breaker.workflow.timing import After
 from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.knowledge import Knowledge, persuadable
 from circuit_breaker.workflow.verification.model import Facts, Spot, Way
-from circuit_breaker.workflow.verification.writes import FAILURE, brought, fresh, written
+from circuit_breaker.workflow.verification.writes import FAILURE, brought, fresh, merged, written
 
 __all__ = ["Ending", "Endings", "refused_spot"]
 
@@ -29,6 +27,7 @@ class Ending:
         assumes: What is assumed of the data as they were.
         fresh: Whether data came with it.
         stays: Whether the tokens stay where they are.
+        acted: Whether it is the end of an action.
     """
 
     way: Way
@@ -38,11 +37,12 @@ class Ending:
     assumes: Facts = frozenset()
     fresh: bool = False
     stays: bool = False
+    acted: bool = False
 
 
 def refused_spot(transition: Transition, spot: Spot) -> Spot:
     """Where a token of a spot is after the result of a transition was refused: there, and not tried again."""
-    return Spot(spot.state, spot.facts | {(-1 - transition.index, True)})
+    return attrs.evolve(spot, refused=spot.refused | {transition.index})
 
 
 @attrs.frozen(eq=False)
@@ -58,40 +58,42 @@ class Endings:
     def of(self, transition: Transition, spots: list[Spot]) -> Iterator[Ending]:
         """The ways in which one can end that takes tokens of these spots."""
         facts = self._joined(transition, spots)
-        if facts is None or (spots and all((-1 - transition.index, True) in spot.facts for spot in spots)):
+        if facts is None or (spots and all(transition.index in spot.refused for spot in spots)):
             return
-        alone = sum(arc.weight for arc in transition.net.takes) == 1
-        yield from self._refusals(transition, facts, alone=alone)
-        if self._passes(transition, facts, alone=alone):
-            yield from self._outcomes(transition, facts, alone=alone)
+        yield from self._refusals(transition, facts)
+        if self._passes(transition, facts):
+            for ending in self._outcomes(transition, facts):
+                yield attrs.evolve(ending, acted=True) if transition.steps else ending
 
     def _joined(self, transition: Transition, spots: list[Spot]) -> Facts | None:
         if self.knowledge is None or not spots:
             return frozenset()
         return spots[0].facts if len(spots) == 1 else self.knowledge.joined(transition, spots)
 
-    def _passes(self, transition: Transition, facts: Facts, *, alone: bool) -> bool:
+    def _passes(self, transition: Transition, facts: Facts) -> bool:
         if transition.gate is None or self.knowledge is None:
             return True
+        if self.knowledge.refused(transition, facts):
+            return False
         number = self.knowledge.decisions.number(transition.gate)
         asked = (number, True) in facts or (number, False) in facts
-        if not alone or persuadable(transition) or not asked:
+        if not transition.alone or persuadable(transition) or not asked:
             known = self._judged(facts, transition)
             return self.knowledge.decisions.possible(known | {(number, True)})
         return (number, True) in facts
 
-    def _refusals(self, transition: Transition, facts: Facts, *, alone: bool) -> Iterator[Ending]:
+    def _refusals(self, transition: Transition, facts: Facts) -> Iterator[Ending]:
         """Where the rules that are judged beforehand lead when they say no."""
         if transition.otherwise is None or transition.gate is None:
             return
-        if self.knowledge is not None and alone and not persuadable(transition):
+        if self.knowledge is not None and transition.alone and not persuadable(transition):
             number = self.knowledge.decisions.number(transition.gate)
             guard = None if transition.guard is None else self.knowledge.decisions.number(transition.guard)
             if (number, False) not in facts or (guard is not None and (guard, True) not in facts):
                 return
         elif self.knowledge is not None and not self.knowledge.refusable(transition, self._judged(facts, transition)):
             return
-        after = self._kept(facts, transition, alone=alone)
+        after = self._kept(facts, transition)
         said = self._said_no(transition) - facts
         stays = frozenset() if self.knowledge is None else self.knowledge.kept(said, written(transition, acted=False))
         yield Ending(
@@ -111,17 +113,17 @@ class Endings:
         guard = () if transition.guard is None else ((self.knowledge.decisions.number(transition.guard), True),)
         return frozenset(((self.knowledge.decisions.number(transition.gate), False), *guard))
 
-    def _outcomes(self, transition: Transition, facts: Facts, *, alone: bool) -> Iterator[Ending]:
+    def _outcomes(self, transition: Transition, facts: Facts) -> Iterator[Ending]:
         """What comes of a transition that its rules let begin."""
         shows = self._shown(transition)
-        after = self._after(facts, transition, shows, alone=alone)
+        after = self._after(facts, transition, shows)
         comes = bool(brought(transition))
         targets = tuple((arc.place, arc.weight) for arc in transition.net.gives)
         for sort in self._split(targets, after) if self._answerable(transition, facts, holds=True) else ():
             assumed = frozenset() if transition.steps or comes else sort - after
             yield Ending("fires", targets, sort, shows | (sort - after), assumed, fresh=bool(transition.steps) or comes)
         if transition.steps:
-            yield from self._bad_ends(transition, facts, alone=alone)
+            yield from self._bad_ends(transition, facts)
 
     def _split(self, targets: tuple[tuple[str, int], ...], facts: Facts) -> list[Facts]:
         branches = [state for state, count in targets for _ in range(min(count, 2))]  # more than two are like two
@@ -136,9 +138,9 @@ class Endings:
             rules.append(transition.gate)
         return frozenset((self.knowledge.decisions.number(rule), True) for rule in rules)
 
-    def _bad_ends(self, transition: Transition, facts: Facts, *, alone: bool) -> Iterator[Ending]:
+    def _bad_ends(self, transition: Transition, facts: Facts) -> Iterator[Ending]:
         """What comes of an action that fails, or of which the result is refused."""
-        after = self._kept(facts, transition, alone=alone)
+        after = self._kept(facts, transition)
         if transition.on_failure is not None:
             failed = after if self.knowledge is None else self.knowledge.kept(after, (FAILURE,))
             yield Ending("failed", ((transition.on_failure, 1),), failed)
@@ -161,8 +163,11 @@ class Endings:
         """Whether there are answers of its action of which its policy says that."""
         if self.knowledge is None or not transition.steps or transition.rules is None:
             return True
+        if holds and (self.knowledge.policy(transition), False) in facts:
+            return False
         number = self.knowledge.decisions.number(transition.rules)
-        return self.knowledge.decisions.possible(self.knowledge.kept(facts, fresh(transition)) | {(number, holds)})
+        known = self.knowledge.kept(facts, fresh(transition)) | self.knowledge.passed(transition)
+        return self.knowledge.decisions.possible(known | {(number, holds)})
 
     def _unhelpable(self, transition: Transition, facts: Facts) -> Iterator[Facts]:
         """What can be known of a token of which an answer was refused: whether a better one could have passed."""
@@ -177,21 +182,16 @@ class Endings:
             if self.knowledge.decisions.possible(refused | said):
                 yield self.knowledge.kept(said, written(transition, acted=False))
 
-    def _after(self, facts: Facts, transition: Transition, shows: Facts, *, alone: bool) -> Facts:
+    def _after(self, facts: Facts, transition: Transition, shows: Facts) -> Facts:
         """What is known of the tokens that a firing makes."""
         if self.knowledge is None:
             return frozenset()
-        known = facts if alone else self.knowledge.kept(facts, _merging(transition))
+        known = facts if transition.alone else self.knowledge.kept(facts, merged(transition))
         return self.knowledge.after(known, transition, (number for number, _ in shows))
 
-    def _kept(self, facts: Facts, transition: Transition, *, alone: bool) -> Facts:
+    def _kept(self, facts: Facts, transition: Transition) -> Facts:
         """What is known of a token that goes where a refusal or failure leads."""
         if self.knowledge is None:
             return frozenset()
-        changed = () if alone else _merging(transition)
+        changed = () if transition.alone else merged(transition)
         return self.knowledge.kept(facts, (*changed, *written(transition, acted=False)))
-
-
-def _merging(transition: Transition) -> tuple[str, ...]:
-    """The paths at which joining tokens can change what they have in common."""
-    return EVERYTHING if transition.merge is not None and not isinstance(transition.merge, Last) else ()

@@ -62,7 +62,8 @@ class Step:
     Attributes:
         transition: The id of the transition.
         way: How it ends: ``fires``, ``otherwise`` (refused, and led elsewhere), ``failed`` (the action did, and led
-            elsewhere) or ``refused`` (its result was, and the token stays).
+            elsewhere) or ``refused`` (its result was, and the token stays); or ``begins``, where its action begins and
+            something else happens before that ends.
         by: What makes it happen: ``itself``, ``a person``, ``signal 'x'`` or ``time``.
         data: The data that come with it, where they matter.
         states: The tokens of each state after it.
@@ -77,7 +78,7 @@ class Step:
     @property
     def name(self) -> str:
         """The name of the step in a drawn path, such as ``"approve/otherwise"``."""
-        return self.transition if self.way in ("fires", "refused") else f"{self.transition}/{self.way}"
+        return self.transition if self.way in ("fires", "refused", "begins") else f"{self.transition}/{self.way}"
 
     def to_document(self) -> dict[str, Any]:
         """The step as plain JSON."""
@@ -85,7 +86,12 @@ class Step:
         return {"transition": self.transition, "way": self.way, "by": self.by, **data, "states": dict(self.states)}
 
     def __str__(self) -> str:
-        ends = {"otherwise": " is refused, and leads", "failed": " fails, and leads", "refused": " is refused; still"}
+        ends = {
+            "begins": " begins; still",
+            "otherwise": " is refused, and leads",
+            "failed": " fails, and leads",
+            "refused": " is refused; still",
+        }
         where = ", ".join(state if count == 1 else f"{count}×{state}" for state, count in self.states.items())
         told = f" with {plain(self.data)}" if self.data else ""
         by = "" if self.by == "itself" else f" ({self.by})"
@@ -113,7 +119,17 @@ class Counterexample:
     @property
     def path(self) -> tuple[str, ...]:
         """The transitions, as :meth:`Workflow.draw` takes them; those that leave the tokens where they are left out."""
-        return tuple(step.name for step in self.steps if step.way != "refused")
+        return tuple(step.name for step in self.steps if step.way not in ("refused", "begins"))
+
+    @property
+    def known(self) -> Mapping[str, Any]:
+        """The data that came last; empty where none matter."""
+        return next((step.data for step in reversed(self.steps) if step.data), self.data)
+
+    @property
+    def with_data(self) -> str:
+        """These in words, such as ``" with {'x': 1}"``; an empty text where there are none."""
+        return f" with {plain(self.known)}" if self.known else ""
 
     @property
     def states(self) -> Mapping[str, int]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
 from circuit_breaker.net.statespace import StateSpace
 from circuit_breaker.net.statespace.components import Graph
 from circuit_breaker.net.statespace.known import Known
 from circuit_breaker.net.statespace.moves import Counts, Moves
-from circuit_breaker.workflow.verification.model import Act, Model
+from circuit_breaker.workflow.verification.model import Model
+from circuit_breaker.workflow.verification.overtaking import Counts as Marked
+from circuit_breaker.workflow.verification.overtaking import Edge, Overtaking
 
-__all__ = ["Chosen", "Edge", "Explored", "Ground", "Ordered", "first_only", "order_of"]
+__all__ = ["Chosen", "Edge", "Explored", "Ground", "InOrder", "Ordered"]
 
-Edge = tuple[int, int]
-"""The node that it leads to, and the number of the transition."""
-Chosen = Callable[[list[Edge]], list[Edge]]
-"""Of what can happen in a node, what is followed."""
+Chosen = Callable[[list[Edge], Marked], list[Edge]]
+"""Of what can happen in a node, what is followed, for the tokens that are there."""
 
 
 class Ground(Protocol):
@@ -120,7 +121,8 @@ class Ordered:
                 return False
             node = ahead.popleft()
             size = len(self._found)
-            edges = [] if self.ended(node) else chosen([(0, number) for number in self._able(self._found[node])])
+            able = [] if self.ended(node) else [(0, number) for number in self._able(self._found[node])]
+            edges = chosen(able, partial(self.marking, node)) if able else []
             self._edges.append([(self._node(node, number), number) for _, number in edges])
             ahead.extend(range(size, len(self._found)))
         return True
@@ -164,24 +166,29 @@ class Ordered:
         return all(final or not count for final, count in zip(self._finals, self._found[node], strict=True))
 
 
-def order_of(act: Act) -> tuple[int, int]:
-    """When it comes to its turn among what happens by itself."""
-    return (0, 0) if act.transition is None else (-act.transition.priority, act.transition.index)
+class InOrder:
+    """What is followed of that which can happen: one assumption after the other, and of what is instant the first.
 
+    Args:
+        model: The model.
 
-def first_only(model: Model) -> Chosen:
-    """What is followed of that which can happen: one assumption after the other, and of what is instant the first."""
-    acts, net = model.acts, model.net
-    order = [order_of(act) for act in acts]
+    Attributes:
+        overtaking: What takes note of the actions for which that is not exact.
+    """
 
-    def chosen(edges: list[Edge]) -> list[Edge]:
-        silent = [edge for edge in edges if acts[edge[1]].silent]
+    def __init__(self, model: Model) -> None:
+        self._acts, self._transitions = model.acts, model.net.transitions
+        self._silent = any(act.silent for act in model.acts)
+        self.overtaking = Overtaking(model)
+
+    def chosen(self, edges: list[Edge], counts: Marked) -> list[Edge]:
+        """What is followed of that which can happen in a node."""
+        silent = [edge for edge in edges if self._acts[edge[1]].silent] if self._silent else []
         if silent:
-            place = net.transitions[silent[0][1]].takes
-            return [edge for edge in silent if net.transitions[edge[1]].takes == place]
-        first = min((order[label] for _, label in edges if acts[label].sure), default=None)
-        if first is None:
-            return edges
-        return [edge for edge in edges if not acts[edge[1]].automatic or order[edge[1]] <= first]
+            place = self._transitions[silent[0][1]].takes
+            return [edge for edge in silent if self._transitions[edge[1]].takes == place]
+        return self.overtaking.first_of(edges, counts)
 
-    return chosen
+    def needed(self, labels: list[int], *, places: Iterable[str] = (), again: Sequence[int] = ()) -> list[int]:  # noqa: ARG002
+        """All of a way: nothing was only taken because it could be."""
+        return labels

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from circuit_breaker.net.structure import NetTransition
-from circuit_breaker.workflow.verification.ground import Edge, order_of
+from circuit_breaker.workflow.verification.ground import Edge
 from circuit_breaker.workflow.verification.model import Model
+from circuit_breaker.workflow.verification.overtaking import Counts, Overtaking
 
 __all__ = ["Independence"]
 
@@ -26,11 +27,15 @@ class Independence:
 
     Args:
         model: The model.
+
+    Attributes:
+        overtaking: What takes note of the actions that are taken for one step where that is not exact.
     """
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._order = [order_of(act) for act in model.acts]
+        self.overtaking = Overtaking(model)
+        self._choices = [frozenset(arc.place for arc in each.takes) for each in model.net.transitions]
 
     @cached_property
     def labels(self) -> frozenset[int]:
@@ -51,22 +56,41 @@ class Independence:
         every = (act.transition for act in self.model.acts)
         return any(t is not None and t.gate is not None and len(t.net.takes) > 1 for t in every)
 
-    def chosen(self, edges: list[Edge]) -> list[Edge]:
+    def chosen(self, edges: list[Edge], counts: Counts) -> list[Edge]:  # noqa: ARG002 - one token in each place
         """What is followed of that which can happen: what is independent, or of every choice what can come first."""
         alone = next((edge for edge in edges if edge[1] in self.labels), None)
         if alone is not None:
             return [alone]
-        choices: dict[str, list[Edge]] = {}
+        choices: dict[frozenset[str], list[Edge]] = {}
         for edge in edges:
-            choices.setdefault(self.model.net.transitions[edge[1]].takes[0].place, []).append(edge)
-        return [edge for choice in choices.values() for edge in self._first(choice)]
+            choices.setdefault(self._choices[edge[1]], []).append(edge)
+        return [edge for choice in choices.values() for edge in self.overtaking.first_of_choice(choice)]
 
-    def _first(self, choice: list[Edge]) -> list[Edge]:
-        acts, order = self.model.acts, self._order
-        first = min((order[label] for _, label in choice if acts[label].sure), default=None)
-        return [
-            edge for edge in choice if first is None or not acts[edge[1]].automatic or order[edge[1]] <= first
-        ]  # fmt: skip
+    def needed(self, labels: Sequence[int], *, places: Iterable[str] = (), again: Sequence[int] = ()) -> list[int]:
+        """What of a way is needed for what follows: what was only taken because it could be is left out.
+
+        Args:
+            labels: The transitions of the way.
+            places: Where a token must be at its end.
+            again: The transitions that are repeated after it.
+        """
+        wanted, kept = Counter(places), list[int]()
+        for label in reversed(again):
+            self._want(label, wanted)
+        for label in reversed(labels):
+            act, given = self.model.acts[label], self.model.net.transitions[label].gives
+            free = label in self.labels and (not act.automatic or (act.transition is not None and act.transition.steps))
+            if not free or wanted[given[0].place] > 0:
+                self._want(label, wanted)
+                kept.append(label)
+        return kept[::-1]
+
+    def _want(self, label: int, wanted: Counter[str]) -> None:
+        """Reckons back from what is wanted after a transition to what is wanted before it."""
+        net = self.model.net.transitions[label]
+        for arc in net.gives:
+            wanted[arc.place] = max(wanted[arc.place] - 1, 0)
+        wanted.update(arc.place for arc in net.takes)
 
     def safe(self, markings: Iterable[dict[str, int]]) -> bool:
         """Whether no state can ever hold two tokens, those that were taken on at once among them."""

@@ -8,18 +8,25 @@ from circuit_breaker.errors import RuleInvalid
 from circuit_breaker.rules import Rule, field
 from circuit_breaker.rules.analysis import Witness
 from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, answer_of
-from circuit_breaker.rules.path import Path, spelled_step
+from circuit_breaker.rules.path import Path
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.merging import Collect, Last
-from circuit_breaker.workflow.outlets import EVERYTHING, outlets_of
 from circuit_breaker.workflow.transition import Transition
 from circuit_breaker.workflow.verification.decisions import Answers, Decisions, touches
 from circuit_breaker.workflow.verification.lasting import holding, lasting_part
 from circuit_breaker.workflow.verification.model import Fact, Facts, Spot
 from circuit_breaker.workflow.verification.unions import Unions
-from circuit_breaker.workflow.verification.writes import FAILURE, answered, counted, fresh, written
+from circuit_breaker.workflow.verification.writes import (
+    FAILURE,
+    answered,
+    brought,
+    counted,
+    fresh,
+    merged,
+    written,
+)
 
-__all__ = ["Knowledge", "persuadable"]
+__all__ = ["Knowledge", "persuadable", "put_right"]
 
 MOST_SORTS = 16
 """How many sorts of data are told apart before a split; with more each branch decides for itself."""
@@ -29,10 +36,18 @@ MOST_COUNTED = 64
 
 def persuadable(transition: Transition) -> bool:
     """Whether whoever fires it, or the signal, brings data with which its rules are judged."""
-    if transition.automatic or transition.delay is not None or transition.gate is None:
+    own = brought(transition)
+    if not own or transition.gate is None:
         return False
     paths = transition.gate.paths
-    return not paths or any(path.startswith("data") for path in paths)
+    return not paths or any(touches(path, each) for path in paths for each in own)
+
+
+def put_right(transition: Transition) -> Rule | None:
+    """The validations of data, which are put right by whoever sent them; None where they read more than that."""
+    rule = transition.validations
+    sent = rule is not None and all(touches(path, "data") for path in rule.paths)
+    return rule if sent and transition.otherwise is None else None
 
 
 class Knowledge:
@@ -54,14 +69,13 @@ class Knowledge:
         self._useful: dict[str, dict[int, bool]] = {}
         self._decided: dict[tuple[str, Facts], list[Facts]] = {}
         self._unions = Unions(workflow, self.decisions)
-        merged = any(t.merge is not None and not isinstance(t.merge, Last) for t in workflow.transitions)
-        changing = {path for t in workflow.transitions for path in written(t)}
-        self._changing = EVERYTHING if merged else (*sorted(changing), FAILURE)
+        changing = {path for t in workflow.transitions for path in (*merged(t), *written(t))}
+        self._changing = (*sorted(changing), FAILURE)
         self.asked = {state: tuple(dict.fromkeys(self._asked(state))) for state in workflow.leaving}
         self.valid = {state: tuple(dict.fromkeys(self._valid(state))) for state in workflow.leaving}
         self._ahead = self._reading({t.index for t in workflow.transitions}, later=True)
         self._read = {state: self._paths(numbers) for state, numbers in self._ahead.items()}
-        alone = {t.index for t in workflow.transitions if sum(arc.weight for arc in t.net.takes) == 1}
+        alone = {t.index for t in workflow.transitions if t.alone}
         self._branch = self._reading(alone)
         self._here = {state: self._said_of(Witness(state=state), ("state",), state) for state in workflow.leaving}
         results = sorted({path for paths in self._read.values() for path in paths if path.startswith("results.")})
@@ -70,11 +84,14 @@ class Knowledge:
     def _asked(self, state: str) -> Iterator[int]:
         """The rules that say how a token of a state goes on by itself."""
         for transition in self.workflow.leaving[state]:
-            if sum(arc.weight for arc in transition.net.takes) != 1 or transition.gate is None:
+            if not transition.alone:
+                continue
+            if transition.waits and transition.otherwise is None and (policy := self.policy(transition)) is not None:
+                yield policy  # whoever fires it in vain can do so again, but it stays in vain
+            if transition.gate is None:
                 continue
             if persuadable(transition):
-                judged = transition.gate if transition.otherwise is None else transition.guard
-                part = None if judged is None else self.lasting(judged, ("data",))
+                part = self.gate(transition)
                 yield from () if part is None else (part,)
             else:
                 yield self.decisions.number(transition.gate)
@@ -84,8 +101,8 @@ class Knowledge:
     def _valid(self, state: str) -> Iterator[int]:
         """The validations that data must pass to go on from a state: whoever sends others is told so at once."""
         for transition in self.workflow.leaving[state] if self.asked[state] else ():
-            if transition.validations is not None and transition.otherwise is None and not persuadable(transition):
-                yield self.decisions.number(transition.validations)
+            if not persuadable(transition) and (rule := put_right(transition)) is not None:
+                yield self.decisions.number(rule)
 
     def _later(self, state: str) -> Iterator[int]:
         """Rules that say how joins and actions end which take a token of a state, as far as it is as it was before."""
@@ -93,13 +110,29 @@ class Knowledge:
             policy = self.policy(transition)
             if policy is not None:
                 yield policy
-            if sum(arc.weight for arc in transition.net.takes) == 1:
+            if transition.alone:
                 continue
             if persuadable(transition):
                 rules = [holding(transition)]
             else:
                 rules = [transition.gate, transition.guard if transition.otherwise else None]
             yield from (self.decisions.number(rule) for rule in rules if rule is not None)
+
+    def gate(self, transition: Transition) -> int | None:
+        """What the rules beforehand ask of one token that what comes with it cannot change."""
+        judged = transition.gate if transition.otherwise is None else transition.guard
+        return None if judged is None else self.lasting(judged, brought(transition))
+
+    def refused(self, transition: Transition, facts: Facts) -> bool:
+        """Whether nothing that comes with it can make its rules hold beforehand."""
+        return transition.alone and persuadable(transition) and (self.gate(transition), False) in facts
+
+    def passed(self, transition: Transition) -> Facts:
+        """What its rules have said beforehand of what comes with it, and its action does not change."""
+        if transition.gate is None or not persuadable(transition):
+            return frozenset()
+        number = self.decisions.number(transition.gate)
+        return frozenset({(number, True)}) if self._stays(number, answered(transition)) else frozenset()
 
     def policy(self, transition: Transition) -> int | None:
         """What the policy of an action asks that neither the action nor what comes with it can change."""
@@ -121,7 +154,7 @@ class Knowledge:
         before: dict[str, set[str]] = {}
         for transition in self.workflow.transitions:
             if transition.index in allowed:
-                for target in _targets(transition):
+                for target in transition.targets:
                     before.setdefault(target, set()).update(transition.sources)
         todo = [state for state, asked in found.items() if asked]
         while todo:
@@ -196,15 +229,20 @@ class Knowledge:
 
     def _counted(self, facts: Facts, transition: Transition) -> Iterator[Fact]:
         """What is known of the counters: those that begin at nothing are followed for a while."""
-        acted = [path for step in transition.steps for path in outlets_of(step)]
+        acted = answered(transition)
         keys = [key for key in (*transition.restarts, *transition.counts) if _readable(key)]
         for key in (key for key in keys if not any(touches(f"metadata.{key}", path) for path in acted)):
             if key in transition.restarts:
                 yield self._counts(key, 0)
                 continue
-            known = next((n for n in range(MOST_COUNTED) if self._counts(key, n) in facts), None)
+            known = next((n for n in range(MOST_COUNTED) if self._is(key, n, facts)), None)
             if known is not None:
                 yield self._counts(key, known + 1)
+
+    def _is(self, key: str, number: int, facts: Facts) -> bool:
+        """Whether it is known that a counter stands at a number."""
+        rule = self._counters.get((key, number))
+        return rule is not None and (rule, True) in facts
 
     def _counts(self, key: str, number: int) -> Fact:
         known = self._counters.get((key, number))
@@ -221,8 +259,7 @@ class Knowledge:
         if isinstance(merge, (Last, Collect)):  # of several tokens in the last state any can be the last one
             last = transition.net.takes[-1].place
             common = frozenset.intersection(*(spot.facts for spot in spots if spot.state == last))
-            added = (f"data.{spelled_step(merge.into)}",) if isinstance(merge, Collect) else ()
-            return lasting | self.kept(common, added)
+            return lasting | self.kept(common, merged(transition))
         common = frozenset.intersection(*(spot.facts for spot in spots))
         common = self.kept(common, () if merge is None else ("data",))
         return lasting | {fact for fact in common if self._unions.of_one(fact[0], transition)}
@@ -231,12 +268,12 @@ class Knowledge:
         """Whether a rule says the same of every token of a case, at any time: nothing changes what it reads."""
         found = self._lasting.get(number)
         if found is None:
-            found = self._lasting[number] = number >= 0 and self._stays(number, self._changing)
+            found = self._lasting[number] = self._stays(number, self._changing)
         return found
 
     def _stays(self, number: int, gone: tuple[str, ...]) -> bool:
         """Whether what a rule says is still so after changes at some paths."""
-        if number < 0 or self.decisions.opaque(number):
+        if self.decisions.opaque(number):
             return False
         paths = self.decisions.paths(number)
         return "state" not in paths and not any(touches(path, change) for path in paths for change in gone)
@@ -249,7 +286,7 @@ class Knowledge:
         useful = self._useful.setdefault(state, {})
         for number, _ in facts:
             if number not in useful:
-                useful[number] = number < 0 or self._matters(number, state)
+                useful[number] = self._matters(number, state)
         return here.union(fact for fact in facts if useful[fact[0]])
 
     def _matters(self, number: int, state: str) -> bool:
@@ -296,8 +333,3 @@ def _readable(key: str) -> bool:
         return Path.parse(f"metadata.{key}").steps == (key,)
     except RuleInvalid:
         return False
-
-
-def _targets(transition: Transition) -> list[str]:
-    others = [state for state in (transition.otherwise, transition.on_failure) if state is not None]
-    return [*(arc.place for arc in transition.net.gives), *others]

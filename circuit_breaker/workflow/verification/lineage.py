@@ -7,7 +7,7 @@ can be is in it; of what is in it, some cannot be. A set of paths is kept as the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import combinations
 from operator import or_
@@ -48,10 +48,11 @@ class Lineage:
 
     Args:
         workflow: The workflow.
+        transitions: Those that can happen; all of them where nothing is said.
     """
 
-    def __init__(self, workflow: Workflow) -> None:
-        effects = effects_of(workflow)
+    def __init__(self, workflow: Workflow, transitions: Iterable[Transition] | None = None) -> None:
+        effects = effects_of(workflow, workflow.transitions if transitions is None else transitions)
         dealt = {effect.dealt[1] for effect in effects if effect.dealt is not None}
         paths = dealt.union(*(effect.writes for effect in effects))
         self._bits = {path: 1 << number for number, path in enumerate((SPLIT, *sorted(paths)))}
@@ -77,17 +78,25 @@ class Lineage:
 
     def clashing(self, transition: Transition) -> Paths:
         """The paths that several of the tokens can have changed differently which a transition takes."""
-        takes = taken(transition)
-        numbers = range(len(takes))
-        changed = [
-            self._paths(reduce(or_, (self._kin[takes[n]][takes[m]].changed for m in numbers if m != n), 0))
-            for n in numbers
-        ]
+        takes, changed = taken(transition), self._changed(transition)
         found: set[str] = set()
-        for n, m in combinations(numbers, 2):
+        for n, m in combinations(range(len(takes)), 2):
             differ = self._paths(self._kin[takes[n]][takes[m]].differ)
             found |= _both(differ, _both(changed[n], changed[m]))
         return frozenset(found - {FAILURE})
+
+    def mixes_data(self, transition: Transition) -> bool:
+        """Whether several of the tokens that it takes can have changed something in their data."""
+        return sum(any(touches(path, "data") for path in paths) for paths in self._changed(transition)) > 1
+
+    def _changed(self, transition: Transition) -> list[Paths]:
+        """For each of the tokens that it takes what that can have changed."""
+        takes = taken(transition)
+        numbers = range(len(takes))
+        return [
+            self._paths(reduce(or_, (self._kin[takes[n]][takes[m]].changed for m in numbers if m != n), 0))
+            for n in numbers
+        ]
 
     def _of_paths(self, paths: Paths) -> int:
         return reduce(or_, (self._bits[path] for path in paths), 0)

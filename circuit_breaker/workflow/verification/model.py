@@ -18,9 +18,9 @@ from circuit_breaker.workflow.transition import Transition
 
 __all__ = ["Act", "Fact", "Facts", "Model", "Spot", "Way"]
 
-Way = Literal["fires", "otherwise", "failed", "refused", "assumes"]
+Way = Literal["fires", "otherwise", "failed", "refused", "begins", "assumes"]
 Fact = tuple[int, bool]
-"""A rule by its number, and whether it holds; a number below zero is a transition that is not tried again."""
+"""A rule by its number, and whether it holds."""
 Facts = frozenset[Fact]
 
 
@@ -32,11 +32,15 @@ class Spot:
         state: The state that its tokens are in.
         facts: What is known of their data.
         open: Whether it is still to be assumed what the rules of the state say of them.
+        refused: The numbers of the transitions of which a result was refused, so that they are not tried again.
+        held: The id of the transition of which an action in progress holds its tokens; empty where none does.
     """
 
     state: str
     facts: Facts = frozenset()
     open: bool = False
+    refused: frozenset[int] = frozenset()
+    held: str = ""
 
 
 @attrs.frozen
@@ -51,7 +55,10 @@ class Act:
         assumes: What is assumed of the data of the token that it takes.
         shows: What is known of the data that come with it.
         fresh: Whether other data come with it.
-        sure: Whether it happens at once where its tokens are, so that nothing comes before it that is later in order.
+        sure: Whether it happens at once where its tokens are, so that nothing comes before it that is later in order;
+            of an action, whether it begins at once.
+        acted: Whether an action ends in it.
+        apart: Whether that began in an act of its own, so that it ends whatever else could happen.
     """
 
     label: str
@@ -62,11 +69,18 @@ class Act:
     shows: Facts = frozenset()
     fresh: bool = False
     sure: bool = False
+    acted: bool = False
+    apart: bool = False
 
     @property
     def silent(self) -> bool:
         """Whether nothing happens in it."""
         return self.way == "assumes"
+
+    @property
+    def stays(self) -> bool:
+        """Whether the tokens are left in their states."""
+        return self.way in ("begins", "refused")
 
 
 @attrs.frozen(eq=False)
@@ -84,6 +98,8 @@ class Model:
         overlaps: Pairs of transitions of which only the order decides, each with a spot where both could fire.
         assumptions: What else is assumed, in words.
         doubt: Why less can happen than is in the net, so that nothing wrong in it proves nothing; or an empty text.
+        apart: The transitions of which the action begins and ends in acts of their own, by id.
+        unsure: The joins that cannot always take their tokens, by id.
     """
 
     net: Net
@@ -96,6 +112,8 @@ class Model:
     overlaps: Mapping[tuple[str, str], Spot] = attrs.field(factory=dict)
     assumptions: tuple[str, ...] = ()
     doubt: str = ""
+    apart: frozenset[str] = frozenset()
+    unsure: frozenset[str] = frozenset()
 
     def states(self, marking: Mapping[str, int]) -> dict[str, int]:
         """The tokens of each state in a marking of the net."""

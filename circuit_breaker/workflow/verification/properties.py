@@ -115,7 +115,7 @@ class Exclusive(Property):
         """The way to where it is in two."""
         for node in walks.nodes:
             marked = walks.model.states(walks.marking(node))
-            if sum(1 for state in self.states if marked.get(state)) > 1:
+            if sum(1 for state in set(self.states) if marked.get(state)) > 1:
                 return walks.way(node)
         return None
 
@@ -146,24 +146,25 @@ class FollowedBy(Property):
         if walks.complete:  # otherwise it is not known from where none can end
             ends.update(walks.doomed)
 
-        def without(label: int, node: int) -> bool:
-            return not _happens(walks.model, label, self.then) and not _in_state(walks, node, self.then)
+        def without(label: int, _: int) -> bool:
+            return not _happens(walks.model, label, self.then)
 
         escaping = walks.leading_to(ends, without)
         for way, node in self._beginnings(walks):
-            if node in escaping and not _in_state(walks, node, self.then):
+            if node in escaping:
                 rest = walks.onward(node, without, ends.__contains__) or ()
                 return [*way, *(label for _, label in rest)]
         return None
 
     def _beginnings(self, walks: Walks) -> Iterator[tuple[list[int], int]]:
-        """The ways to where the first has just happened, and the nodes."""
+        """The ways to where the first has just happened and the second is still to come, and the nodes."""
         seen: set[int] = set()
-        if _in_state(walks, 0, self.first):
+        if _in_state(walks, 0, self.first) and not _in_state(walks, 0, self.then):
             yield [], 0
         for node in walks.nodes:
             for target, label in walks.edges(node):
-                if target not in seen and _happens(walks.model, label, self.first):
+                at_once = _entered(walks.model, label, self.then)
+                if target not in seen and not at_once and _happens(walks.model, label, self.first):
                     seen.add(target)
                     yield [*walks.way(node), label], target
 
@@ -182,9 +183,13 @@ def _happens(model: Model, label: int, name: str) -> bool:
     if act.silent:
         return False
     named = act.transition.name if act.transition is not None else act.label
-    if act.way == "fires" and name in (act.label, named):
-        return True
-    return any(model.spots[arc.place].state == name for arc in model.net.transitions[label].gives)
+    return (act.way == "fires" and name in (act.label, named)) or _entered(model, label, name)
+
+
+def _entered(model: Model, label: int, name: str) -> bool:
+    """Whether a token enters the state of that name."""
+    gives = () if model.acts[label].stays else model.net.transitions[label].gives
+    return any(model.spots[arc.place].state == name for arc in gives)
 
 
 def never(*parts: State | str) -> Property:

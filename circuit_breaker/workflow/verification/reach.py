@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import attrs
 
 from circuit_breaker.net.statespace import StateSpace, explore
-from circuit_breaker.net.statespace.exploration import ENDLESS
+from circuit_breaker.net.statespace.exploration import ENDLESS, Bounds
 from circuit_breaker.workflow.verification.counterexample import Telling
 from circuit_breaker.workflow.verification.findings import Finding
-from circuit_breaker.workflow.verification.ground import Chosen, Explored, Ordered, first_only
+from circuit_breaker.workflow.verification.ground import Explored, InOrder, Ordered
 from circuit_breaker.workflow.verification.independence import Independence
 from circuit_breaker.workflow.verification.model import Model
 from circuit_breaker.workflow.verification.soundness import unbounded_finding
 from circuit_breaker.workflow.verification.walks import Walks
 
-__all__ = ["LIMIT", "Bounds", "Reach"]
+__all__ = ["LIMIT", "Reach"]
 
 LIMIT: Final = 200_000
 """How many markings are found unless another limit is given."""
@@ -32,14 +31,6 @@ FEW = 8
 
 
 @attrs.frozen
-class Bounds:
-    """How far the search goes: the most markings, and what is asked whether to stop."""
-
-    limit: int = LIMIT
-    enough: Callable[[int], bool] = ENDLESS
-
-
-@attrs.frozen
 class Reach:
     """What an exploration found.
 
@@ -51,6 +42,7 @@ class Reach:
         why: Why not everything was found, or an empty text.
         unbounded: The states without a bound.
         every: Whether everything was tried in every order that could matter to a finding.
+        overtaken: The transitions of which the action was taken for one step where that is not exact, by id.
     """
 
     markings: int
@@ -60,6 +52,7 @@ class Reach:
     why: str = ""
     unbounded: frozenset[str] = frozenset()
     every: bool = True
+    overtaken: frozenset[str] = frozenset()
 
     @property
     def whole(self) -> bool:
@@ -92,7 +85,7 @@ class Reach:
         ground = Ordered(model, independence.chosen, _most(model, bounds), bounds.enough)
         if not ground.complete or not independence.safe(map(ground.marking, range(ground.size))):
             return None
-        found = cls._walked(model, ground, bounds, independence.chosen)
+        found = cls._walked(model, ground, bounds, independence)
         return attrs.evolve(found, every=False)
 
     @classmethod
@@ -107,21 +100,26 @@ class Reach:
         states = frozenset(model.spots[place].state for place in space.unbounded)
         if endless is not None and endless.certain:
             return cls(space.markings, space.edges, None, endless, unbounded=states)
-        ordered = Ordered(model, first_only(model), _most(model, bounds), bounds.enough)
+        order = InOrder(model)
+        ordered = Ordered(model, order.chosen, _most(model, bounds), bounds.enough)
         if ordered.complete:
-            return cls._walked(model, ordered, bounds)
+            return cls._walked(model, ordered, bounds, order=order)
         why = space.not_decided or "not decided: tokens may pile up without end"
         late = space.exploration.ending == "time"  # of that only the half is gone over, in time that nobody gave
         enough = ENDLESS if late else bounds.enough
         walks = None if endless is not None else Walks(model, Explored(model, space), enough=enough)
-        return cls(space.markings, space.edges, walks, endless, why, states)
+        overtaken = frozenset((order if walks is None else walks).overtaking.found)
+        return cls(space.markings, space.edges, walks, endless, why, states, overtaken=overtaken)
 
     @classmethod
-    def _walked(cls, model: Model, ground: Explored | Ordered, bounds: Bounds, chosen: Chosen | None = None) -> Reach:
+    def _walked(
+        cls, model: Model, ground: Explored | Ordered, bounds: Bounds, order: InOrder | Independence | None = None
+    ) -> Reach:
         """What is found where every marking is known."""
-        walks = Walks(model, ground, chosen=chosen, enough=bounds.enough)
+        walks = Walks(model, ground, order=order, enough=bounds.enough)
         late = f"not decided within the time given, of {ground.size:,} markings" if walks.late else ""
-        return cls(ground.size, ground.edges, walks, why=late or model.doubt)
+        overtaken = frozenset(walks.overtaking.found)
+        return cls(ground.size, ground.edges, walks, why=late or model.doubt, overtaken=overtaken)
 
 
 def _most(model: Model, bounds: Bounds) -> int:

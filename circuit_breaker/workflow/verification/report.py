@@ -32,7 +32,8 @@ class Verification:
         at_least: For these states the most tokens that were seen in them.
         conditions: What must be true beside, that the definition does not say, in words.
         assumptions: What is taken for granted of everybody's workflows, in words.
-        not_decided: Why it is not decided, or an empty text.
+        not_decided: Why it is not decided, such as ``"not decided within 10 markings"``; of another verdict which
+            properties were not looked at; or an empty text.
     """
 
     workflow: str
@@ -61,8 +62,8 @@ class Verification:
         """The verdict with what it depends on, such as ``"not decided within 10 markings"``."""
         if self.conditions:
             return f"{self.verdict} {'; and if '.join(self.conditions)}"
-        if self.not_decided.startswith(self.verdict):
-            return self.not_decided
+        if self.verdict == "not decided":
+            return self.not_decided or self.verdict
         return f"{self.verdict}: {self.not_decided}" if self.not_decided else self.verdict
 
     @property

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from circuit_breaker.rules.constant import plain
 from circuit_breaker.workflow.verification.causes import Cause, cause_of, listed
 from circuit_breaker.workflow.verification.counterexample import Expectation, Telling
-from circuit_breaker.workflow.verification.findings import Counterexample, Finding
+from circuit_breaker.workflow.verification.findings import Finding
+from circuit_breaker.workflow.verification.several import several
 from circuit_breaker.workflow.verification.unused import dead_findings, unused_findings
 from circuit_breaker.workflow.verification.walks import Walks
 
@@ -68,21 +68,15 @@ def _stuck(walks: Walks, telling: Telling) -> Iterator[Finding]:
 
 
 def _nearest(walks: Walks, telling: Telling, candidates: Sequence[tuple[int, Cause]]) -> Finding:
-    first: tuple[Cause, Counterexample] | None = None
+    """The nearest way that is confirmed; otherwise the nearest that could be real, if one could."""
+    told: list[tuple[Finding, bool]] = []
     for node, cause in candidates[:MOST_TRIED]:
         example, possible = telling.told(walks.way(node), Expectation(stuck=True))
+        text = cause.text.replace("{data}", example.with_data)
+        told.append((Finding(cause.code, text, cause.about, example, certain=example.confirmed), possible))
         if example.confirmed:
-            return Finding(cause.code, _filled(cause, example), cause.about, example)
-        if first is None or (possible and first is None):
-            first = (cause, example)
-    cause, example = first or (candidates[0][1], Counterexample({}))
-    return Finding(cause.code, _filled(cause, example), cause.about, example, certain=False)
-
-
-def _filled(cause: Cause, example: Counterexample) -> str:
-    data = [step.data for step in example.steps if step.data]
-    known = data[-1] if data else example.data
-    return cause.text.replace("{data}", f" with {plain(known)}" if known else "")
+            return told[-1][0]
+    return next((finding for finding, possible in told if possible), told[0][0])
 
 
 def _restless(walks: Walks, telling: Telling) -> Iterator[Finding]:
@@ -98,7 +92,7 @@ def _restless(walks: Walks, telling: Telling) -> Iterator[Finding]:
 
 def _circle(walks: Walks, telling: Telling, node: int, *, automatic: bool) -> Finding:
     first, again = walks.cycle(node, automatic=automatic)
-    labels = [*walks.way(node), *first, *again]
+    labels = [*walks.needed([*walks.way(node), *first], again=again), *again]
     acts = [walks.model.acts[label] for label in again]
     names = [act.label for act in acts if not act.silent]
     example, _ = telling.told(labels, Expectation(repeats=len(names)))
@@ -126,13 +120,12 @@ def _doomed(walks: Walks, telling: Telling) -> Iterator[Finding]:
 
 def _doubled(walks: Walks, telling: Telling) -> Iterator[Finding]:
     """The nearest state in which two tokens of one case can be, where nobody asked for several."""
-    model = walks.model
-    if any(arc.weight > 1 for transition in model.net.transitions for arc in (*transition.takes, *transition.gives)):
-        return
-    if all(bound <= 1 for bound in walks.bounds.values()):
+    model, doubled = walks.model, {state for state, bound in walks.bounds.items() if bound > 1}
+    if not doubled or not (doubled := doubled - several(model)):
         return
     for node in walks.nodes:
-        state = next((state for state, count in model.states(walks.marking(node)).items() if count > 1), None)
+        counts = model.states(walks.marking(node))
+        state = next((state for state, count in counts.items() if count > 1 and state in doubled), None)
         if state is not None:
             example, _ = telling.told(walks.way(node))
             text = f"two tokens of one case can be in '{state}': whatever follows happens twice"

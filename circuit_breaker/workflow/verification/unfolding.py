@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from math import comb, prod
-from typing import Final
+from typing import Final, TypeVar
 
 from circuit_breaker.workflow.definition import Workflow
 from circuit_breaker.workflow.transition import Transition
@@ -13,7 +13,7 @@ from circuit_breaker.workflow.verification.endings import Ending, Endings, refus
 from circuit_breaker.workflow.verification.knowledge import Knowledge
 from circuit_breaker.workflow.verification.model import Facts, Spot
 
-__all__ = ["MOST_WAYS", "Taken", "Unfolding"]
+__all__ = ["MOST_WAYS", "Taken", "Unfolding", "shares"]
 
 MOST_WAYS: Final = 5_000
 """How many transitions the net may have for every :data:`LARGE` of the workflow; with more less is known of data."""
@@ -23,6 +23,7 @@ LARGE: Final = 250
 HEAVY: Final = 50
 """How much that is known of a token takes as much work as a transition."""
 
+T = TypeVar("T")
 Taken = tuple[tuple[Spot, int], ...]
 """The spots of the tokens that a transition takes, each with how many."""
 
@@ -71,7 +72,18 @@ class Unfolding:
                         self._go(transition, taken)
             if self.knowledge is not None and self._too_much(self.knowledge):
                 return False
-        return True
+        return self.knowledge is None or not self._crowded()
+
+    def _crowded(self) -> bool:
+        """Whether there are too many choices of tokens that are only looked at."""
+        for transition in self.workflow.transitions:
+            net = transition.net
+            looked = [(arc.place, arc.weight) for arc in net.reads]
+            looked += [(arc.place, arc.weight - 1) for arc in net.inhibitors]
+            ready = [(len(self.spots[place]), count) for place, count in looked if self.spots[place]]
+            if prod(comb(spots + count - 1, count) for spots, count in ready) > self._most:
+                return True
+        return False
 
     def _too_much(self, knowledge: Knowledge) -> bool:
         late = self._enough is not None and self._enough(self.size)
@@ -105,14 +117,14 @@ class Unfolding:
 
     def _taken(self, transition: Transition, spot: Spot) -> Iterator[Taken]:
         """Every choice of spots for the tokens that a transition takes, this one among them."""
-        if sum(arc.weight for arc in transition.net.takes) == 1:
+        if transition.alone:
             yield ((spot, 1),)
             return
         arcs = [([each for each in self.spots[arc.place] if not each.open], arc.weight) for arc in transition.net.takes]
         if prod(comb(len(ready) + weight - 1, weight) for ready, weight in arcs if ready) > self._most:
             self.size = self._most + 1
             return
-        for chosen in product(*([*_shares(ready, weight)] for ready, weight in arcs)):
+        for chosen in product(*([*shares(ready, weight)] for ready, weight in arcs)):
             taken = tuple(share for part in chosen for share in part)
             if any(each == spot for each, _ in taken):
                 yield taken
@@ -132,9 +144,8 @@ class Unfolding:
         """Whether another transition has always come first."""
         if not transition.automatic:
             return False
-        order = (-transition.priority, transition.index)
         firsts = (self.limits.get(spot) for spot in spots)
-        return any(first is not None and (-first.priority, first.index) < order for first in firsts)
+        return any(first is not None and first.order < transition.order for first in firsts)
 
     def _endings(self, transition: Transition, spots: list[Spot]) -> list[Ending]:
         """The ways in which a transition can end with tokens of these spots; none where another comes first."""
@@ -147,8 +158,8 @@ class Unfolding:
         return found
 
 
-def _shares(spots: Sequence[Spot], count: int) -> Iterator[Taken]:
-    """Every way to take so many tokens from these spots."""
+def shares(spots: Sequence[T], count: int) -> Iterator[tuple[tuple[T, int], ...]]:
+    """Every way to take so many tokens from these spots, or places."""
     if not count:
         yield ()
     elif not spots:
@@ -157,5 +168,5 @@ def _shares(spots: Sequence[Spot], count: int) -> Iterator[Taken]:
         yield ((spots[0], count),)
     else:
         for most in range(count, -1, -1):
-            for rest in _shares(spots[1:], count - most):
+            for rest in shares(spots[1:], count - most):
                 yield ((spots[0], most), *rest) if most else rest

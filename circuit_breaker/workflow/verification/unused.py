@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import attrs
+
+from circuit_breaker.rules import Rule
 from circuit_breaker.rules.analysis import Witness
 from circuit_breaker.rules.analysis.search import Demand
 from circuit_breaker.rules.analysis.ternary import FALSE, TRUE, UNKNOWN, answer_of
@@ -31,10 +34,13 @@ def dead_findings(walks: Walks, telling: Telling, explained: set[str]) -> Iterat
     entered = _entered(walks)
     spared, _ = _spared(walks, telling, workflow, alive)
     for name, transitions in workflow.by_name.items():
-        if any(t.id in alive or t.id in explained or t.id in spared for t in transitions):
+        if any(t.id in alive or t.id in explained for t in transitions):
+            continue
+        doubtful = [t for t in transitions if t.id in spared]
+        if not all(entered.issuperset(t.sources) and _judged(telling, workflow, t) for t in doubtful):
             continue
         if any(state in entered for t in transitions for state in t.sources):
-            yield _dead_one(telling, model, transitions[0], name, entered)
+            yield attrs.evolve(_dead_one(telling, model, transitions[0], name, entered), certain=not doubtful)
 
 
 def _happening(walks: Walks) -> Iterator[Act]:
@@ -55,12 +61,25 @@ def _spared(walks: Walks, telling: Telling, workflow: Workflow, alive: set[str])
     ahead = [workflow.by_id[name] for name in spared]
     while ahead:
         transition = ahead.pop()
-        for state in {arc.place for arc in transition.net.gives} - states:
+        for state in set(transition.targets) - states:
             states.add(state)
             following = [t for t in workflow.leaving[state] if t.id not in alive and t.id not in spared]
             spared.update(t.id for t in following)
             ahead += following
     return spared, states
+
+
+def _judged(telling: Telling, workflow: Workflow, transition: Transition) -> bool:
+    """Whether all other rules of its state can judge wherever its own let it pass, and it has some."""
+    if transition.gate is None or transition.metadata.get("spare") is True or _opaque(telling, transition.gate):
+        return False
+    others = (other for other in workflow.leaving[transition.sources[0]] if other is not transition)
+    rules = [rule for other in others for rule in (other.gate, other.guard) if rule is not None]
+    return all(telling.decisions.solved([(transition.gate, TRUE), (rule, UNKNOWN)]) is None for rule in rules)
+
+
+def _opaque(telling: Telling, rule: Rule) -> bool:
+    return telling.decisions.opaque(telling.decisions.number(rule))
 
 
 def _without_judgement(telling: Telling, transition: Transition) -> bool:

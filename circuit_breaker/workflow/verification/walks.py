@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
 
 from circuit_breaker.net.statespace.exploration import ENDLESS
-from circuit_breaker.workflow.verification.ground import Chosen, Edge, Ground, first_only
+from circuit_breaker.workflow.verification.ground import Edge, Ground, InOrder
+from circuit_breaker.workflow.verification.independence import Independence
 from circuit_breaker.workflow.verification.model import Model
 
 __all__ = ["Walks"]
@@ -25,13 +26,14 @@ class Walks:
     Args:
         model: The model.
         ground: The markings that were found.
-        chosen: What is followed of that which can happen in a node; what comes first where nothing else is said.
+        order: What is followed of that which can happen: what comes first, where nothing else is said.
         enough: Asked now and then whether to stop.
 
     Attributes:
         model: The model.
         ground: The markings that were found.
         late: Whether it was stopped before all of it was gone over.
+        overtaking: What was followed first of that which could happen.
         depth: For each node that can be come to how many things happen on the shortest way; None for the others.
     """
 
@@ -40,7 +42,7 @@ class Walks:
         model: Model,
         ground: Ground,
         *,
-        chosen: Chosen | None = None,
+        order: InOrder | Independence | None = None,
         enough: Callable[[int], bool] = ENDLESS,
     ) -> None:
         self.model, self.ground, self.late = model, ground, False
@@ -48,7 +50,10 @@ class Walks:
         self._from: dict[int, Edge] = {}
         self._silent = [act.silent for act in model.acts]
         self._automatic = [act.silent or act.automatic for act in model.acts]
-        self._chosen = chosen or first_only(model)
+        order = order or InOrder(model)
+        self._order = order
+        self.overtaking = order.overtaking
+        self._chosen = order.chosen
         self._out: list[list[Edge] | None] = [None] * ground.size
         self._walk(enough)
 
@@ -83,7 +88,8 @@ class Walks:
         """What can happen in a node."""
         found = self._out[node]
         if found is None:
-            found = self._out[node] = [] if self.ended(node) else self._chosen(self.ground.leaving(node))
+            edges = [] if self.ended(node) else self.ground.leaving(node)
+            found = self._out[node] = self._chosen(edges, partial(self.marking, node)) if edges else []
         return found
 
     @cached_property
@@ -136,6 +142,16 @@ class Walks:
             node, label = self._from[node]
             found.append(label)
         return found[::-1]
+
+    def needed(self, way: list[int], *, places: Iterable[str] = (), again: Sequence[int] = ()) -> list[int]:
+        """A way without what was only tried first; whoever goes it can go on as from the end of the whole.
+
+        Args:
+            way: The transitions.
+            places: Where a token must be at its end.
+            again: The transitions that are repeated after it.
+        """
+        return self._order.needed(way, places=places, again=again)
 
     def onward(self, node: int, allowed: Callable[[int, int], bool], goal: Callable[[int], bool]) -> list[Edge] | None:
         """A shortest way from a node to one that is a goal; None where there is none.

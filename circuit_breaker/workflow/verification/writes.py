@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from circuit_breaker.rules.path import spelled_step
-from circuit_breaker.workflow.outlets import outlets_of
+from circuit_breaker.workflow.merging import Collect, Last
+from circuit_breaker.workflow.outlets import EVERYTHING, outlets_of
 from circuit_breaker.workflow.transition import Transition
 
-__all__ = ["FAILURE", "answered", "brought", "counted", "fresh", "written"]
+__all__ = ["FAILURE", "answered", "brought", "counted", "fresh", "merged", "written"]
 
 FAILURE = "metadata.failure"
 """What a failure leaves behind; of several that of the last branch is kept."""
@@ -16,7 +19,19 @@ def counted(transition: Transition) -> tuple[str, ...]:
     """What a firing itself writes, after its rules were judged: what it counts, notes and deals."""
     keys = (*transition.counts, *transition.restarts, *transition.stamps.values())
     dealt = () if transition.deal is None else (f"data.{spelled_step(transition.deal.item)}",)
-    return (*(f"metadata.{spelled_step(key)}" for key in keys), *dealt)
+    return (*_metadata(keys), *dealt)
+
+
+def _metadata(keys: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"metadata.{spelled_step(key)}" for key in keys)
+
+
+def merged(transition: Transition) -> tuple[str, ...]:
+    """What of the token that it makes of several none of them had, in which what they have in common can change."""
+    merge = transition.merge
+    if merge is None or isinstance(merge, Last):
+        return ()
+    return (f"data.{spelled_step(merge.into)}",) if isinstance(merge, Collect) else EVERYTHING
 
 
 def answered(transition: Transition) -> tuple[str, ...]:
@@ -39,6 +54,9 @@ def written(transition: Transition, *, acted: bool = True) -> tuple[str, ...]:
 
     Args:
         transition: It.
-        acted: Whether its action succeeded.
+        acted: Whether it fired; where a refusal or a failure led elsewhere, it counts and deals nothing.
     """
-    return (*counted(transition), *(fresh(transition) if acted else brought(transition)))
+    if acted:
+        return (*counted(transition), *fresh(transition))
+    noted = (transition.stamps.get(state) for state in (transition.otherwise, transition.on_failure) if state)
+    return (*_metadata(key for key in noted if key), *brought(transition))

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from circuit_breaker import Engine, Workflow, connect, field, flow, states
 from circuit_breaker.errors import NotEnabled, WorkflowInvalid
-from circuit_breaker.workflow import dump_workflow, load_workflow
+from circuit_breaker.workflow import choosing, dump_workflow, firing, load_workflow, standing
+from circuit_breaker.workflow.change import Change
 from circuit_breaker.workflow.explain import explain
 from circuit_breaker.workflow.patterns import acyclic_merge, merge, multi_choice, or_merge, sub_workflow
-from tests.workflow.running import begin, fire, names
+from tests.workflow.running import START, begin, fire, names, rest
 
 a, b, c, d, e, f, g, h = states("a", "b", "c", "d", "e", "f", "g", "h")
 WORK = tuple(flow(one >> other).transition(f"do-{one}").manual() for one, other in ((b, f), (c, g), (d, h)))
@@ -92,6 +93,24 @@ def test_an_or_merge_goes_on_when_nothing_else_can_come() -> None:
     case = fire(workflow, begin(workflow), "do-b")
     assert {"f", "c", "d"} == set(case.states)
     assert {"e", "h"} == set(fire(workflow, case, "withdraw").states)
+
+
+def test_an_or_merge_waits_for_an_action_that_could_not_begin_any_more() -> None:
+    """What an action in progress read is taken; it still brings its token, so the join waits for it, and fires once."""
+    work = flow(b >> f).transition("work").action(lambda token: {}).reads(c)
+    taken = flow(c >> g).transition("take").manual()
+    workflow = Workflow("w", flow(a >> (b, c)).transition("split"), work, taken, *or_merge(f, g, into=e))
+    case = workflow.start("c", at=START)
+    for name in ("split", "work"):
+        choice = next(choosing.choices(workflow, case, workflow.by_id[name]))
+        begun = name == "work"
+        event = firing.begin(case, choice, at=START, worker="w") if begun else firing.fired(case, choice, at=START)
+        case = standing.apply(workflow, case, event)
+    case = fire(workflow, case, "take")
+    assert "b + g" == case.state
+    ended, _ = firing.finish(workflow, case, case.pending[0], at=START, change=Change())
+    case = rest(workflow, standing.apply(workflow, case, ended))
+    assert ("completed", "e") == (case.status, case.state)
 
 
 def test_or_merges_in_a_vicious_circle_go_on() -> None:

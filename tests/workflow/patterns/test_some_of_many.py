@@ -204,10 +204,13 @@ def test_a_thread_merge_merges_as_it_is_told() -> None:
     assert {"n": [1, 2]} == case.data
 
 
-@pytest.mark.parametrize(("items", "state"), [([1, 2], "d"), ([1, 2, 3], "e"), ([], "d"), (None, "e")])
-def test_a_list_that_does_not_fit_into_a_batch_leads_elsewhere(items: Any, state: str) -> None:
+WHAT_FITS = [([1, 2], "d"), ([1, 2, 3], "e"), ([], "d"), (None, "e"), ("ab", "e"), ({"n": 1}, "e")]
+
+
+@pytest.mark.parametrize(("items", "state", "most"), [(*one, 2) for one in WHAT_FITS] + [("ab", "e", None)])
+def test_a_list_that_does_not_fit_into_a_batch_leads_elsewhere(items: Any, state: str, most: int | None) -> None:
     """More items than there may be, or no list at all, lead where ``otherwise`` says; any other list is worked off."""
-    batch = Batch(b, c, into=d, most=2)
+    batch = Batch(b, c, into=d, most=most)
     flows = (*batch.for_each(a, "data.items", otherwise=e), *batch.gathered())
     workflow = Workflow("w", *flows, flow(b >> c).transition("work"), initial="a")
     case = begin(workflow, **({} if items is None else {"items": items}))

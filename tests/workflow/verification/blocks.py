@@ -8,21 +8,25 @@ from datetime import UTC, datetime
 import attrs
 
 from circuit_breaker import BaseExecutor, State, Workflow, field, flow
+from circuit_breaker.data import Data
 from circuit_breaker.errors import CircuitBreakerError
 from circuit_breaker.rules import Rule, all_of, any_of
 from circuit_breaker.rules.analysis.ternary import UNKNOWN, answer_of
 from circuit_breaker.workflow import Case, choosing, firing, standing
 from circuit_breaker.workflow.change import Change
+from circuit_breaker.workflow.choosing import Choice
 from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.merging import LAST
 from circuit_breaker.workflow.state import Bundle, Path
 
-__all__ = ["block_workflow", "played", "unjudged"]
+__all__ = ["block_workflow", "people", "played", "unjudged"]
 
 AT = datetime(2024, 5, 1, tzinfo=UTC)
 DATA = ("data.x", "data.y")
 OTHERS = ("results.p", "results.q", "metadata.n", "metadata.m")
 FAILED = field("metadata.failure")
+NUMBERS = (-1, 0, 1, 2, 3)
+BROUGHT = tuple(Data({"x": one, "y": other}) for one in (*NUMBERS, 9) for other in (*NUMBERS, 9))
 MOST = 60
 MOST_TOKENS = 7
 
@@ -109,10 +113,30 @@ class Blocks:
             made = made.restarts("n") if kind < 0.1 else made.counts(self.chance.choice("nm"))
         elif kind < 0.8:
             made = self.acting(made, begin, end)
-        self.flows.append(made.manual() if self.chance.random() < 0.1 else made)
+        self.flows.append(self.waiting(made) if self.chance.random() < 0.2 else made)
+
+    def waiting(self, made):
+        """The flow with a person, who brings data, and can do again what was refused."""
+        if self.chance.random() < 0.5:
+            made = made.guard(self.between() if self.chance.random() < 0.5 else self.rule())
+        if made.steps and made.checked is None and self.chance.random() < 0.5:
+            made = made.policy(rules=self.rule())
+        return made.manual()
+
+    def between(self) -> Rule:
+        """A rule on what is brought and what is there."""
+        where, other, value = (
+            field(self.chance.choice(DATA)),
+            field(self.chance.choice(OTHERS)),
+            self.chance.randint(0, 2),
+        )
+        return self.chance.choice((where > other, where == other, all_of(where >= other, where < value)))
 
     def acting(self, made, begin, end):
         made = made.execute(Answering, result=self.chance.choice("pq"))
+        if self.chance.random() < 0.05:
+            elsewhere = State(f"s{self.chance.randint(1, self.states)}")
+            made = self.chance.choice((made.unless, made.reads))(elsewhere) if elsewhere != begin else made
         if self.chance.random() < 0.3:
             made = made.counts("n")
         if self.chance.random() < 0.3:
@@ -157,31 +181,59 @@ def unjudged(workflow: Workflow, case: Case) -> bool:
 
 
 def played(workflow: Workflow, chance: random.Random) -> Case:
-    """A case played with answers and failures at random, until nothing happens any more."""
+    """A case played with answers and failures at random, until nothing happens any more; actions take any time."""
     case = workflow.start("c", at=AT, data={"x": chance.randint(-1, 3), "y": chance.randint(-1, 3)})
     for _ in range(MOST):
-        choice = choosing.next_automatic(workflow, case) or person(workflow, case)
-        if choice is None or case.closed or len(case.marking) > MOST_TOKENS:
+        if case.closed or len(case.marking) > MOST_TOKENS:
             break
-        case = gone_on(workflow, case, choice, chance)
+        choice = choosing.next_automatic(workflow, case)
+        if case.pending and (choice is None or chance.random() < 0.5):
+            case = ended(workflow, case, chance)
+            continue
+        choice = choice or person(workflow, case, chance)
+        if choice is None:
+            break
+        case = gone_on(workflow, case, choice)
     return case
 
 
-def person(workflow: Workflow, case: Case):
-    """What a person can do now."""
+def person(workflow: Workflow, case: Case, chance: random.Random):
+    """Something that a person can do now, and that can succeed."""
+    ways = people(workflow, case)
+    return chance.choice(ways) if ways else None
+
+
+def people(workflow: Workflow, case: Case) -> list[Choice]:
+    """What people can do now, with any data, so that it can succeed, or leads elsewhere."""
     manual = [each for each in workflow.transitions if not each.automatic and not case.closed]
-    ways = [way for each in manual for way in choosing.choices(workflow, case, each)]
-    return next((way for way in ways if choosing.admitted(workflow, way)), None)
+    ways = [way for each in manual for data in BROUGHT for way in choosing.choices(workflow, case, each, data=data)]
+    return [way for way in ways if choosing.admitted(workflow, way) and can_succeed(way)]
 
 
-def gone_on(workflow: Workflow, case: Case, choice, chance: random.Random) -> Case:
+def can_succeed(way: Choice) -> bool:
+    """Whether an action has an answer that is let pass, or can lead elsewhere."""
+    transition = way.transition
+    if not transition.steps or transition.rules is None or {transition.otherwise, transition.on_failure} != {None}:
+        return True
+    (step,) = transition.steps
+    answers = (way.view.updated(results={step.result: number}) for number in NUMBERS)
+    return any(transition.rules.test(answer) for answer in answers)
+
+
+def gone_on(workflow: Workflow, case: Case, choice: Choice) -> Case:
+    """The case after a choice; an action only begins."""
     transition = choice.transition
     if not choosing.admitted(workflow, choice):
         return standing.apply(workflow, case, firing.refusal(workflow, case, choice, at=AT))
     if not transition.steps:
         return standing.apply(workflow, case, firing.fired(case, choice, at=AT))
-    case = standing.apply(workflow, case, firing.begin(case, choice, at=AT, worker="w"))
-    pending = case.pending[-1]
+    return standing.apply(workflow, case, firing.begin(case, choice, at=AT, worker="w"))
+
+
+def ended(workflow: Workflow, case: Case, chance: random.Random) -> Case:
+    """The case after the end of one of its actions."""
+    pending = chance.choice(case.pending)
+    transition = workflow.by_id[pending.transition]
     if transition.on_failure is not None and chance.random() < 0.3:
         error = {"number": chance.randint(0, 2)}
         return standing.apply(workflow, case, firing.fail(workflow, case, pending, at=AT, error=error))

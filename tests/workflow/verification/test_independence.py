@@ -1,16 +1,20 @@
 """What is independent is not tried in every order, and what is proved stays the same."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
-from circuit_breaker import State, Workflow, flow, states
+from circuit_breaker import State, Workflow, field, flow, states
 from circuit_breaker.errors import WorkflowInvalid
 from circuit_breaker.workflow.flow import Flow
 from circuit_breaker.workflow.state import Bundle, Path
 from circuit_breaker.workflow.verification import at_most, reach
 
 BLOCKS = 160
+LEAST = 30
+"""How many of a part of these are tried in one order at least."""
+RARE = field("x") > 1
 
 
 def parallel(number: int, *, lost: int = 0) -> Workflow:
@@ -49,6 +53,13 @@ class Blocks:
         return f"s{self.count}"
 
     def step(self, sources: list[str], targets: list[str]) -> None:
+        """A step, its sources in any order; with some of several sources another competes for the same tokens."""
+        sources = self.random.sample(sources, len(sources))
+        self.add(sources, targets)
+        if len(sources) > 1 and self.random.random() < 0.3:
+            self.add(self.random.sample(sources, len(sources)), targets)
+
+    def add(self, sources: list[str], targets: list[str]) -> None:
         path = Path(
             (Bundle(tuple((State(each), 1) for each in sources)),), Bundle(tuple((State(each), 1) for each in targets))
         )
@@ -95,6 +106,45 @@ def test_a_lost_branch_among_thirty_is_found():
     assert found.findings[0].about == "b0"
 
 
+@pytest.mark.parametrize("people", [4, 16])
+def test_what_people_do_beside_it_is_not_on_the_way(people):
+    """A way leaves out what was only taken because it could be, however many orders were tried."""
+    begin, b, c, d, end = states("begin", "b", "c", "d", "end")
+    ways = [states(f"a{n}", f"b{n}") for n in range(people)]
+    workflow = Workflow(
+        "beside",
+        flow(begin >> (*(first for first, _ in ways), b)).transition("split"),
+        *(flow(one >> other).transition(f"{one}-done").manual() for one, other in ways),
+        flow(b >> c).transition("one").manual(),
+        flow(c >> d).transition("two"),
+        flow(d >> c).transition("three"),
+        flow(c >> end).transition("leaves").policy(validations=RARE).manual(),
+        flow((*(last for _, last in ways), end) >> State("over")).transition("join"),
+        initial="begin",
+    )
+    found = workflow.verify(mend=False)
+    endless = next(each for each in found.findings if each.code == "endless")
+    assert (True, ("split", "one", "two", "three")) == (endless.certain, endless.counterexample.path)
+
+
+@pytest.mark.parametrize("people", [3, 14])
+def test_of_joins_that_compete_for_the_same_tokens_only_the_first_fires(people):
+    """The other one is dead, in whichever order its states are written, and however many people work beside it."""
+    begin, b, c, d, e, end = states("begin", "b", "c", "d", "e", "end")
+    ways = [states(f"a{n}", f"b{n}", f"c{n}") for n in range(people)]
+    workflow = Workflow(
+        "competing",
+        flow(begin >> (b, c, *(first for first, _, _ in ways))).transition("split"),
+        flow((b, c) >> d).transition("first"),
+        flow((c, b) >> e).transition("second"),
+        *(flow(one >> end).transition(f"{one}-ends") for one in (d, e)),
+        *(flow(x >> y).transition(f"{x}-on").manual() for way in ways for x, y in pairwise(way)),
+        initial="begin",
+    )
+    found = workflow.verify(mend=False)
+    assert ("not sound", True) == (found.verdict, "dead-transition" in found.codes)
+
+
 def test_a_property_needs_every_order():
     """What is asked of orders is not answered from one order."""
     assert "not decided" == parallel(30).verify(at_most(1, "a0"), limit=1000).verdict
@@ -108,8 +158,24 @@ def test_one_order_proves_what_every_order_proves(part, monkeypatch):
     every = {seed: workflow.verify(mend=False, limit=3000) for seed, workflow in made if workflow is not None}
     monkeypatch.setattr(reach, "FEW", 1)
     monkeypatch.setattr(reach, "GLANCE", 1)
+    tried = one_order_only(monkeypatch)
     for seed, workflow in made:
         if workflow is not None and every[seed].verdict != "not decided":
             found, expected = workflow.verify(mend=False, limit=3000), every[seed]
             assert (expected.verdict, expected.codes[:1]) == (found.verdict, found.codes[:1]), seed
             assert not expected.faultless or expected.bounds == found.bounds, seed
+    assert len(tried) >= LEAST
+
+
+def one_order_only(monkeypatch) -> list[reach.Reach]:
+    """What is found in one order from now on, each time that it is."""
+    found: list[reach.Reach] = []
+    in_some_order = reach.Reach._in_some_order
+
+    def noted(model, *bounds):
+        one = in_some_order(model, *bounds)
+        found.extend([one] if one is not None and not one.every else [])
+        return one
+
+    monkeypatch.setattr(reach.Reach, "_in_some_order", noted)
+    return found

@@ -8,6 +8,7 @@ import pytest
 from circuit_breaker import BaseExecutor, Workflow, field, flow, states
 from circuit_breaker.rules import all_of, any_of
 from circuit_breaker.workflow.merging import LAST, Collect
+from circuit_breaker.workflow.verification.knowledge import Knowledge
 
 a, b, c, d, e, f, g, h, z = states("a", "b", "c", "d", "e", "f", "g", "h", "z")
 COUNT, X, P = field("metadata.n"), field("results.x"), field("results.p")
@@ -56,7 +57,7 @@ def test_a_failure_is_there_after_it_has_been_written():
         flow(b >> e).transition("do").action(lambda token: {}).on_failure(d),
         flow(d >> e).transition("go").guard(failure.missing()),
     )
-    assert ("not decided", "gap") == found
+    assert ("not sound", "gap") == found
 
 
 @pytest.mark.parametrize("made", [flow(a >> b).action(lambda token: {}), flow(a >> b).execute(Working, result="l")])
@@ -64,13 +65,13 @@ def test_what_a_policy_said_is_over_when_the_firing_counts(made):
     """The policy judges before the counter goes up."""
     do = made.transition("do").policy(rules=COUNT == 0).otherwise(z).counts("n")
     found = proved(ZERO, do, flow(b >> c).transition("go").guard(COUNT == 0))
-    assert ("not decided", "gap") == found
+    assert ("not sound", "gap") == found
 
 
 def test_what_a_guard_said_of_what_a_person_brought_is_over_when_the_firing_counts():
     rule = all_of(field("ok") == True, COUNT == 0)  # noqa: E712 - a rule
     do = flow(a >> b).transition("do").manual().guard(rule).counts("n")
-    assert ("not decided", "gap") == proved(ZERO, do, flow(b >> c).transition("go").guard(rule), initial="z")
+    assert ("not sound", "gap") == proved(ZERO, do, flow(b >> c).transition("go").guard(rule), initial="z")
 
 
 def test_what_a_guard_said_is_over_when_the_action_writes():
@@ -80,8 +81,8 @@ def test_what_a_guard_said_is_over_when_the_action_writes():
     assert "gap" == proved(do, flow(b >> c).transition("go").guard(rule))[1]
 
 
-@pytest.mark.parametrize("rule", [X < 5, X >= 5])
-def test_of_several_tokens_in_one_state_any_can_be_the_last(rule):
+@pytest.mark.parametrize(("rule", "verdict"), [(X < 5, "not sound"), (X >= 5, "not decided")])
+def test_of_several_tokens_in_one_state_any_can_be_the_last(rule, verdict):
     """What is known is what is known of all of them."""
     found = proved(
         FORK,
@@ -90,7 +91,7 @@ def test_of_several_tokens_in_one_state_any_can_be_the_last(rule):
         flow(d * 2 >> e).transition("join").merge(LAST),
         flow(e >> f).transition("go").guard(rule),
     )
-    assert ("not decided", "gap") == found
+    assert (verdict, "gap") == found
 
 
 @pytest.mark.parametrize("merge", [lambda tokens: {"x": 2}, Collect("x")])
@@ -136,3 +137,44 @@ def test_what_is_below_an_optional_object_is_missing_only_with_it():
 
     whole = flow(a >> d).transition("none").guard(field("inner").is_a("null"))
     assert "sound" == Workflow("w", whole, *ways, data=Outer).verify().verdict
+
+
+@pytest.mark.parametrize("merge", [LAST, Collect("all")])
+def test_what_is_known_of_the_last_token_stays_known(merge):
+    """What is collected is added to one list, and nothing else is changed."""
+    score = field("score")
+    high = (
+        flow(a >> z).transition("low").guard(score <= 8),
+        flow(a >> e).transition("high").guard(score > 8),
+        flow(e >> (b, c)).transition("fork"),
+        flow((b, c) >> d).transition("join").merge(merge),
+    )
+    go = flow(d >> f).transition("go")
+
+    assert ("sound", "") == proved(*high, go.guard(score > 8), initial="a")
+    assert "gap" == proved(*high, go.guard((score > 8) & (field("all") == 1)), initial="a")[1]
+
+
+def test_what_is_known_of_the_list_that_is_added_to_is_not_known_any_more():
+    """Even what every one of the tokens had."""
+    none = field("all").missing()
+    known = (
+        flow(a >> z).transition("some").guard(~none),
+        flow(a >> e).transition("none").guard(none),
+        flow(e >> (b, c)).transition("fork"),
+        flow((b, c) >> d).transition("join").merge(Collect("all")),
+    )
+
+    assert "gap" == proved(*known, flow(d >> f).transition("go").guard(none), initial="a")[1]
+
+
+def test_a_counter_is_followed_without_a_rule_for_every_number():
+    """Only the numbers that it comes to are asked of."""
+    made = Knowledge(
+        Workflow("w", flow(a >> b).transition("zero").restarts("n"), flow(b >> c).transition("one").counts("n"))
+    )
+    zero, one = made.workflow.transitions
+    before = len(made.decisions.rules)
+
+    assert (frozenset(), before) == (made.after(frozenset(), one, ()), len(made.decisions.rules))
+    assert 1 == len(made.after(made.after(frozenset(), zero, ()), one, ()))
