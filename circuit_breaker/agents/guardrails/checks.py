@@ -63,9 +63,9 @@ class Check:
         Check("!data.input.question.contains('password')", on="input", message="passwords are none of its business")
 
     A rule reads ``data.input``, ``data.output``, ``data.context`` and ``data.agent``; without an output schema the
-    output is ``{"text": ...}``. A function, async or plain, is given the same mapping without ``data``: True or None
-    lets pass; False, or a text that says why, does not; :class:`Masked` lets another output pass. One that fails, or
-    takes too long, does not let pass.
+    output is ``{"text": ...}``. A function, async or plain, is given the same mapping without ``data``: True lets
+    pass; False, or a text that says why, does not; :class:`Masked` lets another output pass. One that fails, takes too
+    long or answers nothing does not let pass.
 
     Attributes:
         judge: A rule, a CEL text, or a function.
@@ -74,7 +74,7 @@ class Check:
             ``"retry"``: the model is told why and answers again. An input that does not pass fails.
         message: What is said of it; the rule in words unless given.
         mask: What stands in the place of texts.
-        fields: Dotted paths in the output that are masked; all texts in it unless given.
+        fields: Dotted paths in the output that are masked; all texts in it unless given, or where none is there.
         retries: How often the model may answer again.
         seconds: How long a function may take.
 
@@ -135,7 +135,7 @@ class Check:
 
     def _of_answer(self, answer: Any) -> Finding:
         match answer:
-            case None | True:
+            case True:
                 return Finding()
             case Masked():
                 return Finding(masked=answer.output, changed=True)
@@ -145,15 +145,15 @@ class Check:
                 return Finding(why=answer or self.message or "it was refused")
             case False:
                 return Finding(why=self.message or "it was refused")
-        return Finding(why=f"it could not be judged: the function gave a {type(answer).__name__}")
+        given = "nothing" if answer is None else f"a {type(answer).__name__}"
+        return Finding(why=f"it could not be judged: the function gave {given}")
 
     def masked(self, output: Any) -> Any:
         """The output with its texts, or those at the fields, replaced."""
-        if not self.fields:
-            return _masked(output, self.mask)
+        masked = output
         for path in self.fields:
-            output = _at(output, path.split("."), self.mask)
-        return output
+            masked = _at(masked, path.split("."), self.mask)
+        return _masked(output, self.mask) if masked is output else masked
 
 
 @attrs.frozen

@@ -51,7 +51,7 @@ def advise(situation: Situation, transition: Transition, ways: Ways) -> Suggesti
         brings = any(isinstance(need, (BringToken, EmptyState)) for need in best.needs)
         trouble = (bases[-1].trouble or _surprises(situation, best)) if brings else ""
         give = _given(situation, transition, best)
-        minimal = search.minimal and _weight(best) <= search.floor
+        minimal = search.minimal and _weight(best) <= search.floor and not _joined(situation, best)
         return Suggestion(best.needs, certain=True, minimal=minimal, way=best.way, unknown=trouble, give=give)
     known = bases[0].plan.plus(*_role(bases[0].plan, transition))
     why = search.unknown or bases[0].trouble or "no change is known that would do"
@@ -65,6 +65,12 @@ def _given(situation: Situation, transition: Transition, plan: Plan) -> dict[str
     data = {need.key: need.whole for need in values}
     tried = (choice for choice in rest.choices(transition, data=Data(data)) if rest.may_fire(choice))
     return {key: thaw(whole) for key, whole in data.items()} if next(tried, None) is not None else {}
+
+
+def _joined(situation: Situation, plan: Plan) -> bool:
+    """Whether tokens become one on the way, of which only the first is looked at: another may bring data that do."""
+    found = (situation.workflow.by_id.get(name) for name in plan.way)
+    return any(each is not None and not each.alone for each in found)
 
 
 def _surprises(situation: Situation, plan: Plan) -> str:

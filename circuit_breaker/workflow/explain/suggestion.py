@@ -66,8 +66,9 @@ class Suggestion:
 
 
 def _stage(transition: str) -> str:
-    name, _, route = transition.partition("/")
-    return f"'{name}'" + {"": "", "otherwise": " (refused)", "failed": " (failed)"}.get(route, f"/{route}")
+    name, _, route = transition.rpartition("/")
+    ended = {"otherwise": "refused", "failed": "failed"}.get(route)
+    return f"'{name}' ({ended})" if ended else f"'{transition}'"
 
 
 def joined_words(parts: list[str]) -> str:

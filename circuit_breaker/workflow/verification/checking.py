@@ -138,7 +138,8 @@ def _with_shown(first: Verification, last: _Decided) -> Verification:
     if all(each.severity != "error" for each in shown):
         return checked
     keys = {each.key for each in shown}
-    shown += [each for each in checked.findings if each.certain and each.key not in keys]
+    kept = (each for each in checked.findings if each.certain or each.code == "violated")
+    shown += [each for each in kept if each.key not in keys]
     return attrs.evolve(checked, verdict="not sound", findings=tuple(_sorted(shown)), not_decided=first.not_decided)
 
 
@@ -186,9 +187,12 @@ def _decided(telling: Telling, properties: Sequence[Property], bounds: Bounds) -
 
 
 def _reached(telling: Telling, bounds: Bounds, *, every: bool) -> tuple[Telling, Reach]:
-    """How far cases can be followed, and what tells their ways: with every action apart for which that matters."""
+    """How far cases can be followed, and what tells their ways: with every action apart for which that matters.
+
+    Where there is no end to them, or not everything was found, that is not decided otherwise by following more.
+    """
     found = Reach.of(telling.model, telling, bounds, every=every)
-    while found.overtaken:
+    while found.overtaken and not (found.why or found.unbounded or found.endless is not None):
         telling = _rewritten(telling, bounds, apart=telling.model.apart | found.overtaken)
         found = Reach.of(telling.model, telling, bounds, every=every)
     return telling, found

@@ -209,3 +209,20 @@ def test_the_time_of_a_check_is_a_number(seconds):
 def test_a_check_may_have_any_time():
     """M6: a function that may take as long as it likes is given all the time there is."""
     assert float("inf") == Check("true", seconds=float("inf")).seconds
+
+
+async def test_a_function_that_answers_nothing_lets_nothing_pass():
+    """A forgotten ``return`` is no yes."""
+    found = await Check(lambda given: None).found({"output": {"text": "x"}})
+
+    assert found.why == "it could not be judged: the function gave nothing"
+
+
+def test_where_no_field_is_there_all_texts_are_masked():
+    """A name that is spelt wrong gives nothing out."""
+    check = Check("true", action="mask", fields=["txet"])
+
+    assert {"text": "[withheld]", "k": 1} == check.masked({"text": "bad", "k": 1})
+    assert {"text": "[withheld]", "more": "good"} == Check("true", action="mask", fields=["text"]).masked(
+        {"text": "bad", "more": "good"}
+    )

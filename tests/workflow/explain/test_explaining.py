@@ -401,3 +401,21 @@ def test_any_value_is_another_one_where_there_is_one():
     lines = list(told(w, begin(w, x="ann", y="ann"), "go").lines())
 
     assert "    it would with data.x = any other value and data.z = any value" in lines
+
+
+def test_what_other_branches_bring_is_not_called_the_least():
+    """A token that is to come by a join has what all branches bring; the change that is shown may be one too many."""
+    a, b, c, d, e, f, g = states(*"abcdefg")
+    work = Workflow(
+        "work",
+        flow(a >> (b, c)).transition("split"),
+        flow(b >> d).transition("team/ask").manual(),
+        flow(c >> e).transition("q").manual(),
+        flow((d, e) >> f).transition("join"),
+        flow(f >> g).transition("end").manual().guard(field("k") < 3),
+    )
+    case = firing.fire(work, begin(work), "q", at=START, data={"k": 0})
+    found = told(work, case, "end").suggestion
+
+    assert not found.minimal
+    assert "after 'team/ask', 'join'" in found.text

@@ -3,6 +3,7 @@
 import pytest
 
 from circuit_breaker import BaseExecutor, Workflow, flow, states
+from circuit_breaker.workflow.merging import LAST
 from circuit_breaker.workflow.verification import always_followed_by, at_most, mutually_exclusive, never
 
 a, b, c, d, e = states("a", "b", "c", "d", "e")
@@ -85,3 +86,21 @@ def test_properties_that_were_not_wholly_looked_at_are_told():
     found = workflow.verify(never(last), mend=False, limit=10)
 
     assert ("not sound", "not wholly looked at: never(last)") == (found.verdict, found.not_decided)
+
+
+def test_a_violation_that_is_not_confirmed_is_told_beside_certain_errors():
+    """What is not proved does not vanish because something else is wrong for sure."""
+    f, g, r = states("f", "g", "r")
+    workflow = Workflow(
+        "forced",
+        flow(a >> (b, c, r)).transition("s"),
+        flow(b >> d).transition("left").action(lambda token: {}),
+        flow(c >> e).transition("right").action(lambda token: {}),
+        flow((d, e) >> f).transition("j"),
+        flow((d, e) >> g).transition("force").merge(LAST).priority(-1),
+        flow(r >> f).transition("x").manual(),
+    )
+    found = workflow.verify(never("force"), never("x"), mend=False)
+
+    assert "not sound" == found.verdict
+    assert {"never(force)", "never(x)"} <= {each.about for each in found.findings if each.code == "violated"}

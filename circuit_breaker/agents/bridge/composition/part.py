@@ -10,7 +10,7 @@ import attrs
 
 from circuit_breaker.agents.definition import AgentDefinition
 from circuit_breaker.data import EMPTY
-from circuit_breaker.errors import Fault, WorkflowInvalid
+from circuit_breaker.errors import DataInvalid, Fault, WorkflowInvalid
 from circuit_breaker.llm.several import texts_of
 from circuit_breaker.rules import Field
 from circuit_breaker.workflow import Workflow
@@ -26,6 +26,15 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
 
 def _usual_name(part: Part) -> str:
     return re.sub(r"\W", "_", part.agent or getattr(part.work, "name", ""), flags=re.ASCII)
+
+
+def _inputs(value: Any) -> Any:
+    if value is None or isinstance(value, Mapping):
+        return value
+    raise DataInvalid(
+        f"the input of a part is no mapping: {value!r:.60}",
+        remedy="give each input by its name, such as {'question': 'data.question'}",
+    )
 
 
 @attrs.frozen
@@ -51,7 +60,7 @@ class Part:
 
     work: str | AgentDefinition | Workflow
     name: str = attrs.field(default=attrs.Factory(_usual_name, takes_self=True), kw_only=True)
-    input: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True, eq=repr)
+    input: Mapping[str, Any] | None = attrs.field(default=None, converter=_inputs, kw_only=True, eq=repr)
     when: Any = attrs.field(default=None, kw_only=True, eq=repr)
     required: bool = attrs.field(default=True, kw_only=True)
     shares: bool = attrs.field(default=False, kw_only=True)
