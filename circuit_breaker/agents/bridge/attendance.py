@@ -254,7 +254,8 @@ class Attendance:
         schedule, now = self.placed.schedule, self.engine.clock.now()
         following, _ = schedule.following(visit.due or visit.entered, now)
         more = schedule.most is None or visit.runs < schedule.most
-        if following is None or not more:
+        gone = status == "discarded" and await self._is_gone(visit)  # which is told now, or nowhere
+        if following is None or not more or gone:
             await self._end(visit, status, reason)
             return
         told = f"{status}: {reason}" if reason else status

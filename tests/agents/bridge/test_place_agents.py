@@ -156,9 +156,10 @@ async def test_conditions_are_judged_on_the_token():
     assert "metadata.status" in before.reason
 
 
-async def test_the_result_is_discarded_when_the_token_has_left():
+@pytest.mark.parametrize("schedule", [Schedule(), Schedule(interval=60, max_executions=3)])
+async def test_the_result_is_discarded_when_the_token_has_left(schedule):
     """ZB12: a person moves the token meanwhile; nothing is written, and the visit and the execution are kept."""
-    async with at_intake(says("news", after=0.2)) as at, keeping(at, placed()) as places:
+    async with at_intake(says("news", after=0.2)) as at, keeping(at, placed(schedule=schedule)) as places:
         case = await at.case()
         await asked(at)
         await at.engine.fire(case, "archive", by="ann")

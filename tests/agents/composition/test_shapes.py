@@ -7,7 +7,7 @@ import pytest
 from circuit_breaker import Workflow, field, flow, states, template
 from circuit_breaker.agents import AgentInput
 from circuit_breaker.agents.bridge.composition import Part, chain, choose, fallback, graph, map_reduce, parallel
-from circuit_breaker.errors import AgentInvalid, WorkflowInvalid
+from circuit_breaker.errors import AgentInvalid, DataInvalid, WorkflowInvalid
 from tests.agents.composition.crew import AGAIN, FAILS, agent, at_work, says
 
 
@@ -275,3 +275,9 @@ def test_a_batch_without_a_bound_is_not_decided():
 
     assert "not decided" == found.verdict
     assert "reader/waiting" in str(found)
+
+
+def test_an_input_that_is_no_mapping_is_refused():
+    """A path alone does not say under which name the agent finds it."""
+    with pytest.raises(DataInvalid, match="is no mapping"):
+        Part("a", input="data.q")
