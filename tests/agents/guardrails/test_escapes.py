@@ -25,7 +25,7 @@ VALUES = {
     "Ann Smith": "[NAME]",
     "ann@example.org": "[EMAIL]",
 }
-SECRETS = ("901820", "4111", "DE89", "192.168", "Smith", "ann@", "ann\\u0040")
+SECRETS = ("901820", "41111111", "DE89", "192.168", "Smith", "ann@", "ann\\u0040")
 LINES = "\n".join(VALUES)
 
 
